@@ -1,0 +1,41 @@
+# `make site` and `make test` are all there is to know; the rest are their parts.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+export OMP_NUM_THREADS ?= 1
+export NO_MKDOCS_2_WARNING = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: site test check format clean
+
+site: $(VENV)/installed
+	$(RUN) -m tools build
+	$(RUN) -m tools validate
+	$(RUN) -m reference_impls train --all
+	$(RUN) -m tools build
+	$(VENV)/bin/mkdocs build --strict --quiet
+	@echo "The site is in site/: open $(CURDIR)/site/index.html in a browser,"
+	@echo "or run '$(VENV)/bin/mkdocs serve' to have search as well."
+
+test: $(VENV)/installed
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(RUN) -m pytest -n auto
+
+check: $(VENV)/installed
+	$(RUN) -m tools validate
+	$(RUN) -m tools build --check
+
+format: $(VENV)/installed
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+clean:
+	rm -rf $(VENV) site .pytest_cache .ruff_cache .hypothesis
+
+# constraints.txt holds the versions that the committed runs were made with
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
