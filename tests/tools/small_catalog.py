@@ -1,0 +1,198 @@
+"""A small valid catalog with all that belongs to it, for tests to write down and to spoil."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.atlas import Atlas
+from tools.catalog import read
+from tools.implementations import discover
+from tools.readme import render
+from tools.schema import json_schema
+
+CATALOG = """\
+# yaml-language-server: $schema=./papers.schema.json
+modalities:
+  - id: LLM
+    name: Large language models
+    description: Models of text.
+  - id: VFM
+    name: Vision foundation models
+    description: Models of images.
+taxonomy:
+  - id: reparameterized
+    name: Reparameterized
+    description: The change of a weight is written in fewer numbers.
+    main: true
+    children:
+      - id: low-rank
+        name: Low rank
+        description: >-
+          The change of a weight is a product of two
+          thin matrices.
+        implementations: [lora]
+        elsewhere:
+          hu2021lora: "Low-rank methods"
+  - id: prompt
+    name: Prompt
+    description: Something is written before the input.
+    children:
+      - id: soft
+        name: Soft
+        description: What is written are vectors.
+venues:
+  - id: ICLR
+    name: International Conference on Learning Representations
+    kind: conference
+    url: https://iclr.cc/
+    color: "#1a6b3c"
+  - id: ACL
+    name: Annual Meeting of the Association for Computational Linguistics
+    kind: conference
+    url: https://www.aclweb.org/
+    color: "#b22222"
+  - id: arXiv
+    name: arXiv
+    kind: preprint
+    url: https://arxiv.org/
+    color: "#8b1a1a"
+  - id: Web
+    name: World Wide Web
+    kind: web
+    url: https://www.w3.org/
+    color: "#333333"
+papers:
+  - id: hu2021lora
+    title: "LoRA: Low-Rank Adaptation of Large Language Models"
+    authors: ["Hu, Edward J.", "Shen, Yelong"]
+    year: 2022
+    venue: ICLR
+    kind: method
+    leaves: [low-rank]
+    modality: [LLM]
+    arxiv: "2106.09685"
+    doi: "10.1109/5.771073"
+    openreview: nZeVKeeFYf9
+    url: https://example.org/lora
+    code: https://example.com/lora
+    pages: "1-13"
+    also_titled: ["Low-Rank Adaptation"]
+    summary: "Trains two small matrices beside each weight."
+    note: "A café of methods."
+    related: [mao2021unipelt]
+    implementations: [lora]
+  - id: mao2021unipelt
+    title: "UniPELT: A Unified Framework for Parameter-Efficient Language Model Tuning"
+    authors: ["Mao, Yuning"]
+    year: 2022
+    venue: ACL
+    kind: method
+    leaves: [low-rank, soft]
+    modality: [LLM]
+    arxiv: "2110.07577"
+    doi: "10.18653/v1/2022.acl-long.433"
+    acl: "2022.acl-long.433"
+    openreview: kBjlDJpGGwF
+    url: https://example.org/unipelt
+    summary: "Gates learn which part of the model to use for each input."
+    note: "The set {query, value} is adapted."
+  - id: microsoftndtuning
+    title: "Tuning: Notes"
+    authors: [{literal: Microsoft Research}]
+    venue: Web
+    kind: blog
+    leaves: [soft]
+    modality: [LLM]
+    doi: "10.5281/zenodo.1"
+    url: https://example.org/notes
+    summary: "Notes on prompts."
+    note: "The authors' own view, “so to speak”."
+  - id: ruckle2020drop
+    title: "On Dropping Adapters"
+    authors: ["Rücklé, Andreas"]
+    year: 2022
+    venue: ACL
+    kind: analysis
+    leaves: [low-rank]
+    modality: [LLM]
+    arxiv: "2010.11918"
+    acl: "2022.acl-long.1"
+    summary: "Counts what can be dropped."
+    note: "Plain text."
+  - id: ruckle2020survey
+    title: "A Survey"
+    authors: ["Rücklé, Andreas"]
+    year: 2020
+    venue: arXiv
+    kind: survey
+    leaves: [soft]
+    modality: [LLM]
+    arxiv: "2010.00001"
+    summary: "Counts what there is."
+"""
+
+METHOD = '''\
+r"""LoRA: low-rank adaptation.
+
+$$ h = W x + B A x $$
+
+with thin A and B.
+
+**Trained:** A and B.
+
+**Frozen:** the rest.
+
+**Stored:** A and B.
+
+**Merge:** exact.
+
+**Count:** $r (d_{in} + d_{out})$.
+
+Details that matter
+-------------------
+1. B starts at zero. [Section 4.1]
+
+Paper, official code, libraries
+-------------------------------
+- paper: the same.
+
+Source: Hu et al. 2021, arXiv:2106.09685.
+"""
+
+from reference_impls.method import Method, register
+
+
+@register
+class LoRA(Method):
+    name = "lora"
+    title = "LoRA"
+    paper = "hu2021lora"
+    leaf = "low-rank"
+    init_noop = True
+    mergeable = True
+    frozen_base = True
+
+    r: int = 8
+    alpha: float = 16.0
+'''
+
+METHOD_PATH = "reference_impls/reparameterized/lora.py"
+TEST_PATH = "tests/methods/test_lora.py"
+
+
+def write_tree(root: Path, catalog: str | bytes = CATALOG, method: str = METHOD) -> Path:
+    """Write the catalog, its implementation and its test below `root`; give the catalog's path."""
+    for name, text in ((METHOD_PATH, method), (TEST_PATH, "")):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    path = root / "papers.yaml"
+    path.write_bytes(catalog if isinstance(catalog, bytes) else catalog.encode())
+    return path
+
+
+def write_generated(root: Path) -> None:
+    """Write what `python -m tools build` writes beside a valid catalog and commits."""
+    readme = render(Atlas(read(root / "papers.yaml"), discover(root)))
+    (root / "README.md").write_text(readme, encoding="utf-8")
+    (root / "papers.schema.json").write_text(json_schema(), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The catalog's commands. Nothing in here imports torch or `reference_impls`."""

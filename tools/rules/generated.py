@@ -1,0 +1,64 @@
+"""S8xx: what is generated and committed is current. Checked only where all else is clean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.rules import Context, Fault, Source, rule
+from tools.schema import json_schema
+
+SCHEMA_LINE = "# yaml-language-server: $schema=./papers.schema.json"
+
+
+@rule(
+    "S801",
+    "README.md is stale",
+    "README.md is generated from the catalog. Run `python -m tools build` and commit the result. "
+    "It must stay below 500,000 bytes: GitHub cuts off what is longer.",
+    bad="a changed papers.yaml with an unchanged README.md",
+    good="papers.yaml and README.md changed together",
+)
+def readme_current(context: Context) -> Iterator[Fault]:
+    # Templates take a while to import; a catalog with other findings does not get this far.
+    from tools.atlas import Atlas, BuildError
+    from tools.readme import render
+
+    try:
+        wanted = render(Atlas(context.catalog, context.implementations[0]))
+    except BuildError as error:
+        yield Fault(Source("README.md", 1, ""), str(error))
+        return
+    yield from _current(context, "README.md", wanted)
+
+
+@rule(
+    "S802",
+    "papers.schema.json is stale",
+    "papers.schema.json is generated from the models in tools/schema.py. Run `python -m tools "
+    "build` and commit the result.",
+    bad="a changed tools/schema.py with an unchanged papers.schema.json",
+    good="tools/schema.py and papers.schema.json changed together",
+)
+def schema_current(context: Context) -> Iterator[Fault]:
+    yield from _current(context, "papers.schema.json", json_schema())
+
+
+@rule(
+    "S803",
+    "Schema is not named",
+    "The first line of the catalog tells editors where its schema is, so that they complete and "
+    "check while typing.",
+    bad="# The catalog",
+    good=SCHEMA_LINE,
+)
+def schema_named(context: Context) -> Iterator[Fault]:
+    if context.document.first_line != SCHEMA_LINE:
+        yield Fault((), f"the first line must be '{SCHEMA_LINE}'")
+
+
+def _current(context: Context, name: str, wanted: str) -> Iterator[Fault]:
+    path = context.root / name
+    text = path.read_text(encoding="utf-8") if path.is_file() else None
+    if text != wanted:
+        state = "is missing" if text is None else "is not current"
+        yield Fault(Source(name, 1, ""), f"{state}; run `python -m tools build`")

@@ -1,0 +1,175 @@
+"""S7xx: the taxonomy, the reference implementations and their tests agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.findings import nearest
+from tools.implementations import FIELDS, Implementation
+from tools.rules import Context, Fault, Source, rule
+
+_PARTS = {
+    "title": "a title",
+    "lead": "the equation and its terms below the title",
+    **{field.lower(): f"**{field}:**" for field in FIELDS},
+    "details": "the section 'Details that matter'",
+    "differences": "the section 'Paper, official code, libraries'",
+    "source": "a last paragraph 'Source: …'",
+}
+
+
+def _source(implementation: Implementation) -> Source:
+    return Source(implementation.path, implementation.line, implementation.name)
+
+
+def _main_leaves(context: Context) -> set[str]:
+    return {node.id for top in context.catalog.taxonomy if top.main for node in top.leaves()}
+
+
+@rule(
+    "S701",
+    "Leaf of a main branch without implementation",
+    "Every leaf of a branch marked `main` has at least one reference implementation. Elsewhere a "
+    "leaf without one is shown as a gap.",
+    bad="elsewhere:",
+    good="implementations: [lora]\n        elsewhere:",
+)
+def missing_implementation(context: Context) -> Iterator[Fault]:
+    main = _main_leaves(context)
+    for path, node in context.nodes:
+        if node.id in main and not node.implementations:
+            yield Fault(path, "is a leaf of a main branch and has no implementation")
+
+
+@rule(
+    "S702",
+    "Unknown implementation",
+    "An implementation that the catalog names is declared by a file below `reference_impls`.",
+    bad="implementations: [lorra]",
+    good="implementations: [lora]",
+)
+def unknown_implementation(context: Context) -> Iterator[Fault]:
+    known = context.implementations[0]
+    for path, item in [*context.nodes, *context.papers]:
+        for i, name in enumerate(item.implementations):
+            if name not in known:
+                message = f"no file below reference_impls declares '{name}'"
+                yield Fault((*path, "implementations", i), message, nearest(name, known))
+
+
+@rule(
+    "S703",
+    "Implementation that the catalog does not name",
+    "An implementation declares a leaf and a paper; both must list it under `implementations`, so "
+    "that readers find it from either.",
+    bad='a file that declares leaf = "low-rank", which the leaf low-rank does not list',
+    good="the leaf low-rank with implementations: [lora]",
+)
+def unnamed_implementation(context: Context) -> Iterator[Fault]:
+    known, main = context.implementations[0], _main_leaves(context)
+    listed = {
+        ("leaf", node.id): node.implementations
+        for _, node in context.nodes
+        if node.implementations or node.id not in main  # else S701 says so
+    }
+    listed |= {("paper", paper.id): paper.implementations for _, paper in context.papers}
+    for implementation in known.values():
+        for kind, entry in (("leaf", implementation.leaf), ("paper", implementation.paper)):
+            names = listed.get((kind, entry))
+            # A list with an unknown name in it may mean this implementation: S702 speaks first.
+            if names is not None and implementation.name not in names and known.keys() >= {*names}:
+                message = f"{kind} '{entry}' does not list '{implementation.name}'"
+                yield Fault(_source(implementation), message)
+
+
+@rule(
+    "S704",
+    "Implementation in another folder",
+    "The folder of an implementation is the top-level branch of its leaf, with underscores for "
+    "hyphens, so that the taxonomy leads to the file.",
+    bad='reference_impls/prompt/lora.py with leaf = "low-rank"',
+    good='reference_impls/reparameterized/lora.py with leaf = "low-rank"',
+)
+def other_folder(context: Context) -> Iterator[Fault]:
+    tops = context.catalog.tops
+    for implementation in context.implementations[0].values():
+        top = tops.get(implementation.leaf)
+        if top and implementation.folder != top.id.replace("-", "_"):
+            message = f"is in {implementation.folder}, but its leaf is below {top.id}"
+            yield Fault(_source(implementation), message)
+
+
+@rule(
+    "S705",
+    "Declared leaf or paper does not agree",
+    "The leaf and the paper that an implementation declares exist, and the leaf that lists an "
+    "implementation is the one it declares.",
+    bad='the leaf soft listing lora, which declares leaf = "low-rank"',
+    good='the leaf low-rank listing lora, which declares leaf = "low-rank"',
+)
+def other_leaf(context: Context) -> Iterator[Fault]:
+    known, leaves, papers = context.implementations[0], context.leaf_ids, context.ids["papers"]
+    for path, node in context.nodes:
+        for i, name in enumerate(node.implementations):
+            if name in known and known[name].leaf != node.id:
+                message = f"{name} declares leaf '{known[name].leaf}'"
+                yield Fault((*path, "implementations", i), message)
+    for implementation in known.values():
+        leaf, paper = implementation.leaf, implementation.paper
+        if leaf not in leaves:
+            message = f"declares leaf '{leaf}', which the catalog lacks"
+            yield Fault(_source(implementation), message, nearest(leaf, leaves))
+        if paper not in papers:
+            message = f"declares paper '{paper}', which the catalog lacks"
+            yield Fault(_source(implementation), message, nearest(paper, papers))
+
+
+@rule(
+    "S706",
+    "Incomplete page of a method",
+    "The docstring of a method's file is its page on the site. It has a title, the equation, what "
+    "is trained, frozen and stored, how it merges, the count, the two sections on details and on "
+    "differences, and its source.",
+    bad="a docstring without **Merge:**",
+    good="a docstring with all its parts",
+)
+def incomplete_page(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        missing = [text for part, text in _PARTS.items() if not getattr(implementation.page, part)]
+        if missing:
+            place = Source(implementation.path, 1, implementation.name)
+            yield Fault(place, f"its docstring lacks {', '.join(missing)}")
+
+
+@rule(
+    "S707",
+    "Implementation without test",
+    "Every implementation has a test of what is particular to it: tests/methods/test_<name>.py.",
+    bad="reference_impls/reparameterized/lora.py without tests/methods/test_lora.py",
+    good="tests/methods/test_lora.py",
+)
+def missing_test(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        test = f"tests/methods/test_{implementation.name}.py"
+        if not (context.root / test).is_file():
+            yield Fault(_source(implementation), f"has no test; add {test}")
+
+
+@rule(
+    "S708",
+    "Unreadable declaration",
+    "A method's file holds one class decorated with `@register`, and its name, title, paper, leaf, "
+    "init_noop, mergeable and frozen_base are literals in it: they are read without running the "
+    "file. The file is named after the method.",
+    bad='name = "lo" + "ra"',
+    good='name = "lora"',
+)
+def unreadable_declaration(context: Context) -> Iterator[Fault]:
+    known, errors = context.implementations
+    for error in errors:
+        yield Fault(Source(error.path, error.line, ""), error.message)
+    for implementation in known.values():
+        if Path(implementation.path).stem != implementation.name:
+            message = f"declares the name '{implementation.name}', but the file is named otherwise"
+            yield Fault(_source(implementation), message)

@@ -1,0 +1,76 @@
+"""S6xx: one order, so that a change is a small difference and two people do not collide."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tools.rules import Context, Fault, Place, rule
+from tools.rules.schema import model_of
+
+
+@rule(
+    "S601",
+    "Papers out of order",
+    "Papers are sorted by id.",
+    bad="- id: ruckle2020again",
+    good="- id: ruckle2020survey",
+)
+def papers_in_order(context: Context) -> Iterator[Fault]:
+    ids = [paper.id for _, paper in context.papers]
+    if len(set(ids)) < len(ids):
+        return  # S301 says so; the order of equal ids means nothing
+    ordered = sorted(ids)
+    for i in misplaced(ids):
+        place = bisect_left(ordered, ids[i])
+        where = f"goes after {ordered[place - 1]}" if place else "goes first"
+        yield Fault(context.papers[i][0], f"is out of order: {where}")
+
+
+@rule(
+    "S602",
+    "Keys out of order",
+    "Every entry has its keys in the order of the schema, so that entries can be compared at a "
+    "glance.",
+    bad="kind: method\n    venue: ICLR",
+    good="venue: ICLR\n    kind: method",
+)
+def keys_in_order(context: Context) -> Iterator[Fault]:
+    yield from _keys((), context.document.data)
+    for items in (context.modalities, context.nodes, context.venues, context.papers):
+        for path, _ in items:
+            yield from _keys(path, context.document.at(path))
+
+
+def _keys(path: Place, entry: dict[str, Any]) -> Iterator[Fault]:
+    keys = list(entry)
+    order = list(model_of((*path, "")).model_fields)
+    places = [order.index(key) for key in keys if key in order]
+    if places == sorted(places):
+        return
+    for i in misplaced(places):
+        before = max((place for place in places if place < places[i]), default=None)
+        place = "goes first" if before is None else f"goes after '{order[before]}'"
+        yield Fault((*path, order[places[i]]), f"is out of order: {place}")
+
+
+def misplaced(values: Sequence[Any]) -> list[int]:
+    """The fewest indices whose values must move for `values` to ascend strictly.
+
+    They are what is left of the longest ascending subsequence (patience sorting, n log n).
+    """
+    tails: list[Any] = []
+    ends: list[int] = []
+    previous: list[int | None] = []
+    for i, value in enumerate(values):
+        pile = bisect_left(tails, value)
+        previous.append(ends[pile - 1] if pile else None)
+        tails[pile : pile + 1] = [value]
+        ends[pile : pile + 1] = [i]
+    kept = set()
+    i = ends[-1] if ends else None
+    while i is not None:
+        kept.add(i)
+        i = previous[i]
+    return [i for i in range(len(values)) if i not in kept]

@@ -1,0 +1,108 @@
+"""S2xx: what an entry names exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tools.findings import nearest
+from tools.rules import Context, Fault, rule
+
+
+@rule(
+    "S201",
+    "Unknown leaf",
+    "A paper sits in leaves of the taxonomy. Branches hold no papers of their own: choose one of "
+    "the leaves below.",
+    bad="leaves: [lowrank]",
+    good="leaves: [low-rank]",
+)
+def unknown_leaf(context: Context) -> Iterator[Fault]:
+    leaves, nodes = context.leaf_ids, context.ids["taxonomy"]
+    known = set(leaves)
+    for path, paper in context.papers:
+        for i, leaf in enumerate(paper.leaves):
+            if leaf in known:
+                continue
+            where = (*path, "leaves", i)
+            if leaf in nodes:
+                yield Fault(where, f"'{leaf}' is a branch; name one of the leaves below it")
+            else:
+                yield Fault(where, f"'{leaf}' is not a leaf", nearest(leaf, leaves))
+
+
+@rule(
+    "S202",
+    "Unknown modality",
+    "A paper's modalities are ids of the catalog's list of modalities.",
+    bad="modality: [LMM]",
+    good="modality: [LLM]",
+)
+def unknown_modality(context: Context) -> Iterator[Fault]:
+    known = context.ids["modalities"]
+    for path, paper in context.papers:
+        for i, modality in enumerate(paper.modality):
+            if modality not in known:
+                message = f"'{modality}' is not a modality"
+                yield Fault((*path, "modality", i), message, nearest(modality, known))
+
+
+@rule(
+    "S203",
+    "Unknown related paper",
+    "Related papers are ids of other entries of the catalog.",
+    bad="related: [mao2021uniplet]",
+    good="related: [mao2021unipelt]",
+)
+def unknown_related(context: Context) -> Iterator[Fault]:
+    known = context.ids["papers"]
+    for path, paper in context.papers:
+        for i, other in enumerate(paper.related):
+            if other not in known:
+                message = f"'{other}' is not a paper"
+                yield Fault((*path, "related", i), message, nearest(other, known))
+
+
+@rule(
+    "S204",
+    "Unknown venue",
+    "Venues are a closed list with full name, kind, link and badge color. Add a new venue to the "
+    "list before using it.",
+    bad="venue: ICRL",
+    good="venue: ICLR",
+)
+def unknown_venue(context: Context) -> Iterator[Fault]:
+    known = context.ids["venues"]
+    for path, paper in context.papers:
+        if paper.venue not in known:
+            message = f"'{paper.venue}' is not a venue"
+            yield Fault((*path, "venue"), message, nearest(paper.venue, known))
+
+
+@rule(
+    "S205",
+    "Unknown taxonomy in the crosswalk",
+    "The keys of `elsewhere` are ids of the papers whose taxonomies are compared.",
+    bad='hu2022lora: "Low-rank methods"',
+    good='hu2021lora: "Low-rank methods"',
+)
+def unknown_taxonomy(context: Context) -> Iterator[Fault]:
+    known = context.ids["papers"]
+    for path, node in context.nodes:
+        for paper in node.elsewhere:
+            if paper not in known:
+                message = f"'{paper}' is not a paper"
+                yield Fault((*path, "elsewhere", paper), message, nearest(paper, known))
+
+
+@rule(
+    "S206",
+    "Related to itself",
+    "A paper that names itself as related leads its reader in a circle.",
+    bad="related: [hu2021lora]",
+    good="related: [mao2021unipelt]",
+)
+def related_to_itself(context: Context) -> Iterator[Fault]:
+    for path, paper in context.papers:
+        if paper.id in paper.related:
+            where = (*path, "related", paper.related.index(paper.id))
+            yield Fault(where, "the paper names itself")
