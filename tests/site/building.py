@@ -1,0 +1,33 @@
+"""Build a site as `make site` does, but somewhere else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools import site
+from tools.atlas import Atlas
+from tools.build import ROOT, write
+
+
+def build_site(atlas: Atlas, folder: Path) -> Path:
+    """Write the pages, run MkDocs in strict mode and give the folder of the site."""
+    shutil.copy(ROOT / "mkdocs.yml", folder)
+    shutil.copytree(ROOT / "overrides", folder / "overrides")
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns(*site.FOLDERS))
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for name, text in site.pages(atlas, contributing).items():
+        write(folder / "docs" / name, text)
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict"],
+        cwd=folder,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "SITE_URL": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "site"

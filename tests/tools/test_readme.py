@@ -1,0 +1,186 @@
+"""The README: whole, readable on GitHub, and within the rules of awesome lists."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.tools.small_catalog import write_tree
+from tools import atlas as material
+from tools import readme
+from tools.atlas import Atlas, BuildError
+from tools.build import ROOT
+
+ITEM = re.compile(r"- (?:<a id=\"\w+\"></a>)?\[(.+?)(?<!\\)\]\(([^)\s]+)\) - (.+)")
+
+
+@pytest.fixture(params=["small", "real"])
+def atlas(request: pytest.FixtureRequest, tmp_path: Path) -> Atlas:
+    if request.param == "real":
+        return material.load(ROOT)
+    write_tree(tmp_path)
+    return material.load(tmp_path)
+
+
+@pytest.fixture
+def text(atlas: Atlas) -> str:
+    return readme.render(atlas)
+
+
+def items(text: str) -> list[tuple[str, str, str]]:
+    return [ITEM.fullmatch(line).groups() for line in text.split("\n") if ITEM.fullmatch(line)]
+
+
+def headings(text: str) -> list[tuple[int, str]]:
+    found = re.findall(r"^(#+) (.+)$", text, flags=re.MULTILINE)
+    return [(len(marks), heading) for marks, heading in found]
+
+
+def test_the_same_on_every_run(atlas: Atlas, text: str) -> None:
+    again = Atlas(atlas.catalog, dict(reversed(atlas.methods.items())), atlas.source, atlas.runs)
+    assert readme.render(again) == text
+
+
+def test_github_shows_all_of_it(text: str) -> None:
+    assert len(text.encode()) < readme.MAX_BYTES
+    assert text.endswith("\n")
+    assert "\n\n\n" not in text
+    assert not re.search(r"[ \t]+$", text, flags=re.MULTILINE)
+
+
+def test_one_item_a_paper(atlas: Atlas, text: str) -> None:
+    links = [link for _, link, _ in items(text)]
+    assert sorted(links) == sorted(p.link.replace("&", "&amp;") for p in atlas.catalog.papers)
+    assert len(set(links)) == len(links)
+
+
+def test_papers_of_several_leaves_are_named_in_each(atlas: Atlas, text: str) -> None:
+    sections = re.split(r"^#{2,} ", text, flags=re.MULTILINE)
+    for paper in atlas.catalog.papers:
+        for leaf in paper.leaves[1:]:
+            name = atlas.catalog.leaves[leaf].name
+            [section] = [part for part in sections if part.startswith(f"{name}\n")]
+            assert f'<a href="#{paper.id}">' in section
+            assert f'<a id="{paper.id}"></a>' in text
+
+
+def test_items_are_written_as_awesome_lists_are(text: str) -> None:
+    for title, link, description in items(text):
+        assert link.startswith(("https://", "http://"))
+        assert re.match(r"[A-Z0-9\"'“‘(]", description), description
+        assert not description.casefold().startswith(title.casefold())
+        summary = description.split(" ![")[0]
+        assert re.search(r"[.!?…]", summary)
+        assert description.count("![") == 1
+
+
+def test_contents_come_first_and_match_the_headings(atlas: Atlas, text: str) -> None:
+    found = headings(text)
+    assert found[0] == (
+        1,
+        "Fine-Tuning Atlas [![Awesome](https://awesome.re/badge.svg)](https://awesome.re)",
+    )
+    assert found[1] == (2, "Contents")
+    assert [level for level, _ in found].count(1) == 1
+    wanted = [pair for pair in found[2:] if pair[0] in (2, 3)]
+    assert wanted.pop() == (2, "Contributing")
+    contents = text.split("## Contents\n")[1].split("\n## ")[0]
+    listed = re.findall(r"^( *)- \[(.+)\]\(#(.+)\)$", contents, flags=re.MULTILINE)
+    assert [(2 + len(margin) // 2, name) for margin, name, _ in listed] == wanted
+    anchors = [anchor for *_, anchor in listed]
+    assert anchors[1:] == [readme.heading_slugs(atlas)[node] for node in atlas.catalog.nodes]
+    assert len(set(anchors)) == len(anchors)
+
+
+def test_jumps_inside_lead_somewhere(text: str) -> None:
+    anchors = set(re.findall(r'<a id="([^"]+)">', text)) | set(re.findall(r"\]\(#([^)]+)\)", text))
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= anchors
+
+
+def test_links_to_files_lead_to_files(text: str, atlas: Atlas) -> None:
+    files = set(re.findall(r"\]\((?!https?:|#)([^)]+)\)", text))
+    assert {method.path for method in atlas.methods.values()} <= files
+    for file in files - {method.path for method in atlas.methods.values()}:
+        assert (ROOT / file).is_file(), file
+
+
+def test_main_links_are_unique(text: str) -> None:
+    outside_items = "\n".join(line for line in text.split("\n") if not ITEM.fullmatch(line))
+    links = re.findall(r"(?<!!)(?<!\\)\]\(([^)\s]+)\)", outside_items)
+    assert sorted(links) == sorted(set(links))
+
+
+def test_tables_are_aligned(text: str) -> None:
+    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+        ends = {tuple(m.start() for m in re.finditer(r"\|", row)) for row in table.splitlines()}
+        assert len(ends) == 1, table
+
+
+def test_badges_name_venue_and_year(atlas: Atlas, text: str) -> None:
+    for paper in atlas.catalog.papers:
+        label = f"{paper.venue} {paper.year}" if paper.year else paper.venue
+        [line] = [
+            line for line in text.split("\n") if f"]({paper.link.replace('&', '&amp;')}) - " in line
+        ]
+        color = atlas.catalog.venue[paper.venue].color[1:]
+        assert re.search(
+            rf"!\[{re.escape(label)}\]\(https://img\.shields\.io/badge/\S+-{color}\)", line
+        )
+
+
+def test_badge_text_survives_the_service(atlas: Atlas) -> None:
+    paper = atlas.catalog.papers[0]
+    venue = atlas.catalog.venue[paper.venue].model_copy(update={"id": "A-B_c d?/"})
+    odd = SimpleNamespace(catalog=SimpleNamespace(venue={venue.id: venue}))
+    image = readme.badge(odd, paper.model_copy(update={"venue": venue.id, "year": 2022}))
+    assert f"/badge/A--B__c_d%3F%2F_2022-{venue.color[1:]})" in image
+
+
+def test_gaps_are_shown_and_counted(atlas: Atlas, text: str) -> None:
+    gaps = atlas.gaps(atlas.catalog.taxonomy)
+    assert text.count("No reference implementation yet.") == len(gaps)
+    leaves = len(atlas.catalog.leaves)
+    assert f"{leaves - len(gaps)} of {leaves} leaves" in text
+    if gaps:
+        assert f"{len(gaps)} gap" in text
+
+
+def test_no_heading_about_licenses_and_no_badge_of_a_build(text: str) -> None:
+    assert not {"license", "licence"} & {heading.lower() for _, heading in headings(text)}
+    assert not re.search(r"travis|circleci|build status", text, flags=re.IGNORECASE)
+    assert "$ make" not in text
+
+
+def test_a_list_that_github_would_cut_is_an_error(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readme, "MAX_BYTES", 1000)
+    with pytest.raises(BuildError, match=r"README\.md would have"):
+        readme.render(atlas)
+
+
+def test_an_implementation_that_nothing_registers_is_an_error(atlas: Atlas) -> None:
+    with pytest.raises(BuildError, match="which no file below reference_impls registers"):
+        Atlas(atlas.catalog, {})
+
+
+def test_a_method_of_an_unknown_paper_or_leaf_is_an_error(atlas: Atlas) -> None:
+    for key in ("paper", "leaf"):
+        odd = dataclasses.replace(atlas.methods["lora"], **{key: "nothing"})
+        with pytest.raises(BuildError, match=rf"lora.py:\d+: the catalog has no {key} 'nothing'"):
+            Atlas(atlas.catalog, {**atlas.methods, "lora": odd})
+
+
+def test_headings_of_one_name_get_the_anchors_that_github_gives(atlas: Atlas) -> None:
+    names = iter(["Contents", "A & B (x)", "Contents", "A & B (x)", *["Contents-1"] * 99])
+    nodes = {
+        node_id: node.model_copy(update={"name": next(names)})
+        for node_id, node in atlas.catalog.nodes.items()
+    }
+    slugs = readme.heading_slugs(SimpleNamespace(catalog=SimpleNamespace(nodes=nodes)))
+    assert list(slugs.values())[:4] == ["contents-1", "a--b-x", "contents-2", "a--b-x-1"]
+    assert len(set(slugs.values())) == len(nodes)

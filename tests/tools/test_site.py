@@ -1,0 +1,114 @@
+"""The site's Markdown, before MkDocs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tools.small_catalog import write_tree
+from tools import atlas as material
+from tools import readme, site
+from tools.atlas import Atlas
+from tools.markup import capital, fenced, first_sentence, from_repository, front, with_code
+from tools.schema import Paper
+
+
+@pytest.fixture
+def atlas(tmp_path: Path) -> Atlas:
+    write_tree(tmp_path)
+    return material.load(tmp_path)
+
+
+def test_front_matter_is_escaped_for_html() -> None:
+    assert front('A "b" <c>: d', "e") == (
+        '---\ntitle: "A &#34;b&#34; &lt;c&gt;: d"\n'.replace("&#34;", "&quot;")
+        + 'description: "e"\nhide: [navigation]\n---'
+    )
+
+
+def test_a_fence_is_longer_than_any_inside() -> None:
+    assert fenced("a ```` b", "py").split("\n")[0] == "`````py"
+    assert fenced("a\n\nb", "py", "    ") == "    ```py\n    a\n\n    b\n    ```"
+
+
+def test_backticks_mark_code() -> None:
+    assert with_code("run `a_b *c*`, <b> `") == (
+        "run <code>a&#95;b &#42;c&#42;</code>, &#60;b&#62; &#96;"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("One thing. Two things.", "One thing."),
+        ("From v. 2 on. Then more.", "From v. 2 on."),
+        ("Only one", "Only one"),
+    ],
+)
+def test_first_sentences(text: str, first: str) -> None:
+    assert first_sentence(text) == first
+
+
+def test_a_capital_changes_nothing_else() -> None:
+    assert [capital(text) for text in ("", "aBC d", "$x$ y")] == ["", "ABC d", "$x$ y"]
+
+
+def test_a_file_of_the_repository_becomes_a_page() -> None:
+    text = from_repository(
+        "See [the catalog](papers.yaml), [LICENSE](LICENSE) and [x](https://a.example).\n"
+        "1. do\n\n   ```yaml\n   a:\n     b\n   ```\n\n```\n   as it is\n```\n"
+    )
+    assert "See the catalog (`papers.yaml`), LICENSE and [x](https://a.example)." in text
+    assert "\n    ```yaml\n    a:\n      b\n    ```\n" in text
+    assert "\n   as it is\n" in text
+
+
+def test_links_of_a_paper_are_each_given_once(atlas: Atlas) -> None:
+    unipelt = atlas.catalog.paper["mao2021unipelt"]
+    assert [label for label, *_ in site.links(unipelt)] == [
+        "Publication",
+        "Preprint",
+        "DOI",
+        "Reviews",
+        "Page",
+    ]
+    only = unipelt.model_copy(
+        update={"acl": None, "doi": None, "openreview": None, "url": None, "code": None}
+    )
+    assert site.links(only) == [
+        ("Publication", "https://arxiv.org/abs/2110.07577", "https://arxiv.org/abs/2110.07577")
+    ]
+
+
+def test_pages_do_not_depend_on_the_order_of_methods(atlas: Atlas) -> None:
+    turned = Atlas(atlas.catalog, dict(reversed(atlas.methods.items())), atlas.source)
+    assert site.pages(turned, "# C") == site.pages(atlas, "# C")
+
+
+def many(atlas: Atlas, number: int) -> Atlas:
+    model = atlas.catalog.paper["mao2021unipelt"]
+
+    def paper(i: int) -> Paper:
+        changed = {
+            "id": f"many2000p{i}",
+            "title": f"{model.title} {i}",
+            "acl": f"2022.acl-long.{i + 1000}",
+            "authors": model.authors * 5,
+            "related": (f"many2000p{(i + 7) % number}", f"many2000p{(i + 70) % number}"),
+        }
+        return model.model_copy(update=changed)
+
+    papers = (*atlas.catalog.papers, *(paper(i) for i in range(number)))
+    fields = {name: getattr(atlas.catalog, name) for name in ("modalities", "taxonomy", "venues")}
+    catalog = type(atlas.catalog).model_construct(**fields, papers=papers)
+    return Atlas(catalog, atlas.methods, atlas.source, atlas.runs)
+
+
+def test_a_thousand_papers_take_less_than_three_seconds(atlas: Atlas) -> None:
+    thousand = many(atlas, 1000)
+    start = time.process_time()
+    assert len(site.pages(thousand, "# C")) > 1000
+    readme.render(thousand)
+    assert time.process_time() - start < 3

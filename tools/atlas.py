@@ -1,0 +1,142 @@
+"""Everything that the README and the site are made of, and the questions they ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from tools import catalog as catalog_file
+from tools import implementations as declarations
+from tools.implementations import Implementation
+from tools.runs import Run, read_runs
+from tools.schema import Catalog, Node, Paper
+
+
+class BuildError(Exception):
+    """The pages cannot be made; the message is one line and says where and why."""
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """The catalog, the implementations by name, their source text, and the committed runs."""
+
+    catalog: Catalog
+    methods: dict[str, Implementation] = field(default_factory=dict)
+    source: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, dict[str, Run]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        named = [(f"leaf {leaf.id}", leaf.implementations) for leaf in self.catalog.leaves.values()]
+        named += [(f"paper {paper.id}", paper.implementations) for paper in self.catalog.papers]
+        for entry, names in named:
+            for name in names:
+                if name not in self.methods:
+                    raise BuildError(
+                        f"papers.yaml: {entry} names the implementation '{name}', "
+                        "which no file below reference_impls registers"
+                    )
+        for method in self.methods.values():
+            for key, known in (("paper", self.catalog.paper), ("leaf", self.catalog.leaves)):
+                if getattr(method, key) not in known:
+                    raise BuildError(
+                        f"{method.path}:{method.line}: "
+                        f"the catalog has no {key} '{getattr(method, key)}'"
+                    )
+
+    @cached_property
+    def parents(self) -> dict[str, Node]:
+        """The parent of every node but the top ones, by the node's id."""
+        return {child.id: node for node in self.catalog.nodes.values() for child in node.children}
+
+    def line(self, node: Node) -> list[Node]:
+        """The node's ancestors, the top one first."""
+        ancestors: list[Node] = []
+        while node.id in self.parents:
+            node = self.parents[node.id]
+            ancestors.insert(0, node)
+        return ancestors
+
+    def papers(self, node: Node) -> tuple[Paper, ...]:
+        """The papers of a leaf, or of all leaves of a branch, each once, by the catalog's order."""
+        if node.is_leaf:
+            return self.catalog.papers_in[node.id]
+        ids = {paper.id for leaf in node.leaves() for paper in self.catalog.papers_in[leaf.id]}
+        return tuple(paper for paper in self.catalog.papers if paper.id in ids)
+
+    def implementations(self, node: Node) -> list[Implementation]:
+        return [self.methods[name] for leaf in node.leaves() for name in leaf.implementations]
+
+    def gaps(self, nodes: Iterable[Node]) -> list[Node]:
+        """The leaves below `nodes` that have no reference implementation."""
+        return [leaf for node in nodes for leaf in node.leaves() if not leaf.implementations]
+
+    @cached_property
+    def methods_of(self) -> dict[str, list[Implementation]]:
+        """The implementations of every paper that has any, by the paper's id."""
+        found: dict[str, dict[str, Implementation]] = {}
+        for method in self.methods.values():
+            found.setdefault(method.paper, {})[method.name] = method
+        for paper in self.catalog.papers:
+            for name in paper.implementations:
+                found.setdefault(paper.id, {})[name] = self.methods[name]
+        return {key: list(methods.values()) for key, methods in found.items()}
+
+    @cached_property
+    def papers_of(self) -> dict[str, list[Paper]]:
+        """The papers of every implementation, that of its declaration first."""
+        found = {name: [self.catalog.paper[m.paper]] for name, m in self.methods.items()}
+        for paper in self.catalog.papers:
+            for name in paper.implementations:
+                if paper not in found[name]:
+                    found[name].append(paper)
+        return found
+
+    @cached_property
+    def related(self) -> dict[str, list[Paper]]:
+        """Related papers, whichever of the two entries names the other."""
+        found: dict[str, dict[str, Paper]] = {paper.id: {} for paper in self.catalog.papers}
+        for paper in self.catalog.papers:
+            for other in paper.related:
+                found[paper.id][other] = self.catalog.paper[other]
+                found[other][paper.id] = paper
+        return {key: [others[name] for name in sorted(others)] for key, others in found.items()}
+
+
+def load(root: Path) -> Atlas:
+    """Read catalog, method files and runs below `root`.
+
+    Raises CatalogError, DeclarationError or BuildError.
+    """
+    methods = declarations.discover(root)
+    return Atlas(
+        catalog=catalog_file.read(root / "papers.yaml"),
+        methods=methods,
+        source={m.name: (root / m.path).read_text(encoding="utf-8") for m in methods.values()},
+        runs=read_runs(root),
+    )
+
+
+def years(papers: Iterable[Paper]) -> tuple[int, int] | None:
+    """The first and the last year of publication."""
+    known = [paper.year for paper in papers if paper.year]
+    return (min(known), max(known)) if known else None
+
+
+def short_authors(paper: Paper) -> str:
+    """'Hu et al.', 'Li and Liang', 'Ruder'."""
+    families = [name.family for name in paper.names]
+    if len(families) > 2:
+        return f"{families[0]} et al."
+    return " and ".join(families)
+
+
+def full_authors(paper: Paper) -> list[str]:
+    """Every author, given name first."""
+    return [f"{name.given} {name.family}".strip() for name in paper.names]
+
+
+def newest_first(papers: Iterable[Paper]) -> list[Paper]:
+    """By year, the newest first, undated ones last; by id within a year."""
+    return sorted(papers, key=lambda paper: (-(paper.year or 0), paper.id))

@@ -1,0 +1,44 @@
+"""A paper as a BibTeX entry."""
+
+from __future__ import annotations
+
+from tools.escape import bibtex, bibtex_title
+from tools.schema import Paper, Venue
+
+# Venue kind -> entry type, and the field that names the venue.
+TYPES = {
+    "conference": ("inproceedings", "booktitle"),
+    "workshop": ("inproceedings", "booktitle"),
+    "journal": ("article", "journal"),
+    "preprint": ("misc", None),
+    "report": ("techreport", "institution"),
+    "web": ("misc", "howpublished"),
+}
+
+
+def entry(paper: Paper, venue: Venue) -> str:
+    """The entry under the paper's id, ending with a newline; letters stay Unicode."""
+    kind, venue_field = TYPES[venue.kind]
+    fields = {
+        "title": bibtex_title(paper.title),
+        "author": " and ".join(
+            f"{bibtex(name.family)}, {bibtex(name.given)}"
+            if name.given
+            else f"{{{bibtex(name.family)}}}"
+            for name in paper.names
+        ),
+        "year": str(paper.year or ""),
+        venue_field: bibtex(venue.name),
+        "pages": (paper.pages or "").replace("-", "--"),
+        "eprint": paper.arxiv or "",
+        "archiveprefix": "arXiv" if paper.arxiv else "",
+        "doi": paper.doi or "",
+        "url": bibtex_link(paper.link),
+    }
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if name and value]
+    return "\n".join([f"@{kind}{{{paper.id},", *lines, "}"]) + "\n"
+
+
+def bibtex_link(link: str) -> str:
+    r"""A link for `\url`, which reads its text as it stands: only braces and backslash matter."""
+    return link.replace("\\", "%5C").replace("{", "%7B").replace("}", "%7D")

@@ -1,0 +1,83 @@
+"""`python -m tools build`: write README.md, the schema and the site's pages from the catalog."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tools import atlas, readme, site
+from tools.catalog import CatalogError
+from tools.implementations import DeclarationError
+from tools.runs import RunError
+from tools.schema import json_schema
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(check: bool = False, root: Path = ROOT) -> int:
+    """Write what is not current; with `check`, only say what of the committed files is not.
+
+    Returns 0, or 1 where something is stale or cannot be built; then it says what.
+    """
+    try:
+        material = atlas.load(root)
+        committed = {"README.md": readme.render(material), "papers.schema.json": json_schema()}
+        if check:
+            return _check(root, committed)
+        contributing = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        pages = site.pages(material, contributing)
+    except (CatalogError, DeclarationError, RunError, atlas.BuildError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    written = [write(root / name, text) for name, text in committed.items()]
+    written += [write(root / "docs" / name, text) for name, text in pages.items()]
+    removed = remove_stale(root / "docs", set(pages))
+    print(
+        f"{len(pages)} pages and {len(committed)} files, "
+        f"{sum(written)} of them changed; {removed} removed"
+    )
+    return 0
+
+
+def _check(root: Path, committed: dict[str, str]) -> int:
+    stale = [
+        name
+        for name, text in committed.items()
+        if not (root / name).is_file() or (root / name).read_bytes() != text.encode()
+    ]
+    for name in stale:
+        print(f"{name} is not current: run `python -m tools build`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def write(path: Path, text: str) -> bool:
+    """Replace the file at once if its content differs; returns whether it did."""
+    data = text.encode()
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(draft).chmod(0o644)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+    return True
+
+
+def remove_stale(docs: Path, pages: set[str]) -> int:
+    """Remove the pages of earlier builds from the folders that hold nothing else."""
+    stale = [
+        path
+        for folder in site.FOLDERS
+        for path in sorted((docs / folder).glob("*.md"))
+        if path.relative_to(docs).as_posix() not in pages
+    ]
+    for path in stale:
+        path.unlink()
+    return len(stale)

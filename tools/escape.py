@@ -1,0 +1,111 @@
+"""Text from the catalog is data: how it reaches Markdown, HTML, links and BibTeX unchanged.
+
+Each function takes plain text and returns what shows exactly that text in its format. The results
+for Markdown and HTML are `Markup`, so that a template does not escape them again.
+"""
+
+from __future__ import annotations
+
+import html as _html
+import re
+import unicodedata
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+# What may begin a block (heading, list, quote, rule, admonition, definition) opens a text.
+_BLOCK_START = re.compile(r"[#+\-=:!?>/]|[0-9]+[.)]")
+_COMMONMARK = re.compile(r"[\\`*_\[\]~|]")
+_ENTITY = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"}
+_PAGE = re.compile(r"[\\`*_{}\[\]<>&\"'|~^=$@#]")
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{char: f"\\{char}" for char in "#$%&_"},
+}
+_WORD_OR_CHAR = re.compile(r"[^\W_]+|.")
+
+
+def safe(text: str) -> Markup:
+    """Text that is in the target format already."""
+    return Markup(text)  # noqa: S704
+
+
+def plain(text: str) -> str:
+    """One line without control characters, and without those that turn the writing direction."""
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    seen = (char for char in line if unicodedata.category(char) not in ("Cc", "Cf"))
+    return " ".join("".join(seen).split())
+
+
+def html(text: str) -> Markup:
+    """For HTML text and double-quoted attributes."""
+    return safe(_html.escape(plain(text)))
+
+
+def commonmark(text: str) -> Markup:
+    """For the README: backslashes keep its source readable."""
+    line = plain(text)
+    escaped = _COMMONMARK.sub(r"\\\g<0>", line)
+    escaped = re.sub(r"[&<>$]", lambda m: _ENTITY[m.group()], escaped)
+    start = _BLOCK_START.match(line)
+    if start and start.group()[-1] not in ">":
+        at = start.end() - 1
+        escaped = escaped[:at] + "\\" + escaped[at:]
+    return safe(escaped)
+
+
+def page(text: str) -> Markup:
+    """For the site's Markdown: entities, which no extension gives a meaning to."""
+    line = plain(text)
+    start = _BLOCK_START.match(line)
+    head = start.group() if start else ""
+    return safe(
+        head[:-1]
+        + "".join(f"&#{ord(char)};" for char in head[-1:])
+        + _PAGE.sub(lambda m: f"&#{ord(m.group())};", line[len(head) :])
+    )
+
+
+def url(link: str) -> Markup:
+    """For a Markdown link's destination, or an HTML attribute. Only http and https are links.
+
+    Raises ValueError for any other scheme.
+    """
+    if not re.match(r"https?://", link):
+        raise ValueError(f"'{link}' is not an http or https link")
+    return safe(quote(link, safe="%/:?#@!$'+,;=&~.-_").replace("&", "&amp;"))
+
+
+def bibtex(text: str) -> str:
+    """For a BibTeX field in braces. Letters stay Unicode."""
+    return "".join(_LATEX.get(char, char) for char in plain(text))
+
+
+def bibtex_title(text: str) -> str:
+    """As `bibtex`, with the words in braces whose capitals a style must not lower.
+
+    Those are words with a capital after their first letter (LoRA, BERT), or with a capital and a
+    digit (T5), and single capitals joined by a hyphen (GPT-2 has both, P-Tuning).
+    """
+    line = plain(text)
+    return "".join(
+        f"{{{piece.group()}}}"
+        if _keeps_capitals(piece.group(), line[: piece.start()], line[piece.end() :])
+        else _LATEX.get(piece.group(), piece.group())
+        for piece in _WORD_OR_CHAR.finditer(line)
+    )
+
+
+def _keeps_capitals(word: str, before: str, after: str) -> bool:
+    if not word[0].isalnum():
+        return False
+    single = len(word) == 1 and word.isupper() and (before.endswith("-") or after.startswith("-"))
+    inside = any(char.isupper() for char in word[1:])
+    numbered = any(map(str.isupper, word)) and any(map(str.isdigit, word))
+    return single or inside or numbered

@@ -1,0 +1,72 @@
+"""Pieces of the site's Markdown."""
+
+from __future__ import annotations
+
+import json
+import re
+from textwrap import indent
+
+from markupsafe import Markup
+
+from tools.escape import html, page, safe
+
+
+def front(title: str, description: str, hide: str = "[navigation]") -> Markup:
+    """Front matter. The theme puts its values into HTML as they are, so they are escaped here.
+
+    What it hides makes a page wider: its navigation is in the tabs and in the path above it.
+    """
+    values = {"title": html(title), "description": html(description)}
+    lines = (f"{key}: {json.dumps(str(value))}" for key, value in values.items())
+    return safe("\n".join(["---", *lines, f"hide: {hide}", "---"]))
+
+
+def code(text: str) -> Markup:
+    """Inline code."""
+    return safe(f"<code>{page(text)}</code>")
+
+
+def with_code(text: str) -> Markup:
+    """Plain text in which backticks mark code."""
+    return safe(re.sub("&#96;(.+?)&#96;", r"<code>\1</code>", str(page(text))))
+
+
+def fenced(text: str, language: str, margin: str = "") -> Markup:
+    """A block of code, in a fence that is longer than any in the text."""
+    longest = max((len(ticks) for ticks in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return safe(indent(f"{fence}{language}\n{text.strip()}\n{fence}", margin))
+
+
+def table(head: list[str], align: str, rows: list[list[str]]) -> Markup:
+    """A Markdown table of cells that are Markdown already. `align` has an `l` or `r` a column."""
+    rule = ["---:" if letter == "r" else "---" for letter in align]
+    return safe("\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows]))
+
+
+def first_sentence(text: str) -> str:
+    """The text up to the first full stop that a capital follows, as a teaser for its page."""
+    return re.split(r"(?<=[^.]\.) (?=[A-Z])", " ".join(text.split()), maxsplit=1)[0]
+
+
+def capital(text: str) -> str:
+    """The text with its first letter as a capital."""
+    return text[:1].upper() + text[1:]
+
+
+def from_repository(markdown: str) -> Markup:
+    """A Markdown file of the repository for the site.
+
+    Links to other files become their names, and what belongs to a numbered item is indented by
+    four spaces, which Python-Markdown wants.
+    """
+    text = re.sub(
+        r"\[([^\]]+)\]\((?!https?://|#)([^)\s]+)\)",
+        lambda m: m[1] if m[2] in m[1] else f"{m[1]} (`{m[2]}`)",
+        markdown,
+    )
+    lines, in_code = [], False
+    for line in text.splitlines():
+        in_code ^= line.startswith("```")
+        lines.append(f" {line}" if line.startswith("   ") and not in_code else line)
+    return safe("\n".join(lines))

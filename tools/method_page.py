@@ -1,0 +1,162 @@
+"""What a method's page shows beside its docstring: curves and tables of its committed runs."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from textwrap import indent
+
+from markupsafe import Markup
+
+from tools.atlas import Atlas, BuildError
+from tools.charts import Line, learning_curve
+from tools.escape import page, safe
+from tools.formulas import FormulaError, rendered
+from tools.implementations import Implementation, Page
+from tools.markup import capital, code, table
+from tools.runs import Run
+
+# The two ends between which a method should lie, and how their lines are drawn.
+BASELINES = {"linear_probe": "linear-probe", "full_fine_tuning": "full-fine-tuning"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a task of the lab is described to readers. `chance` is the score of guessing."""
+
+    title: str
+    short: str
+    description: str
+    chance: float = 0.5
+
+
+TASKS = {
+    "first-clause": Task(
+        "First clause (encoder, classification)",
+        "First clause",
+        "Is the first clause of a synthetic review positive? The backbone was pre-trained to know "
+        "how reviews end, and in 70% of the sentences that is the opposite. Training and test "
+        "share no adjective.",
+    ),
+    "cue": Task(
+        "Cue (decoder, language modeling)",
+        "Cue",
+        "Which outcome follows a synthetic review? The backbone, without a cue, goes by the first "
+        "clause; wanted is the last one's, in 70% of the sentences the opposite. Training and "
+        "test share no adjective.",
+    ),
+}
+
+
+def task_of(name: str) -> Task:
+    """The description of a task; one that has none is known by its name."""
+    return TASKS.get(name, Task(name, name, ""))
+
+
+def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
+    """What the template of a method's page needs of the method itself.
+
+    Raises BuildError where a formula cannot be shown.
+    """
+    fields = ("trained", "frozen", "stored", "merge", "count")
+    facts = {
+        capital(name): safe(
+            indent(docstring(method, capital(getattr(method.page, name))), "    ").lstrip()
+        )
+        for name in fields
+    }
+    return {
+        "method": method,
+        "page": {
+            name: docstring(method, getattr(method.page, name))
+            for name in Page.__dataclass_fields__
+        },
+        "facts": {**facts, "In short": page(in_short(method))},
+        "results": [
+            result(atlas, method, name, runs)
+            for name, runs in atlas.runs.items()
+            if method.name in runs
+        ],
+    }
+
+
+def oneline(method: Implementation) -> Markup:
+    """What the method does, without its name before it. Raises BuildError."""
+    name, colon, text = method.page.title.partition(": ")
+    return docstring(method, capital(text if colon and len(name) < 40 else method.page.title))
+
+
+def docstring(method: Implementation, text: str) -> Markup:
+    """A part of the method's docstring for the site. Raises BuildError naming the file."""
+    try:
+        return rendered(text)
+    except FormulaError as error:
+        raise BuildError(f"{method.path}: {error}") from None
+
+
+def body(source: str) -> str:
+    """A method's file without its docstring, which is the page itself."""
+    docstring_end = ast.parse(source).body[0].end_lineno
+    return "\n".join(source.split("\n")[docstring_end:]).strip()
+
+
+def in_short(method: Implementation) -> str:
+    """What the method declares, and the tests hold it to, in words."""
+    start = "Starts exactly as" if method.init_noop else "Does not start as"
+    merge = "can be merged" if method.mergeable else "cannot be merged"
+    base = "leaves" if method.frozen_base else "does not leave"
+    return (
+        f"{start} the base model; {merge} into plain weights; {base} the base's weights untouched."
+    )
+
+
+def result(
+    atlas: Atlas, method: Implementation, name: str, runs: dict[str, Run]
+) -> dict[str, object]:
+    """The method's run on one task, with curve and table beside those of the baselines."""
+    task, run = task_of(name), runs[method.name]
+    shown = {other: runs[other] for other in (method.name, *BASELINES) if other in runs}
+    lines = [
+        Line(title(atlas, other), BASELINES.get(other, "method"), shown[other].curve)
+        for other in shown
+    ]
+    settings = ", ".join(f"{key} = {value}" for key, value in run.hyperparameters.items())
+    versions = ", ".join(f"{key} {value}" for key, value in run.versions.items())
+    return {
+        "run": run,
+        "task": task,
+        "chart": learning_curve(f"Learning curve: {task.title}", lines[::-1], task.chance),
+        "table": result_table(atlas, shown),
+        "facts": safe(
+            f"{run.steps} steps of batch size {run.batch_size}, {len(run.seeds)} seeds, "
+            f"{page(settings)}; {page(versions)}; backbone "
+            f"{code(run.backbone.name)} ({code(run.backbone.sha256[:12])}). "
+            f"A repeated seed may differ by {run.tolerance:.1%}. One of these runs:"
+        ),
+    }
+
+
+def result_table(atlas: Atlas, shown: dict[str, Run]) -> Markup:
+    """Scores and counts, a row a method; the first is the page's own."""
+    head = ["", "Score", "Lowest to highest", "From random weights", "Trained", "Stored", "Head"]
+    rows = []
+    for name, run in shown.items():
+        low, high = run.spread
+        label = page(title(atlas, name))
+        rows.append(
+            [
+                f"[{label}]({name}.md)" if rows else f"**{label}**",
+                f"{run.score:.1%}",
+                f"{low:.1%} to {high:.1%}",
+                f"{run.random_score:.1%}",
+                f"{run.counts.trained:,}",
+                f"{run.counts.stored:,}",
+                f"{run.counts.head:,}",
+                f"{run.seconds:.1f}",
+            ]
+        )
+    return table([*head, "Seconds"], "lrrrrrrr", rows)
+
+
+def title(atlas: Atlas, name: str) -> str:
+    return atlas.methods[name].title if name in atlas.methods else name

@@ -1,0 +1,24 @@
+"""Templates in which every expression is escaped, unless it is marked as safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def environment(escape: Callable[[str], Markup]) -> Environment:
+    """An environment whose expressions go through `escape`. Unknown names are errors."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,  # so that macros and blocks are Markup, which `finalize` lets pass
+        finalize=lambda value: value if isinstance(value, Markup) else escape(str(value)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
