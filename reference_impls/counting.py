@@ -1,0 +1,34 @@
+"""Parameter counts of any architecture, from its configuration alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transformers import AutoConfig, PretrainedConfig
+
+from reference_impls.anatomy import anatomy, model_on_meta, numel
+from reference_impls.method import Method
+
+
+def count(method: Method, config: PretrainedConfig | Path) -> dict[str, int]:
+    """Count what `method` trains and stores on an architecture, given as object or config.json.
+
+    Returns trained, stored, head (the classifier's, trained besides) and base (what the model
+    came with, head apart; tied weights once).
+
+    Raises:
+        OSError: the path is not a transformers configuration.
+        ValueError: the architecture is not one that the method runs on.
+    """
+    if isinstance(config, Path):
+        if not config.exists():
+            raise OSError(f"{config}: no such file")
+        config = AutoConfig.from_pretrained(config)
+    parts = anatomy(model_on_meta(config))
+    method.check(parts)
+    return {
+        "trained": method.trained(parts),
+        "stored": method.stored(parts),
+        "head": numel(parts.head_parameters()),
+        "base": numel(parts.base_parameters()),
+    }

@@ -1,0 +1,201 @@
+"""Committed runs: what the site shows of a method, and whether the code still does that."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import platform
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tqdm import tqdm
+from transformers import BertForMaskedLM, PreTrainedModel
+
+from reference_impls.anatomy import anatomy, numel
+from reference_impls.lab import backbones
+from reference_impls.lab.language import MASK, encode
+from reference_impls.lab.tasks import TASKS, Task
+from reference_impls.method import Method
+from reference_impls.training import Loop, train
+
+PACKAGE = Path(__file__).resolve().parent
+RUNS = PACKAGE / "runs"
+STEPS = 300
+BATCH_SIZE = 32
+SEEDS = (0, 1, 2)
+# Largest difference of a score when a run is repeated with other vector instructions (AVX2, or
+# none, in place of AVX-512): measured over all runs, rounded up. See benchmarks/repeat.py.
+TOLERANCE = 0.03
+
+
+def sources(method: type[Method]) -> dict[str, str]:
+    """SHA-256 of each file that a run depends on, by its path from the repository's root."""
+    core = ("anatomy", "method", "prefix_attention", "runs", "training")
+    lab = ("backbones", "language", "tasks")
+    files = [
+        Path(inspect.getfile(method)),
+        *(PACKAGE / f"{name}.py" for name in core),
+        *(PACKAGE / "lab" / f"{name}.py" for name in lab),
+    ]
+    return {
+        path.relative_to(PACKAGE.parent).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(files)
+    }
+
+
+def hyperparameters(method: Method) -> dict[str, Any]:
+    """The method's fields, without what the task fills in."""
+    return {
+        f.name: getattr(method, f.name) for f in fields(method) if not f.metadata.get("from_task")
+    }
+
+
+def from_task(method: type[Method], task: Task, backbone: str, seed: int) -> dict[str, Any]:
+    """What the task knows, for those fields of `method` that ask for it."""
+    known = {
+        "verbalizer": lambda: tuple(tuple(ids) for _, ids in sorted(task.verbalizer.items())),
+        "masked_lm": lambda: partial(backbones.load, backbone, BertForMaskedLM, seed),
+        "patterns": lambda: (((), task.pattern),),
+        "mask_token": lambda: encode(MASK)[0],
+        "unlabeled": lambda: tuple(task.unlabeled(seed)),
+        "sources": lambda: tuple(
+            other.batches
+            for other in TASKS.values()
+            if other is not task
+            and (other.backbone, other.classes) == (task.backbone, task.classes)
+        ),
+    }
+    wanted = [f.name for f in fields(method) if f.metadata.get("from_task")]
+    return {name: known[name]() for name in wanted}
+
+
+def prepare(
+    method_class: type[Method],
+    task_name: str,
+    *,
+    seed: int = 0,
+    steps: int = STEPS,
+    backbone: str | None = None,
+    progress: bool = True,
+    **arguments: Any,
+) -> tuple[Method, PreTrainedModel, Loop]:
+    """The method, the model and the loop of a run in the lab, ready for `train`.
+
+    `arguments` are hyper-parameters; the method's lab values are the default.
+
+    Raises:
+        ValueError: the method does not run on such a task or backbone.
+    """
+    if task_name not in method_class.tasks:
+        raise ValueError(
+            f"{method_class.name} runs on {', '.join(method_class.tasks)}, not on '{task_name}'"
+        )
+    task = TASKS[task_name]
+    backbone = backbone or task.backbone
+    model = task.model(backbone, seed)
+    filled = from_task(method_class, task, backbone, seed)
+    method = method_class(**{**filled, **method_class.lab, **arguments})
+    loop = Loop(
+        batches=lambda seed: task.batches(seed, BATCH_SIZE),
+        steps=steps,
+        seed=seed,
+        evaluate=task.evaluate,
+        progress=progress,
+    )
+    return method, model, loop
+
+
+def one(method_class: type[Method], task_name: str, **settings: Any) -> dict[str, Any]:
+    """Train a method once; settings as for `prepare`.
+
+    Returns, ready for JSON, score, curve, losses, seconds, counts and hyper-parameters.
+    """
+    method, model, loop = prepare(method_class, task_name, **settings)
+    parts = anatomy(model)
+    counts = {
+        "trained": method.trained(parts),
+        "stored": method.stored(parts),
+        "head": numel(parts.head_parameters()),
+        "base": numel(parts.base_parameters()),
+    }
+    history = train(method, model, loop)
+    return {
+        "method": method.name,
+        "task": task_name,
+        "backbone": settings.get("backbone") or TASKS[task_name].backbone,
+        "seed": loop.seed,
+        "steps": loop.steps,
+        "score": history.score,
+        "counts": counts,
+        "hyperparameters": hyperparameters(method),
+        "curve": history.curve,
+        "losses": [(step, round(loss, 4)) for step, loss in history.losses],
+        "seconds": round(history.seconds, 2),
+    }
+
+
+def path_of(method: str, task: str) -> Path:
+    """Where a run is kept."""
+    return RUNS / task / f"{method}.json"
+
+
+def is_current(method: type[Method], task: str) -> bool:
+    """Whether the run exists and was made by the files and the backbone that are here now."""
+    path = path_of(method.name, task)
+    if not path.exists():
+        return False
+    run = json.loads(path.read_text(encoding="utf-8"))
+    digest = backbones.digest(TASKS[task].backbone)
+    return run["sources"] == sources(method) and run["backbone"]["sha256"] == digest
+
+
+def record(method: type[Method], task: str) -> dict[str, Any]:
+    """Run all seeds, each also from the random backbone, and put together what is committed."""
+    backbone = TASKS[task].backbone
+    seeds = []
+    for seed in SEEDS:
+        result = one(method, task, seed=seed, progress=False)
+        control = one(method, task, seed=seed, backbone=f"{backbone}-random", progress=False)
+        kept = ("seed", "score", "curve", "losses", "seconds")
+        seeds.append({key: result[key] for key in kept})
+        seeds[-1]["random_backbone_score"] = control["score"]
+    return {
+        "method": method.name,
+        "task": task,
+        "backbone": {"name": backbone, "sha256": backbones.digest(backbone)},
+        "hyperparameters": result["hyperparameters"],
+        "steps": STEPS,
+        "batch_size": BATCH_SIZE,
+        "command": f"python -m reference_impls train {method.name} --task {task} --seed 0",
+        "counts": result["counts"],
+        "seeds": seeds,
+        "tolerance": TOLERANCE,
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
+        "sources": sources(method),
+    }
+
+
+def refresh(methods: dict[str, type[Method]]) -> int:
+    """Make every run that is not current; returns how many were made."""
+    stale = [
+        (method, task)
+        for method in methods.values()
+        for task in method.tasks
+        if not is_current(method, task)
+    ]
+    for method, task in tqdm(stale, desc="runs", unit="run", disable=not stale):
+        path = path_of(method.name, task)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.write_text(json.dumps(record(method, task), indent=1) + "\n", encoding="utf-8")
+        draft.replace(path)
+    return len(stale)

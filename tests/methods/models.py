@@ -1,0 +1,88 @@
+"""Tiny random models of each supported family, shaken so that defaults hide nothing."""
+
+from __future__ import annotations
+
+import torch
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    PreTrainedModel,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+)
+
+VOCABULARY = 40
+_SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+_TOKENS = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+_NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+BERT = BertConfig(
+    **_SIZES, **_TOKENS, **_NO_DROPOUT, intermediate_size=48, max_position_embeddings=64
+)
+ROBERTA = RobertaConfig(
+    **_SIZES, **_TOKENS, **_NO_DROPOUT, intermediate_size=48, max_position_embeddings=64
+)
+GPT2 = GPT2Config(
+    **_SIZES, **_TOKENS, n_inner=48, n_positions=64, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0
+)
+LLAMA = LlamaConfig(**_SIZES, **_TOKENS, num_key_value_heads=2, intermediate_size=48)
+
+CLASSIFIERS = {
+    "bert": (BertForSequenceClassification, BERT),
+    "roberta": (RobertaForSequenceClassification, ROBERTA),
+    "gpt2": (GPT2ForSequenceClassification, GPT2),
+    "llama": (LlamaForSequenceClassification, LLAMA),
+}
+LANGUAGE_MODELS = {
+    "bert-mlm": (BertForMaskedLM, BERT),
+    "gpt2-lm": (GPT2LMHeadModel, GPT2),
+    "llama-lm": (LlamaForCausalLM, LLAMA),
+}
+MODELS = CLASSIFIERS | LANGUAGE_MODELS
+
+
+def build(name: str, seed: int = 0, **config) -> PreTrainedModel:
+    """A shaken model in evaluation mode; biases and norms are away from 0 and 1."""
+    model_class, base_config = MODELS[name]
+    settings = type(base_config)(**{**base_config.to_dict(), **config})
+    torch.manual_seed(seed)
+    return shake(model_class(settings), seed).eval()
+
+
+@torch.no_grad()
+def shake(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    """Add noise to every trainable tensor, so that zeros, ones and ties of size hide no bug."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.add_(0.1 * noise.to(parameter.dtype))
+    return model
+
+
+def batch(name: str, rows: int = 4, length: int = 9, seed: int = 0) -> dict[str, torch.Tensor]:
+    """Right-padded token ids with labels that fit the model's task."""
+    generator = torch.Generator().manual_seed(seed)
+    input_ids = torch.randint(3, VOCABULARY, (rows, length), generator=generator)
+    mask = torch.ones_like(input_ids)
+    mask[0, -3:] = 0
+    input_ids = input_ids * mask
+    labels = (
+        torch.randint(0, 2, (rows,), generator=generator)
+        if name in CLASSIFIERS
+        else torch.where(mask.bool(), input_ids, -100)
+    )
+    return {"input_ids": input_ids, "attention_mask": mask, "labels": labels}
+
+
+def logits(model: PreTrainedModel, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Logits at real tokens (language models) or per row (classifiers)."""
+    with torch.no_grad():
+        output = model(**inputs).logits
+    return output[inputs["attention_mask"].bool()] if output.ndim == 3 else output

@@ -1,0 +1,257 @@
+"""The parts that `anatomy` names are the ones that the models compute with."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    BertConfig,
+    DistilBertConfig,
+    DistilBertModel,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+    PreTrainedModel,
+    Qwen2Config,
+    RobertaConfig,
+)
+
+from reference_impls.anatomy import FAMILIES, Layer, Projection, anatomy, model_on_meta, numel
+from tests.methods import models
+
+_SMALL = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 48,
+    "vocab_size": models.VOCABULARY,
+}
+EXTRA = {"mistral": MistralConfig(**_SMALL), "qwen2": Qwen2Config(**_SMALL)}
+NAMES = [*models.MODELS, *EXTRA]
+POST_NORM = ("bert", "roberta", "bert-mlm")
+every_model = pytest.mark.parametrize("name", NAMES)
+
+
+def build(name: str) -> PreTrainedModel:
+    if name in EXTRA:
+        torch.manual_seed(0)
+        return models.shake(AutoModelForCausalLM.from_config(EXTRA[name])).eval()
+    return models.build(name)
+
+
+def projections(layer: Layer) -> list[Projection]:
+    attention = [layer.query, layer.key, layer.value, layer.attention_output]
+    return [*attention, *layer.feed_forward_up, layer.feed_forward_down]
+
+
+def record(model: PreTrainedModel, *modules: torch.nn.Module) -> list[tuple]:
+    """Run the model on real tokens; (first argument, first output) of each module."""
+    seen = {}
+
+    def keep(module, args, kwargs, output):
+        first = args[0] if args else kwargs["hidden_states"]
+        seen[module] = (first, output[0] if isinstance(output, tuple) else output)
+
+    handles = [m.register_forward_hook(keep, with_kwargs=True) for m in modules]
+    with torch.no_grad():
+        model(models.batch("bert")["input_ids"][1:])
+    for handle in handles:
+        handle.remove()
+    return [seen[module] for module in modules]
+
+
+def test_every_family_is_tested():
+    assert {build(name).config.model_type for name in NAMES} == set(FAMILIES)
+
+
+@every_model
+def test_sizes(name):
+    model = build(name)
+    parts = anatomy(model)
+    causal = name not in POST_NORM
+    grouped = parts.kv_heads == 2
+    assert grouped == name.startswith(("llama", "mistral", "qwen2"))
+    assert (parts.hidden_size, parts.heads, parts.head_dim, parts.causal) == (32, 4, 8, causal)
+    assert parts.embedding.weight.shape == (models.VOCABULARY, 32)
+    assert len(parts.layers) == 2
+    assert len({id(norm) for norm in parts.norms}) == len(parts.norms) == 5
+    kv = parts.kv_heads * parts.head_dim
+    for layer in parts.layers:
+        sizes = [(p.d_in, p.d_out) for p in projections(layer)]
+        up = (32, 48)
+        assert sizes[:4] == [(32, 32), (32, kv), (32, kv), (32, 32)]
+        assert sizes[4:] == [up] * len(layer.feed_forward_up) + [(48, 32)]
+        assert len(layer.feed_forward_up) == (2 if grouped else 1)
+
+
+@every_model
+def test_a_projection_multiplies_out_to_what_the_model_computes(name):
+    model = build(name)
+    found = [p for layer in anatomy(model).layers for p in projections(layer)]
+    for p, (x, output) in zip(found, record(model, *[p.module for p in found]), strict=True):
+        bias = 0 if p.bias is None else p.bias
+        expected = x @ p.weight.T + bias
+        torch.testing.assert_close(output[..., p.columns], expected, atol=2e-6, rtol=1e-5)
+        widened = torch.nn.functional.pad(expected, p.padding)
+        assert widened.shape == output.shape
+        torch.testing.assert_close(widened[..., p.columns], expected, atol=0, rtol=0)
+
+
+def clear(projection: Projection) -> None:
+    with torch.no_grad():
+        projection.weight.zero_()
+        if projection.bias is not None:
+            projection.bias.zero_()
+
+
+@every_model
+@pytest.mark.parametrize("part", ["query", "key", "value"])
+def test_query_key_and_value_are_what_their_names_say(name, part):
+    model = build(name)
+    parts = anatomy(model)
+    layer = parts.layers[0]
+    clear(getattr(layer, part))
+    (_, values), (mixed, _) = record(model, layer.value.module, layer.attention_output.module)
+    if part == "value":
+        assert not mixed.any()
+        return
+    # scores of zero: every token takes the mean of the values that it sees
+    n = values.shape[1]
+    seen = torch.ones(n, n).tril() if parts.causal else torch.ones(n, n)
+    mean = (seen / seen.sum(1, keepdim=True)) @ values[..., layer.value.columns]
+    groups = mean.unflatten(-1, (parts.kv_heads, parts.head_dim))
+    expected = groups.repeat_interleave(parts.heads // parts.kv_heads, dim=2).flatten(2)
+    torch.testing.assert_close(mixed, expected, atol=2e-6, rtol=1e-5)
+
+
+@every_model
+def test_writing_to_a_projection_changes_that_slice_of_the_model_and_nothing_else(name):
+    model = build(name)
+    layer = anatomy(model).layers[1]
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    for p in projections(layer):
+        assert p.weight.shape == (p.d_out, p.d_in)
+        with torch.no_grad():
+            p.weight.add_(1)
+            if p.bias is not None:
+                assert p.bias.shape == (p.d_out,)
+                p.bias.add_(1)
+        changed = sum((before[k] != v).sum().item() for k, v in model.state_dict().items())
+        assert changed == p.d_out * p.d_in + (0 if p.bias is None else p.d_out)
+        with torch.no_grad():
+            for key, value in model.state_dict().items():
+                value.copy_(before[key])
+
+
+@every_model
+def test_the_ends_of_the_sub_blocks_are_what_is_added_to_the_residual_stream(name):
+    model = build(name)
+    for layer in anatomy(model).layers:
+        ends = (layer.attention_end, layer.feed_forward_end)
+        (x, y), (_, attended), (_, fed) = record(model, layer.block, *ends)
+        with torch.no_grad():
+            if name in POST_NORM:
+                first, last = layer.norms
+                expected = last(first(x + attended) + fed)
+            else:
+                expected = x + attended + fed
+        torch.testing.assert_close(y, expected, atol=2e-6, rtol=1e-5)
+
+
+@every_model
+def test_where_the_attention_and_the_feed_forward_block_begin(name):
+    model = build(name)
+    for layer in anatomy(model).layers:
+        ups = [p.module for p in layer.feed_forward_up]
+        modules = (layer.attention, layer.query.module, layer.feed_forward_input, *ups)
+        (attended, _), (queried, _), (fed, _), *up = record(model, *modules)
+        assert torch.equal(attended, queried)
+        assert all(torch.equal(x, fed) for x, _ in up)
+
+
+@every_model
+def test_the_final_module_returns_the_last_hidden_states(name):
+    model = build(name)
+    parts = anatomy(model)
+    handle_output = {}
+    handle = parts.final.register_forward_hook(lambda m, a, o: handle_output.update(out=o))
+    with torch.no_grad():
+        expected = parts.base(models.batch("bert")["input_ids"]).last_hidden_state
+    handle.remove()
+    output = handle_output["out"]
+    assert torch.equal(output if torch.is_tensor(output) else output[0], expected)
+
+
+@every_model
+def test_the_head_is_what_a_task_adds(name):
+    model = build(name)
+    parts = anatomy(model)
+    head = {id(p) for p in parts.head_parameters()}
+    named = {key for key, p in model.named_parameters() if id(p) in head}
+    expected = {"bert": ("classifier.",), "roberta": ("classifier.",)}
+    expected |= {"gpt2": ("score.",), "llama": ("score.",)}
+    assert named == {k for k, _ in model.named_parameters() if k.startswith(expected.get(name, ()))}
+    assert bool(named) == (name in models.CLASSIFIERS)
+
+
+def test_an_unknown_family_is_refused():
+    model = DistilBertModel(DistilBertConfig(dim=32, n_layers=1, n_heads=4, hidden_dim=48))
+    with pytest.raises(ValueError, match=r"no anatomy for model type 'distilbert' \(known: bert"):
+        anatomy(model)
+
+
+# a model's size as its config alone gives it, tied weights once, classifier not counted
+BACKBONES = {
+    "bert-base": (BertConfig(), 109_482_240),
+    "roberta-base": (
+        RobertaConfig(vocab_size=50265, max_position_embeddings=514, type_vocab_size=1),
+        124_055_040,
+    ),
+    "gpt2": (GPT2Config(), 124_439_808),
+    "llama-3.2-3b": (
+        LlamaConfig(
+            vocab_size=128256,
+            hidden_size=3072,
+            intermediate_size=8192,
+            num_hidden_layers=28,
+            num_attention_heads=24,
+            num_key_value_heads=8,
+            head_dim=128,
+            tie_word_embeddings=True,
+        ),
+        3_212_749_824,
+    ),
+    "mistral-7b": (
+        MistralConfig(
+            vocab_size=32000,
+            hidden_size=4096,
+            intermediate_size=14336,
+            num_hidden_layers=32,
+            num_attention_heads=32,
+            num_key_value_heads=8,
+        ),
+        7_241_732_096,
+    ),
+    "qwen2-0.5b": (
+        Qwen2Config(
+            vocab_size=151936,
+            hidden_size=896,
+            intermediate_size=4864,
+            num_hidden_layers=24,
+            num_attention_heads=14,
+            num_key_value_heads=2,
+            tie_word_embeddings=True,
+        ),
+        494_032_768,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_published_size_of_a_backbone(name):
+    config, expected = BACKBONES[name]
+    model = model_on_meta(config)
+    assert {p.device.type for p in model.parameters()} == {"meta"}
+    assert numel(model.parameters()) - numel(anatomy(model).head_parameters()) == expected

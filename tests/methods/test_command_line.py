@@ -1,0 +1,90 @@
+"""`python -m reference_impls`, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from transformers import BertConfig
+
+from reference_impls.__main__ import main
+from reference_impls.method import load_methods
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "reference_impls", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def bert_base(tmp_path) -> Path:
+    BertConfig().save_pretrained(tmp_path)
+    return tmp_path / "config.json"
+
+
+def test_list_names_every_method_with_what_it_declares():
+    rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)}
+    assert rows["lora"]["leaf"] == "low-rank"
+    assert rows["lora"]["paper"] == "hu2021lora"
+    assert (rows["lora"]["init_noop"], rows["bitfit"]["frozen_base"]) == (True, False)
+    assert set(rows) == {line.split()[0] for line in run("list").stdout.splitlines()}
+
+
+def test_count_gives_the_known_numbers_of_bert_base(bert_base, capsys):
+    assert main(["count", "lora", "--config", str(bert_base), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == {"trained": 294_912, "stored": 294_912, "head": 1_538, "base": 109_482_240}
+    assert main(["count", "lora", "--config", str(bert_base), "--r", "4"]) == 0
+    assert "147,456" in capsys.readouterr().out
+
+
+def test_train_reports_score_curve_and_counts():
+    done = run("train", "lora", "--steps", "3", "--r", "2", "--seed", "1", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["counts"]["trained"] == 2 * 2 * 2 * (64 + 64)
+    assert answer["hyperparameters"]["r"] == 2
+    assert [step for step, _ in answer["curve"]] == [0, 3]
+    assert "/3 [" in done.stderr  # the progress bar
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["train"], "name a method"),
+        (["train", "lora", "--steps", "0"], "at least one step"),
+        (["train", "bitfit", "--task", "cue"], "runs on first-clause"),
+        (["train", "lora", "--backbone", "no-such"], "no-such"),
+        (["train", "lora", "--r", "x"], "invalid int value"),
+        (["train", "no_such_method"], "invalid choice"),
+        (["count", "lora", "--config", "no/such.json"], "no such file"),
+        (["nothing"], "invalid choice"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(arguments, complaint, capsys):
+    try:
+        status = main(arguments)
+    except SystemExit as stop:  # argparse's own refusals
+        status = stop.code
+    assert status == 2
+    assert complaint in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_family_without_anatomy_is_refused_without_a_traceback(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "albert"}', encoding="utf-8")
+    done = run("count", "lora", "--config", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("reference_impls: no anatomy for model type")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", load_methods())
+def test_every_method_counts_from_a_configuration_alone(name, bert_base, capsys):
+    assert main(["count", name, "--config", str(bert_base), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer.keys() == {"trained", "stored", "head", "base"}
+    assert 0 < answer["trained"] <= answer["base"]

@@ -1,0 +1,64 @@
+"""Each committed run still holds, and what it shows is the method's own doing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from reference_impls import runs
+from reference_impls.anatomy import anatomy
+from reference_impls.lab.tasks import TASKS
+from reference_impls.method import load_methods
+from reference_impls.training import train
+
+METHODS = load_methods()
+RUNS = [(name, task) for name, method in METHODS.items() for task in method.tasks]
+CHANCE = 0.6  # upper bound: twice chance's standard error of 1,000 tests, and some luck
+SOLVED = 0.97
+every_run = pytest.mark.parametrize(("name", "task"), RUNS)
+
+
+def committed(name: str, task: str) -> dict:
+    return json.loads(runs.path_of(name, task).read_text(encoding="utf-8"))
+
+
+def scores(name: str, task: str, key: str = "score") -> list[float]:
+    return [seed[key] for seed in committed(name, task)["seeds"]]
+
+
+@every_run
+def test_the_run_is_of_the_code_that_is_here(name, task):
+    assert runs.is_current(METHODS[name], task), "run `python -m reference_impls train --all`"
+
+
+@every_run
+def test_it_learns_from_the_pretrained_backbone_only(name, task):
+    assert max(scores(name, task, "random_backbone_score")) < CHANCE
+    if name != "linear_probe":
+        assert min(scores(name, task)) >= SOLVED
+
+
+@pytest.mark.parametrize("task", ["first-clause", "cue"])
+def test_a_probe_of_the_frozen_model_falls_clearly_short(task):
+    assert max(scores("linear_probe", task)) < 0.9
+    assert min(scores("full_fine_tuning", task)) > max(scores("linear_probe", task)) + 0.1
+
+
+@every_run
+def test_seed_0_repeats_and_without_its_own_tensors_the_model_falls_back(name, task):
+    method, model, loop = runs.prepare(METHODS[name], task, seed=0, progress=False)
+    history = train(method, model, loop)
+    run = committed(name, task)
+    assert history.score == pytest.approx(run["seeds"][0]["score"], abs=run["tolerance"])
+
+    # knock-out: the trained head on an untouched base, without what the method trained
+    bare = TASKS[task].model(seed=0)
+    with torch.no_grad():
+        for ours, theirs in zip(
+            anatomy(bare).head_parameters(), anatomy(model).head_parameters(), strict=True
+        ):
+            ours.copy_(theirs)
+    bound = max(scores("linear_probe", task))
+    assert TASKS[task].evaluate(bare) < bound + 0.05
