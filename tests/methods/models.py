@@ -13,7 +13,11 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
+    MistralConfig,
+    MistralForCausalLM,
     PreTrainedModel,
+    Qwen2Config,
+    Qwen2ForSequenceClassification,
     RobertaConfig,
     RobertaForSequenceClassification,
 )
@@ -32,17 +36,23 @@ GPT2 = GPT2Config(
     **_SIZES, **_TOKENS, n_inner=48, n_positions=64, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0
 )
 LLAMA = LlamaConfig(**_SIZES, **_TOKENS, num_key_value_heads=2, intermediate_size=48)
+MISTRAL = MistralConfig(
+    **_SIZES, **_TOKENS, num_key_value_heads=2, intermediate_size=48, sliding_window=None
+)
+QWEN2 = Qwen2Config(**_SIZES, **_TOKENS, num_key_value_heads=2, intermediate_size=48)
 
 CLASSIFIERS = {
     "bert": (BertForSequenceClassification, BERT),
     "roberta": (RobertaForSequenceClassification, ROBERTA),
     "gpt2": (GPT2ForSequenceClassification, GPT2),
     "llama": (LlamaForSequenceClassification, LLAMA),
+    "qwen2": (Qwen2ForSequenceClassification, QWEN2),
 }
 LANGUAGE_MODELS = {
     "bert-mlm": (BertForMaskedLM, BERT),
     "gpt2-lm": (GPT2LMHeadModel, GPT2),
     "llama-lm": (LlamaForCausalLM, LLAMA),
+    "mistral-lm": (MistralForCausalLM, MISTRAL),
 }
 MODELS = CLASSIFIERS | LANGUAGE_MODELS
 

@@ -12,11 +12,12 @@ from reference_impls.anatomy import anatomy, numel
 from reference_impls.method import METHODS, Method, trainable
 from reference_impls.training import Loop, train
 from tests.methods import models
-from tests.methods.settings import CASES, NAMES, REFUSED, adapt, batches, make, shake
+from tests.methods.settings import CASES, CAUSAL, NAMES, REFUSED, adapt, batches, make, shake
 
 every_case = pytest.mark.parametrize(("name", "model_name"), CASES)
 every_causal_case = pytest.mark.parametrize(
-    ("name", "model_name"), [case for case in CASES if case[1] in ("gpt2-lm", "llama-lm")]
+    ("name", "model_name"),
+    [case for case in CASES if case[1] in {*CAUSAL} & {*models.LANGUAGE_MODELS}],
 )
 
 
