@@ -3,7 +3,7 @@ vector instructions, in place of what the processor has, and print the differenc
 
     python benchmarks/repeat.py [METHOD ...]
 
-The largest difference, rounded up, is `TOLERANCE` in `reference_impls/runs.py`.
+`TOLERANCE` in `reference_impls/runs.py` rests on the largest difference.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Loop:
     steps: int
     seed: int = 0
     evaluate: Callable[[PreTrainedModel], float] | None = None
-    every: int = 50
+    every: int = 20
     progress: bool = True
     history: History = field(default_factory=History)
 

@@ -99,7 +99,10 @@ class RunError(Exception):
 
 
 def read_runs(root: Path) -> dict[str, dict[str, Run]]:
-    """Every committed run below `root`: task -> method -> run, both sorted. Raises RunError."""
+    """Every committed run below `root`: task -> method -> run, the task of most methods first.
+
+    Raises RunError.
+    """
     digests: dict[str, str] = {}
     runs: dict[str, dict[str, Run]] = {}
     for path in sorted((root / RUNS).glob("*/*.json")):
@@ -119,7 +122,7 @@ def read_runs(root: Path) -> dict[str, dict[str, Run]]:
                 digests[source] = _digest(root / source)
         current = all(digests[source] == digest for source, digest in run.sources.items())
         runs.setdefault(run.task, {})[run.method] = run.model_copy(update={"current": current})
-    return runs
+    return dict(sorted(runs.items(), key=lambda item: -len(item[1])))
 
 
 def _digest(path: Path) -> str:

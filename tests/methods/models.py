@@ -60,9 +60,10 @@ MODELS = CLASSIFIERS | LANGUAGE_MODELS
 def build(name: str, seed: int = 0, **config) -> PreTrainedModel:
     """A shaken model in evaluation mode; biases and norms are away from 0 and 1."""
     model_class, base_config = MODELS[name]
-    settings = type(base_config)(**{**base_config.to_dict(), **config})
+    values = {**base_config.to_dict(), **config}
+    values.pop("layer_types", None)  # one for each layer: would not fit another number of layers
     torch.manual_seed(seed)
-    return shake(model_class(settings), seed).eval()
+    return shake(model_class(type(base_config)(**values)), seed).eval()
 
 
 @torch.no_grad()

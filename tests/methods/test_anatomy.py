@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from transformers import (
-    AutoModelForCausalLM,
     BertConfig,
     DistilBertConfig,
     DistilBertModel,
@@ -20,25 +19,8 @@ from transformers import (
 from reference_impls.anatomy import FAMILIES, Layer, Projection, anatomy, model_on_meta, numel
 from tests.methods import models
 
-_SMALL = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 48,
-    "vocab_size": models.VOCABULARY,
-}
-EXTRA = {"mistral": MistralConfig(**_SMALL), "qwen2": Qwen2Config(**_SMALL)}
-NAMES = [*models.MODELS, *EXTRA]
 POST_NORM = ("bert", "roberta", "bert-mlm")
-every_model = pytest.mark.parametrize("name", NAMES)
-
-
-def build(name: str) -> PreTrainedModel:
-    if name in EXTRA:
-        torch.manual_seed(0)
-        return models.shake(AutoModelForCausalLM.from_config(EXTRA[name])).eval()
-    return models.build(name)
+every_model = pytest.mark.parametrize("name", models.MODELS)
 
 
 def projections(layer: Layer) -> list[Projection]:
@@ -63,12 +45,12 @@ def record(model: PreTrainedModel, *modules: torch.nn.Module) -> list[tuple]:
 
 
 def test_every_family_is_tested():
-    assert {build(name).config.model_type for name in NAMES} == set(FAMILIES)
+    assert {models.build(name).config.model_type for name in models.MODELS} == set(FAMILIES)
 
 
 @every_model
 def test_sizes(name):
-    model = build(name)
+    model = models.build(name)
     parts = anatomy(model)
     causal = name not in POST_NORM
     grouped = parts.kv_heads == 2
@@ -88,7 +70,7 @@ def test_sizes(name):
 
 @every_model
 def test_a_projection_multiplies_out_to_what_the_model_computes(name):
-    model = build(name)
+    model = models.build(name)
     found = [p for layer in anatomy(model).layers for p in projections(layer)]
     for p, (x, output) in zip(found, record(model, *[p.module for p in found]), strict=True):
         bias = 0 if p.bias is None else p.bias
@@ -109,7 +91,7 @@ def clear(projection: Projection) -> None:
 @every_model
 @pytest.mark.parametrize("part", ["query", "key", "value"])
 def test_query_key_and_value_are_what_their_names_say(name, part):
-    model = build(name)
+    model = models.build(name)
     parts = anatomy(model)
     layer = parts.layers[0]
     clear(getattr(layer, part))
@@ -128,7 +110,7 @@ def test_query_key_and_value_are_what_their_names_say(name, part):
 
 @every_model
 def test_writing_to_a_projection_changes_that_slice_of_the_model_and_nothing_else(name):
-    model = build(name)
+    model = models.build(name)
     layer = anatomy(model).layers[1]
     before = {key: value.clone() for key, value in model.state_dict().items()}
     for p in projections(layer):
@@ -147,7 +129,7 @@ def test_writing_to_a_projection_changes_that_slice_of_the_model_and_nothing_els
 
 @every_model
 def test_the_ends_of_the_sub_blocks_are_what_is_added_to_the_residual_stream(name):
-    model = build(name)
+    model = models.build(name)
     for layer in anatomy(model).layers:
         ends = (layer.attention_end, layer.feed_forward_end)
         (x, y), (_, attended), (_, fed) = record(model, layer.block, *ends)
@@ -162,7 +144,7 @@ def test_the_ends_of_the_sub_blocks_are_what_is_added_to_the_residual_stream(nam
 
 @every_model
 def test_where_the_attention_and_the_feed_forward_block_begin(name):
-    model = build(name)
+    model = models.build(name)
     for layer in anatomy(model).layers:
         ups = [p.module for p in layer.feed_forward_up]
         modules = (layer.attention, layer.query.module, layer.feed_forward_input, *ups)
@@ -173,7 +155,7 @@ def test_where_the_attention_and_the_feed_forward_block_begin(name):
 
 @every_model
 def test_the_final_module_returns_the_last_hidden_states(name):
-    model = build(name)
+    model = models.build(name)
     parts = anatomy(model)
     handle_output = {}
     handle = parts.final.register_forward_hook(lambda m, a, o: handle_output.update(out=o))
@@ -186,12 +168,12 @@ def test_the_final_module_returns_the_last_hidden_states(name):
 
 @every_model
 def test_the_head_is_what_a_task_adds(name):
-    model = build(name)
+    model = models.build(name)
     parts = anatomy(model)
     head = {id(p) for p in parts.head_parameters()}
     named = {key for key, p in model.named_parameters() if id(p) in head}
     expected = {"bert": ("classifier.",), "roberta": ("classifier.",)}
-    expected |= {"gpt2": ("score.",), "llama": ("score.",)}
+    expected |= dict.fromkeys(("gpt2", "llama", "qwen2"), ("score.",))
     assert named == {k for k, _ in model.named_parameters() if k.startswith(expected.get(name, ()))}
     assert bool(named) == (name in models.CLASSIFIERS)
 

@@ -48,7 +48,8 @@ def test_a_probe_of_the_frozen_model_falls_clearly_short(task):
 
 @every_run
 def test_seed_0_repeats_and_without_its_own_tensors_the_model_falls_back(name, task):
-    method, model, loop = runs.prepare(METHODS[name], task, seed=0, progress=False)
+    settings = {"seed": 0, "every": runs.STEPS, "progress": False}
+    method, model, loop = runs.prepare(METHODS[name], task, **settings)
     history = train(method, model, loop)
     run = committed(name, task)
     assert history.score == pytest.approx(run["seeds"][0]["score"], abs=run["tolerance"])
