@@ -138,7 +138,7 @@ def test_the_classifier_learns_the_soft_labels_of_trained_language_models():
     model = models.build("bert")
     fresh = []
     method.masked_lm = lambda: fresh.append(models.build("bert-mlm")) or fresh[-1]
-    loop = Loop(labeled, steps=30, evaluate=lambda model: 0.5, progress=False)
+    loop = Loop(labeled, steps=30, evaluate=lambda model: 0.5, every=30, progress=False)
     history = train(method, model, loop)
     assert len(fresh) == len(EXTRAS["patterns"])  # a language model for each pattern
     assert [step for step, _ in history.curve] == [0, 30]  # of the classifier only
