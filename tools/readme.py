@@ -40,7 +40,7 @@ QUICK_START_TABLE = [
         "`.ci/run`",
         "Both, from a bare clone: what CI runs",
         "as above",
-        "5 minutes",
+        "4 minutes",
     ),
 ]
 TORCH_NOTE = """\
