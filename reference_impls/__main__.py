@@ -9,7 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from reference_impls.counting import count
 from reference_impls.method import Method, load_methods
+from reference_impls.runs import STEPS, one, refresh
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,28 +38,30 @@ def _parser(methods: dict[str, type[Method]]) -> argparse.ArgumentParser:
     training.set_defaults(run=_train_all)
     by_name = training.add_subparsers(metavar="METHOD")
     for name, method in methods.items():
-        one = by_name.add_parser(name, help=method.title)
-        one.add_argument("--task", default=method.tasks[0], help=f"one of {_tasks(method)}")
-        one.add_argument("--backbone", help="default: the task's; 'encoder-random', a folder, …")
-        one.add_argument("--seed", type=int, default=0)
-        one.add_argument("--steps", type=int, default=300)
-        _add_hyperparameters(one, method, lab=True)
-        one.add_argument("--json", action="store_true")
-        one.set_defaults(run=_train, method=name)
+        command = by_name.add_parser(name, help=method.title)
+        command.add_argument(
+            "--task", default=method.tasks[0], help=f"one of {', '.join(method.tasks)}"
+        )
+        command.add_argument(
+            "--backbone", help="default: the task's; 'encoder-random', a folder, …"
+        )
+        command.add_argument("--seed", type=int, default=0)
+        command.add_argument("--steps", type=int, default=STEPS)
+        _add_hyperparameters(command, method, lab=True)
+        command.add_argument("--json", action="store_true")
+        command.set_defaults(run=_train, method=name)
 
     counting = commands.add_parser("count", help="count parameters of any architecture")
     by_name = counting.add_subparsers(required=True, metavar="METHOD")
     for name, method in methods.items():
-        one = by_name.add_parser(name, help=method.title)
-        one.add_argument("--config", type=Path, required=True, help="a config.json or its folder")
-        _add_hyperparameters(one, method, lab=False)
-        one.add_argument("--json", action="store_true")
-        one.set_defaults(run=_count, method=name)
+        command = by_name.add_parser(name, help=method.title)
+        command.add_argument(
+            "--config", type=Path, required=True, help="a config.json or its folder"
+        )
+        _add_hyperparameters(command, method, lab=False)
+        command.add_argument("--json", action="store_true")
+        command.set_defaults(run=_count, method=name)
     return parser
-
-
-def _tasks(method: type[Method]) -> str:
-    return ", ".join(method.tasks)
 
 
 def _add_hyperparameters(
@@ -110,16 +114,12 @@ def _list(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
 def _train_all(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
     if not options.all:
         raise ValueError("name a method, or say --all (see 'train --help')")
-    from reference_impls.runs import refresh
-
     made = refresh(methods)
     print(f"{made} runs made" if made else "every committed run is current")
     return 0
 
 
 def _train(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
-    from reference_impls.runs import one
-
     if options.steps < 1:
         raise ValueError(f"--steps {options.steps}: at least one step is needed")
     result = one(
@@ -145,8 +145,6 @@ def _train(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int
 
 
 def _count(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
-    from reference_impls.counting import count
-
     result = count(methods[options.method](**_given(options)), options.config)
     if options.json:
         print(json.dumps(result))

@@ -174,6 +174,11 @@ class Layer:
     post_norm: bool
     block: nn.Module
 
+    @property
+    def end(self) -> nn.Module:
+        """The module that returns the layer's output: its last norm, or the block itself."""
+        return self.norms[-1] if self.post_norm else self.block
+
 
 @dataclass(frozen=True)
 class Anatomy:

@@ -62,6 +62,7 @@ class Method:
     mergeable: `merge` folds the method into the model's own weights, exactly.
     frozen_base: training leaves every weight the model came with (its head apart) untouched.
     detachable: `detach` can bring the model back without reloading it.
+    warmup: the share of the steps over which the learning rate rises.
     tasks: the tasks of the lab that it runs on.
     lab: hyper-parameters that differ from the paper's on the tiny models of the lab.
     """
@@ -74,6 +75,7 @@ class Method:
     mergeable: ClassVar[bool]
     frozen_base: ClassVar[bool]
     detachable: ClassVar[bool] = True
+    warmup: ClassVar[float] = 0.0
     lab: ClassVar[dict[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("first-clause", "cue")
 
@@ -111,8 +113,13 @@ class Method:
         return torch.optim.AdamW(parameters, lr=self.lr, weight_decay=0.0)
 
     def schedule(self, progress: float) -> float:
-        """The share of `lr` when `progress` (0 to 1) of the steps are done: linear decay."""
-        return 1 - progress
+        """The share of `lr` when `progress` (0 to 1) of the steps are done.
+
+        It rises linearly over the first `warmup` share of the steps, then falls linearly to zero.
+        """
+        if progress < self.warmup:
+            return progress / self.warmup
+        return (1 - progress) / (1 - self.warmup)
 
     def before_step(self, model: PreTrainedModel, step: int) -> None:
         """Called before each step with its number, from 0."""

@@ -12,7 +12,7 @@ from tools.atlas import Atlas, BuildError
 from tools.charts import Line, learning_curve
 from tools.escape import page, safe
 from tools.formulas import FormulaError, rendered
-from tools.implementations import Implementation, Page
+from tools.implementations import Implementation
 from tools.markup import capital, code, table
 from tools.runs import Run
 
@@ -69,7 +69,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "method": method,
         "page": {
             name: docstring(method, getattr(method.page, name))
-            for name in Page.__dataclass_fields__
+            for name in ("lead", "details", "differences", "source")
         },
         "facts": {**facts, "In short": page(in_short(method))},
         "results": [

@@ -117,10 +117,9 @@ class AdapterDrop(Method):
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)
         for layer in parts.layers[0 if self.robust else self.dropped :]:
-            place = layer.norms[-1] if layer.post_norm else layer.block
             adapter = Bottleneck(parts.hidden_size, self.size).train(model.training)
-            self.attach(place, "adapter", adapter)
-            self.hook(place, adapt_norm if layer.post_norm else adapt_block)
+            self.attach(layer.end, "adapter", adapter)
+            self.hook(layer.end, adapt_norm if layer.post_norm else adapt_block)
         if self.robust:
             self.drop(model, self.dropped)
 
@@ -133,8 +132,7 @@ class AdapterDrop(Method):
         if not self.robust:
             raise ValueError(f"specialized AdapterDrop is for n = {self.dropped} only")
         for index, layer in enumerate(anatomy(model).layers):
-            place = layer.norms[-1] if layer.post_norm else layer.block
-            place.get_submodule("adapter").skipped[training] = index < n
+            layer.end.get_submodule("adapter").skipped[training] = index < n
 
     def before_step(self, model, step: int) -> None:
         if self.robust:

@@ -62,7 +62,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from reference_impls.anatomy import Anatomy, Layer, anatomy
+from reference_impls.anatomy import Anatomy, anatomy
 from reference_impls.method import Batch, Method, from_task, register
 from reference_impls.training import History, Loop
 
@@ -122,11 +122,6 @@ def fuse_block(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     return output + module.get_submodule("fusion")(output).to(output.dtype)
 
 
-def place_of(layer: Layer) -> nn.Module:
-    """The module that returns the layer's output."""
-    return layer.norms[-1] if layer.post_norm else layer.block
-
-
 @register
 class AdapterFusion(Method):
     """Adapters of `size` hidden units for each of `sources` and the target, and their fusion.
@@ -156,8 +151,8 @@ class AdapterFusion(Method):
         self._only = None
         for layer in parts.layers:
             fusion = Fusion(parts.hidden_size, self.size, len(self.sources) + 1)
-            self.attach(place_of(layer), "fusion", fusion)
-            self.hook(place_of(layer), fuse_norm if layer.post_norm else fuse_block)
+            self.attach(layer.end, "fusion", fusion)
+            self.hook(layer.end, fuse_norm if layer.post_norm else fuse_block)
 
     def fit(self, model, loop: Loop) -> None:
         head = [p.detach().clone() for p in anatomy(model).head_parameters()]
@@ -205,4 +200,4 @@ class AdapterFusion(Method):
         return self.trained(parts) + adapters
 
     def _fusions(self, model) -> list[Fusion]:
-        return [place_of(layer).get_submodule("fusion") for layer in anatomy(model).layers]
+        return [layer.end.get_submodule("fusion") for layer in anatomy(model).layers]

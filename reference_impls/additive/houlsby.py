@@ -85,6 +85,7 @@ class Houlsby(Method):
     init_noop = False
     mergeable = False
     frozen_base = False
+    warmup = 0.1
     lab = {"lr": 5e-3, "size": 16}
 
     size: int = 64
@@ -100,9 +101,6 @@ class Houlsby(Method):
         for norm in parts.norms:
             for parameter in norm.parameters():
                 self.train_base(parameter)
-
-    def schedule(self, progress: float) -> float:
-        return min(progress / 0.1, (1 - progress) / 0.9)
 
     def trained(self, parts: Anatomy) -> int:
         adapter = 2 * self.size * parts.hidden_size + parts.hidden_size + self.size

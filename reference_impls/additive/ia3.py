@@ -93,6 +93,7 @@ class IA3(Method):
     init_noop = True
     mergeable = True
     frozen_base = True
+    warmup = 0.06
     lab = {"lr": 3e-2}
 
     lr: float = 3e-3
@@ -106,9 +107,6 @@ class IA3(Method):
             down = layer.feed_forward_down
             self.attach(down.module, "ia3_input", Scale(down.d_in))
             self.hook(down.module, scale_input, before=True)
-
-    def schedule(self, progress: float) -> float:
-        return min(progress / 0.06, (1 - progress) / 0.94)
 
     def trained(self, parts: Anatomy) -> int:
         return sum(

@@ -83,9 +83,3 @@ class FullFineTuning(Method):
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(groups, lr=self.lr, eps=1e-6)
-
-    def schedule(self, progress: float) -> float:
-        """Linear warm-up from zero to one, then linear decay to zero."""
-        if progress < self.warmup:
-            return progress / self.warmup
-        return (1 - progress) / (1 - self.warmup)

@@ -212,8 +212,8 @@ class UniPELT(PrefixMethod):
                 self.attach(projection.module, "low_rank", low_rank)
                 self.hook(projection.module, add_low_rank)
             adapter = GatedAdapter(width, self.size, Gate(width, tokens))
-            self.attach(layer.norms[-1], "adapter", adapter)
-            self.hook(layer.norms[-1], adapt)
+            self.attach(layer.end, "adapter", adapter)
+            self.hook(layer.end, adapt)
 
     def _besides_prefix(self, parts: Anatomy) -> int:
         width = parts.hidden_size

@@ -59,7 +59,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from transformers import PreTrainedModel
 
-from reference_impls.anatomy import Anatomy, anatomy, numel
+from reference_impls.anatomy import Anatomy, numel
 from reference_impls.method import Batch, Method, from_task, register
 from reference_impls.training import Loop
 
@@ -188,7 +188,6 @@ class PET(Method):
             raise ValueError("PET trains a classifier on a masked language model's backbone")
 
     def setup(self, model, batches=None) -> None:
-        self.check(anatomy(model))
         self._check_task(model.config.num_labels)
         self.freeze(model)
         model.requires_grad_(True)

@@ -109,9 +109,7 @@ def test_a_pre_norm_layer_adds_the_adapter_of_its_output(name):
 
 def dropped_in_training(model) -> int:
     """How many layers, from the first, do without in training mode; no other does."""
-    places = [
-        layer.norms[-1] if layer.post_norm else layer.block for layer in anatomy(model).layers
-    ]
+    places = [layer.end for layer in anatomy(model).layers]
     skipped = [place.adapter.skipped[True] for place in places]
     assert skipped == sorted(skipped, reverse=True)
     return sum(skipped)
@@ -161,10 +159,7 @@ def test_nothing_flows_back_below_layer_n(name):
     method.loss(model, models.batch(name)).backward()
     got = [
         all(p.grad is not None and p.grad.any() for p in adapter.parameters())
-        for adapter in (
-            (layer.norms[-1] if layer.post_norm else layer.block).adapter
-            for layer in anatomy(model).layers
-        )
+        for adapter in (layer.end.adapter for layer in anatomy(model).layers)
     ]
     assert got == [False, False, True, True]
 

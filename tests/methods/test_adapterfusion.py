@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from transformers import BertConfig
 
-from reference_impls.additive.adapterfusion import AdapterFusion, Fusion, place_of
+from reference_impls.additive.adapterfusion import AdapterFusion, Fusion
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.method import trainable
 from reference_impls.runs import prepare
@@ -126,8 +126,7 @@ def test_penalty_is_the_distance_of_every_value_from_the_identity():
     inputs = models.batch("bert")
     method, model = adapt("adapterfusion", "bert")
     distance = sum(
-        (place_of(layer).fusion.value - torch.eye(32)).square().sum()
-        for layer in anatomy(model).layers
+        (layer.end.fusion.value - torch.eye(32)).square().sum() for layer in anatomy(model).layers
     )
     expected = model(**inputs).loss + 0.01 * distance
     torch.testing.assert_close(method.loss(model, inputs), expected)
@@ -199,7 +198,7 @@ def test_only_the_last_phase_is_recorded():
         steps=2,
         every=1,
         progress=False,
-        evaluate=lambda model: float(place_of(anatomy(model).layers[0]).fusion.only is None),
+        evaluate=lambda model: float(anatomy(model).layers[0].end.fusion.only is None),
     )
     method = AdapterFusion(sources=(lambda seed: batches("bert"),), size=5)
     assert train(method, model, loop).curve == [(0, 1.0), (1, 1.0), (2, 1.0)]

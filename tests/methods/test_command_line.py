@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from transformers import BertConfig
 
 from reference_impls.__main__ import main
 from reference_impls.method import load_methods
+from tools.implementations import discover
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,3 +90,12 @@ def test_every_method_counts_from_a_configuration_alone(name, bert_base, capsys)
     answer = json.loads(capsys.readouterr().out)
     assert answer.keys() == {"trained", "stored", "head", "base"}
     assert 0 < answer["trained"] <= answer["base"]
+
+
+@pytest.mark.parametrize("name", load_methods())
+def test_options_are_the_declared_hyperparameters(name, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", name, "--help"])
+    offered = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    declared = {f"--{h.name.replace('_', '-')}" for h in discover(ROOT)[name].hyperparameters}
+    assert offered - {"--help", "--task", "--backbone", "--seed", "--steps", "--json"} == declared

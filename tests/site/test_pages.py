@@ -152,6 +152,14 @@ def test_methods_have_formulas_as_mathml_and_their_source(pages: Pages, atlas: A
         assert "class " in code
 
 
+def test_methods_show_their_options_as_the_command_line_has_them(
+    pages: Pages, atlas: Atlas
+) -> None:
+    for name, method in atlas.methods.items():
+        shown = {code.text for code in pages[f"methods/{name}.html"].all("code")}
+        assert {f"--{h.name.replace('_', '-')}" for h in method.hyperparameters} <= shown
+
+
 def test_no_markup_is_left_over(pages: Pages) -> None:
     leftover = re.compile(r"\{:|\{%|\{\{|#[\w-]+\s*\}|<span|markdown=|\]\(|\*\*|&#")
     found = {page.path: leftover.findall(page.prose) for page in pages.values()}
