@@ -17,7 +17,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from reference_impls.anatomy import Anatomy
+from reference_impls.anatomy import Anatomy, Attention
 from reference_impls.method import Method
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Prefix(nn.Module):
-    """Trained keys and values of one layer, each (length, kv_heads, head_dim).
+    """Trained keys and values of one attention block, each (length, kv_heads, head_dim).
 
     Any module whose forward takes nothing and returns keys and values can stand in its place; both
     may have a first dimension more, the rows of the batch.
@@ -40,7 +40,7 @@ class Prefix(nn.Module):
 
 
 class Trunk(nn.Module):
-    """What all layers share of a reparametrized prefix: length rows -> (length, bottleneck)."""
+    """What the layers share of a reparametrized prefix: length rows -> (length, bottleneck)."""
 
     def __init__(self, length: int, width: int, bottleneck: int) -> None:
         super().__init__()
@@ -71,12 +71,14 @@ def prefix_attention(
     value: Tensor,
     attention_mask: Tensor | None,
     is_causal: bool | None = None,
+    position_bias: Tensor | None = None,
     **kwargs,
 ) -> tuple[Tensor, None]:
     """Attention over [prefix; tokens]; every query sees the whole prefix.
 
     query (batch, heads, n, head_dim), key and value (batch, kv_heads, m, head_dim), attention_mask
-    (batch, 1, n, m), boolean or additive, or None. Returns (batch, n, heads, head_dim).
+    (batch, 1, n, m), boolean or additive, or None. position_bias (1, heads, n, m): what T5 adds to
+    the scores; a prefix has no position, so none there. Returns (batch, n, heads, head_dim).
     """
     prefix = getattr(module, "prefix", None)
     if prefix is not None:
@@ -91,9 +93,18 @@ def prefix_attention(
         if attention_mask is not None:
             seen = float(attention_mask.dtype == torch.bool)  # True, or nothing added
             attention_mask = nn.functional.pad(attention_mask, (keys.shape[2], 0), value=seen)
+        if position_bias is not None:
+            position_bias = nn.functional.pad(position_bias, (keys.shape[2], 0))
         key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
     return sdpa_attention_forward(
-        module, query, key, value, attention_mask, is_causal=is_causal, **kwargs
+        module,
+        query,
+        key,
+        value,
+        attention_mask,
+        is_causal=is_causal,
+        position_bias=position_bias,
+        **kwargs,
     )
 
 
@@ -132,7 +143,7 @@ def restore_attention(model: PreTrainedModel) -> None:
 
 
 class PrefixMethod(Method):
-    """A method with a prefix in every layer: `freeze` and `release` switch the attention too.
+    """A method with a prefix in every attention block: `freeze` and `release` switch the attention too.
 
     The delta holds keys and values only, and `fit` ends by keeping only them: whatever a prefix was
     computed from in training is dropped.
@@ -151,14 +162,15 @@ class PrefixMethod(Method):
         restore_attention(model)
 
     def attach_prefixes(self, parts: Anatomy, length: int, bottleneck: int | None) -> None:
-        """A prefix in every layer; reparametrized, unless `bottleneck` is None."""
-        trunk = bottleneck and Trunk(length, parts.hidden_size, bottleneck)
-        for layer in parts.layers:
-            if trunk:
-                prefix = Reparametrized(trunk, parts.kv_heads, parts.head_dim)
-            else:
-                prefix = Prefix(*torch.randn(2, length, parts.kv_heads, parts.head_dim))
-            self.attach(layer.attention, "prefix", prefix)
+        """A prefix in every attention block; reparametrized, unless `bottleneck` is None."""
+        for blocks in _attention_groups(parts):
+            trunk = bottleneck and Trunk(length, parts.hidden_size, bottleneck)
+            for block in blocks:
+                if trunk:
+                    prefix = Reparametrized(trunk, parts.kv_heads, parts.head_dim)
+                else:
+                    prefix = Prefix(*torch.randn(2, length, parts.kv_heads, parts.head_dim))
+                self.attach(block.attention, "prefix", prefix)
 
     def fold_prefixes(self, model: PreTrainedModel) -> None:
         """Replace every reparametrized prefix by the keys and values that it computes."""
@@ -187,9 +199,17 @@ class PrefixMethod(Method):
         super().load_delta(model, delta)
 
 
+def _attention_groups(parts: Anatomy) -> list[tuple[Attention, ...]]:
+    """The attention blocks that share a trunk: of the same kind, in all layers of a stack."""
+    own = [stack.layers for stack in parts.stacks]
+    across = tuple(layer.cross for layer in parts.layers if layer.cross)
+    return [*own, across] if across else own
+
+
 def stored_prefix_count(parts: Anatomy, length: int) -> int:
-    """Numbers in the keys and values of all layers."""
-    return 2 * len(parts.layers) * length * parts.kv_heads * parts.head_dim
+    """Numbers in the keys and values of all attention blocks."""
+    blocks = sum(map(len, _attention_groups(parts)))
+    return 2 * blocks * length * parts.kv_heads * parts.head_dim
 
 
 def trained_prefix_count(parts: Anatomy, length: int, bottleneck: int | None) -> int:
@@ -197,4 +217,4 @@ def trained_prefix_count(parts: Anatomy, length: int, bottleneck: int | None) ->
     if bottleneck is None:
         return stored_prefix_count(parts, length)
     trunk = length * parts.hidden_size + (parts.hidden_size + 1) * bottleneck
-    return trunk + (bottleneck + 1) * stored_prefix_count(parts, 1)
+    return len(_attention_groups(parts)) * trunk + (bottleneck + 1) * stored_prefix_count(parts, 1)

@@ -108,18 +108,20 @@ class AdapterDrop(Method):
     lr: float = 1e-4
 
     def check(self, parts: Anatomy) -> None:
-        if not 0 <= self.dropped < len(parts.layers):
+        layers = min(len(stack.layers) for stack in parts.stacks)
+        if not 0 <= self.dropped < layers:
             raise ValueError(
-                f"of {len(parts.layers)} layers, {self.dropped} cannot do without an adapter: "
-                f"choose from 0 to {len(parts.layers) - 1}"
+                f"of {layers} layers, {self.dropped} cannot do without an adapter: "
+                f"choose from 0 to {layers - 1}"
             )
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)
-        for layer in parts.layers[0 if self.robust else self.dropped :]:
-            adapter = Bottleneck(parts.hidden_size, self.size).train(model.training)
-            self.attach(layer.end, "adapter", adapter)
-            self.hook(layer.end, adapt_norm if layer.post_norm else adapt_block)
+        for stack in parts.stacks:
+            for layer in stack.layers[0 if self.robust else self.dropped :]:
+                adapter = Bottleneck(parts.hidden_size, self.size).train(model.training)
+                self.attach(layer.end, "adapter", adapter)
+                self.hook(layer.end, adapt_norm if layer.post_norm else adapt_block)
         if self.robust:
             self.drop(model, self.dropped)
 
@@ -131,14 +133,15 @@ class AdapterDrop(Method):
         """
         if not self.robust:
             raise ValueError(f"specialized AdapterDrop is for n = {self.dropped} only")
-        for index, layer in enumerate(anatomy(model).layers):
-            layer.end.get_submodule("adapter").skipped[training] = index < n
+        for stack in anatomy(model).stacks:
+            for index, layer in enumerate(stack.layers):
+                layer.end.get_submodule("adapter").skipped[training] = index < n
 
     def before_step(self, model, step: int) -> None:
         if self.robust:
-            layers = len(anatomy(model).layers)
+            layers = min(len(stack.layers) for stack in anatomy(model).stacks)
             self.drop(model, int(torch.randint(layers, ())), training=True)
 
     def trained(self, parts: Anatomy) -> int:
-        layers = len(parts.layers) - (0 if self.robust else self.dropped)
+        layers = len(parts.layers) - (0 if self.robust else self.dropped * len(parts.stacks))
         return layers * (2 * self.size * parts.hidden_size + parts.hidden_size + self.size)

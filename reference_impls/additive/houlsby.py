@@ -37,6 +37,8 @@ Paper, official code, libraries
   does this file.
 - Size and learning rate: the paper searches sizes of 8, 64 and 256 and rates of 3e-5, 3e-4 and
   3e-3 on GLUE. This file's defaults are the middle ones, which the official code's readme shows.
+- Encoder-decoders: the paper has none. In T5 the decoder's attention to the encoder gets no adapter
+  here, its layer norm is trained.
 - Norms: the paper's "$2 d$ parameters per layer" is one norm; a layer has two.
 - Weight decay: 0.01 on the adapters' weights in the official code, none here.
 - adapters (`DoubleSeqBnConfig`): Swish in place of GELU, a standard deviation of 0.02 without

@@ -17,7 +17,8 @@ activation of the feed-forward block.
 for the values, and $W_2 \leftarrow W_2\, \text{diag}(l_{ff})$ with its bias as it was; inference
 then costs nothing extra.
 
-**Count:** $L (2 d_{kv} + d_{ff})$; $d_{kv}$ is $d$ without grouped-query attention.
+**Count:** $L (2 d_{kv} + d_{ff})$; $d_{kv}$ is $d$ without grouped-query attention. In T5, $L$
+counts the layers of encoder and decoder, and each cross-attention adds $2 d_{kv}$.
 
 Details that matter
 -------------------
@@ -30,7 +31,9 @@ Details that matter
 4. Rotary positions are applied to keys that are scaled already. After the rotation, different
    factors for two paired features could not be merged.
 5. Of a fused query-key-value matrix (GPT-2) two thirds are scaled, the queries are not.
-6. The learning rate is high, 3e-3, rises over 60 of 1,000 steps and falls linearly. [§3.5]
+6. In an encoder-decoder the cross-attention has vectors of its own. [§3.3; `configs/ia3.json`,
+   `EncDecAttention`]
+7. The learning rate is high, 3e-3, rises over 60 of 1,000 steps and falls linearly. [§3.5]
 
 Paper, official code, libraries
 -------------------------------
@@ -38,7 +41,6 @@ Paper, official code, libraries
   normalization) and pre-trains the vectors. They are no part of this file, which trains with the
   task's own loss.
 - Optimizer: Adafactor in the paper, AdamW here.
-- An encoder-decoder has $l_k$ and $l_v$ for its cross-attention too; no such model is covered here.
 - adapters scales the output of $W_1$, before the activation (`init_lora` wraps the intermediate
   projection). Its merging (`LoRALinear.merge_adapter`) leaves biases unscaled, so a model with
   biases changes when merged.
@@ -57,7 +59,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from reference_impls.anatomy import Anatomy, anatomy
+from reference_impls.anatomy import Anatomy, Projection, anatomy
 from reference_impls.method import Method, register
 
 
@@ -82,9 +84,19 @@ def scale_input(module: nn.Module, args, kwargs):
     return (module.get_submodule("ia3_input")(args[0]), *args[1:]), kwargs
 
 
+def keys_and_values(parts: Anatomy) -> list[tuple[str, Projection]]:
+    """Those of every attention block, each with the name of its vector."""
+    return [
+        (name, projection)
+        for layer in parts.layers
+        for block in layer.attentions
+        for name, projection in (("ia3_key", block.key), ("ia3_value", block.value))
+    ]
+
+
 @register
 class IA3(Method):
-    """Scale keys, values and the input of the second feed-forward map of every layer."""
+    """Scale keys and values of all attention and the input of the second feed-forward map."""
 
     name = "ia3"
     title = "(IA)³"
@@ -99,28 +111,28 @@ class IA3(Method):
     lr: float = 3e-3
 
     def setup(self, model, batches=None) -> None:
-        for layer in self.freeze(model).layers:
-            for name, projection in (("ia3_key", layer.key), ("ia3_value", layer.value)):
-                scale = Scale(projection.d_out, projection.padding)
-                self.attach(projection.module, name, scale)
-                self.hook(projection.module, partial(scale_output, name=name))
+        parts = self.freeze(model)
+        for name, projection in keys_and_values(parts):
+            scale = Scale(projection.d_out, projection.padding)
+            self.attach(projection.module, name, scale)
+            self.hook(projection.module, partial(scale_output, name=name))
+        for layer in parts.layers:
             down = layer.feed_forward_down
             self.attach(down.module, "ia3_input", Scale(down.d_in))
             self.hook(down.module, scale_input, before=True)
 
     def trained(self, parts: Anatomy) -> int:
-        return sum(
-            layer.key.d_out + layer.value.d_out + layer.feed_forward_down.d_in
-            for layer in parts.layers
-        )
+        scaled = sum(projection.d_out for _, projection in keys_and_values(parts))
+        return scaled + sum(layer.feed_forward_down.d_in for layer in parts.layers)
 
     @torch.no_grad()
     def fold(self, model) -> None:
-        for layer in anatomy(model).layers:
-            for name, projection in (("ia3_key", layer.key), ("ia3_value", layer.value)):
-                factor = projection.module.get_submodule(name).factor
-                projection.weight.mul_(factor[:, None])
-                if projection.bias is not None:
-                    projection.bias.mul_(factor)
+        parts = anatomy(model)
+        for name, projection in keys_and_values(parts):
+            factor = projection.module.get_submodule(name).factor
+            projection.weight.mul_(factor[:, None])
+            if projection.bias is not None:
+                projection.bias.mul_(factor)
+        for layer in parts.layers:
             down = layer.feed_forward_down
             down.weight.mul_(down.module.get_submodule("ia3_input").factor)

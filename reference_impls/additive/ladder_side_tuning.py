@@ -17,7 +17,8 @@ states. The loss is differentiated through the side network only, never through 
 **Merge:** not possible: the side network has nonlinearities of its own.
 
 **Count:** $(L + 1)(d + 1) w + L (1 + 6 w + 4 w^2 + 2 w f + f) + 2 w + (w + 1) d$ with the blocks'
-feed-forward width $f$, the model's divided by $r$.
+feed-forward width $f$, the model's divided by $r$. With an encoder and a decoder, $L$ layers
+together: $(d + 1) w + 2 w$ more for the second stack and $4 w^2 + 3 w$ for each cross-attention.
 
 Details that matter
 -------------------
@@ -29,7 +30,9 @@ Details that matter
    the optimizer. It starts at one half ($\alpha = 0$). [§3.2; `gate_T`, `gate_alpha`]
 4. The result is normalized at width $w$, then projected up, and goes to the model's head. A pooler
    before the head, as in BERT, reads it too. [§3.2; `side_final_upsample`]
-5. In a causal model the side network is causal, and generation needs a cache for its keys and
+5. Beside T5 stand a side encoder and a side decoder, which attends to the side encoder; the model's
+   own decoder reads the model's own encoder. [§3.2; `modeling_side_t5.py`]
+6. In a causal model the side network is causal, and generation needs a cache for its keys and
    values as well: they are further layers of the model's own cache here.
 
 Paper, official code, libraries
@@ -49,48 +52,89 @@ https://github.com/ylsung/Ladder-Side-Tuning
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from transformers.cache_utils import Cache, DynamicLayer
 
-from reference_impls.anatomy import Anatomy
+from reference_impls.anatomy import Anatomy, Stack
 from reference_impls.method import Method, register
+
+
+class CrossAttention(nn.Module):
+    """Attention of a side decoder to the side encoder: (batch, length, w) -> what is added."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.norm = heads, nn.LayerNorm(width)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key_value = nn.Linear(width, 2 * width, bias=False)
+        self.output = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, source: Tensor, allowed: Tensor | None) -> Tensor:
+        query = self.query(self.norm(x)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key, value = (
+            self.key_value(source).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )
+        read = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
+        return self.output(read.transpose(1, 2).flatten(2))
 
 
 class SideBlock(nn.Module):
     """A pre-norm transformer block of width w: (batch, length, w) -> the same."""
 
-    def __init__(self, width: int, inner: int, heads: int) -> None:
+    def __init__(self, width: int, inner: int, heads: int, *, crossing: bool) -> None:
         super().__init__()
         self.heads = heads
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
         self.query_key_value = nn.Linear(width, 3 * width, bias=False)
         self.output = nn.Linear(width, width)
+        self.cross = CrossAttention(width, heads) if crossing else None
         self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
 
-    def forward(self, x: Tensor, allowed: Tensor, cache: Cache | None, index: int) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        allowed: Tensor,
+        cache: Cache | None,
+        index: int,
+        source: tuple[Tensor, Tensor | None] | None,
+    ) -> Tensor:
         projected = self.query_key_value(self.norms[0](x)).unflatten(-1, (3, self.heads, -1))
         query, key, value = projected.permute(2, 0, 3, 1, 4)
         if cache is not None:
             key, value = cache.update(key, value, index)
         read = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
         x = x + self.output(read.transpose(1, 2).flatten(2))
+        if self.cross:
+            x = x + self.cross(x, *source)
         return x + self.down(F.gelu(self.up(self.norms[1](x))))
 
 
 class SideNetwork(nn.Module):
-    """The model's hidden states (L + 1 of them) -> what replaces the last (batch, length, d)."""
+    """A stack's hidden states (L + 1 of them) -> what replaces the last (batch, length, d).
 
-    def __init__(self, parts: Anatomy, width: int, inner: int, temperature: float) -> None:
+    Beside an encoder that a decoder reads, its width stays w: the side decoder alone reads it.
+    `source`, while the decoder runs: the side encoder's states (batch, tokens, w) and their mask.
+    """
+
+    def __init__(
+        self, parts: Anatomy, stack: Stack, width: int, inner: int, temperature: float
+    ) -> None:
         super().__init__()
-        depth = len(parts.layers)
-        self.temperature, self.causal = temperature, parts.causal
+        depth, heads, crossing = len(stack.layers), parts.heads, stack.layers[0].cross is not None
+        self.temperature, self.causal = temperature, stack.causal
         self.ladders = nn.ModuleList(nn.Linear(parts.hidden_size, width) for _ in range(depth + 1))
         self.gates = nn.Parameter(torch.zeros(depth))
-        self.blocks = nn.ModuleList(SideBlock(width, inner, parts.heads) for _ in range(depth))
+        self.blocks = nn.ModuleList(
+            SideBlock(width, inner, heads, crossing=crossing) for _ in range(depth)
+        )
         self.norm = nn.LayerNorm(width)
-        self.up = nn.Linear(width, parts.hidden_size)
+        last = stack is parts.stacks[-1]
+        self.up = nn.Linear(width, parts.hidden_size) if last else nn.Identity()
+        self.source: tuple[Tensor, Tensor | None] | None = None
 
     def forward(self, hidden: tuple[Tensor, ...], mask: Tensor, cache: Cache | None) -> Tensor:
         """`mask`: 1 for the real among all tokens so far (batch, cached + length)."""
@@ -100,10 +144,10 @@ class SideNetwork(nn.Module):
                 cache.layers.append(DynamicLayer())
         allowed = self.visible(mask, hidden[0].shape[1])
         mix = torch.sigmoid(self.gates / self.temperature)
-        x = self.ladders[0](hidden[0].to(self.up.weight.dtype))
+        x = self.ladders[0](hidden[0].to(self.gates.dtype))
         for i, block in enumerate(self.blocks):
             rung = self.ladders[i + 1](hidden[i + 1].to(x.dtype))
-            x = block(mix[i] * x + (1 - mix[i]) * rung, allowed, cache, depth + i)
+            x = block(mix[i] * x + (1 - mix[i]) * rung, allowed, cache, depth + i, self.source)
         return self.up(self.norm(x))
 
     def visible(self, mask: Tensor, length: int) -> Tensor:
@@ -117,24 +161,38 @@ class SideNetwork(nn.Module):
         return allowed | (own.tril(tokens - length) & own.triu(tokens - length))
 
 
-def ask_for_hidden_states(base: nn.Module, args, kwargs):
-    """Forward pre-hook: the base returns its hidden states."""
+def ask_for_hidden_states(stack: nn.Module, args, kwargs):
+    """Forward pre-hook: the stack returns its hidden states."""
     return args, {**kwargs, "output_hidden_states": True}
 
 
-def climb(base: nn.Module, args, kwargs, output):
-    """Forward hook of the base: the side network's output replaces the last hidden states."""
+def part(decoder: nn.Module, args, kwargs, width: int):
+    """Forward pre-hook of a decoder: the encoder's states are its own, then its side network's."""
+    side, states = decoder.get_submodule("side_network"), kwargs["encoder_hidden_states"]
+    mask = kwargs.get("encoder_attention_mask")
+    allowed = None if mask is None else mask.bool()[:, None, None, :]
+    side.source = states[..., width:].to(side.gates.dtype), allowed
+    return args, {**kwargs, "encoder_hidden_states": states[..., :width].detach()}
+
+
+def climb(stack: nn.Module, args, kwargs, output):
+    """Forward hook of a stack: the side network's output replaces the last hidden states."""
+    side = stack.get_submodule("side_network")
     hidden, cache = output.hidden_states, output.get("past_key_values")
+    cache = getattr(cache, "self_attention_cache", cache)
     mask = kwargs.get("attention_mask")
     if mask is None:
         seen = 0 if cache is None else cache.get_seq_length() - hidden[0].shape[1]
         mask = hidden[0].new_ones(hidden[0].shape[0], seen + hidden[0].shape[1])
     elif mask.ndim != 2:
         raise ValueError(f"the side network needs a (batch, tokens) mask, not {tuple(mask.shape)}")
-    side = base.get_submodule("side_network")(hidden, mask, cache).to(hidden[-1].dtype)
-    output.last_hidden_state = side
+    states = side(hidden, mask, cache).to(hidden[-1].dtype)
+    side.source = None
+    if isinstance(side.up, nn.Identity):  # side by side: so they stay together in generation
+        states = torch.cat([hidden[-1], states], dim=-1)
+    output.last_hidden_state = states
     if output.get("pooler_output") is not None:
-        output.pooler_output = base.pooler(side)
+        output.pooler_output = stack.pooler(states)
     return output
 
 
@@ -169,10 +227,13 @@ class LadderSideTuning(Method):
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)
-        side = SideNetwork(parts, *self.widths(parts), self.temperature)
-        self.attach(parts.base, "side_network", side)
-        self.hook(parts.base, ask_for_hidden_states, before=True)
-        self.hook(parts.base, climb)
+        for stack in parts.stacks:
+            side = SideNetwork(parts, stack, *self.widths(parts), self.temperature)
+            self.attach(stack.module, "side_network", side)
+            self.hook(stack.module, ask_for_hidden_states, before=True)
+            if stack.layers[0].cross:
+                self.hook(stack.module, partial(part, width=parts.hidden_size), before=True)
+            self.hook(stack.module, climb)
 
     def widths(self, parts: Anatomy) -> tuple[int, int]:
         """The side network's width w and its feed-forward width f."""
@@ -182,4 +243,7 @@ class LadderSideTuning(Method):
     def trained(self, parts: Anatomy) -> int:
         d, (w, f), depth = parts.hidden_size, self.widths(parts), len(parts.layers)
         block = 1 + 6 * w + 4 * w**2 + 2 * w * f + f
-        return (depth + 1) * (d + 1) * w + depth * block + 2 * w + (w + 1) * d
+        crossings = sum(layer.cross is not None for layer in parts.layers)
+        stacks = len(parts.stacks) * ((d + 1) * w + 2 * w)
+        ladders = depth * ((d + 1) * w + block)
+        return stacks + ladders + crossings * (4 * w**2 + 3 * w) + (w + 1) * d

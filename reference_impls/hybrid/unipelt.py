@@ -191,7 +191,7 @@ class UniPELT(PrefixMethod):
 
     def check(self, parts: Anatomy) -> None:
         super().check(parts)
-        if parts.causal:
+        if any(stack.causal for stack in parts.stacks):
             raise ValueError(
                 "UniPELT's gates average over the whole input, which a causal model "
                 f"({type(parts.base).__name__}) must not see; use an encoder"

@@ -24,7 +24,8 @@ Details that matter
    and frozen they would only garble what the probe reads, and trained they would make it more than
    linear. [`modeling.py`, `BertModel`]
 2. "cls" is the first token's vector, the aggregate that BERT is trained to keep there; in a causal
-   model only the last real token has read the whole text, and it takes that place. [§3, §4.1]
+   model, or in the decoder of T5, only the last real token has read the whole text, and it takes
+   that place. [§3, §4.1]
 3. The mean leaves padding out.
 4. On a language model the probe is a new output matrix of its own, not tied to the embeddings, read
    at every position.
@@ -74,19 +75,25 @@ def ask_for_hidden_states(model: nn.Module, args, kwargs):
 def answer(model: nn.Module, args, kwargs, output, pooling: str | None, causal: bool):
     """Forward hook of the whole model: logits and loss are the probe's (None: no pooling)."""
     probe = model.base_model.get_submodule("linear_probe")
-    hidden = output.hidden_states[-1].to(probe.weight.dtype)
+    between = "decoder_hidden_states" in output
+    states = output.decoder_hidden_states if between else output.hidden_states
+    hidden = states[-1].to(probe.weight.dtype)
     if pooling:
         mask = kwargs.get("attention_mask")
         mask = torch.ones_like(hidden[..., 0], dtype=torch.long) if mask is None else mask
         hidden = pool(hidden, mask, pooling, causal)
     output.logits = probe(hidden)
-    if kwargs.get("labels") is not None:
+    labels = kwargs.get("labels")
+    if labels is not None:
+        # between an encoder's input and a decoder's output, labels are not the inputs' next tokens
+        aligned = {"shift_labels": labels} if between and not pooling else {}
         output.loss = model.loss_function(
             logits=output.logits,
             pooled_logits=output.logits,
-            labels=kwargs["labels"],
+            labels=labels,
             vocab_size=model.config.vocab_size,
             config=model.config,
+            **aligned,
         )
     return output
 
@@ -122,7 +129,8 @@ class LinearProbe(Method):
         self.attach(parts.base, "linear_probe", probe)
         self.hook(model, ask_for_hidden_states, before=True)
         pooling = self.pooling if parts.head else None
-        self.hook(model, partial(answer, pooling=pooling, causal=parts.causal))
+        causal = parts.stacks[-1].causal
+        self.hook(model, partial(answer, pooling=pooling, causal=causal))
 
     def trained(self, parts: Anatomy) -> int:
         return outputs(parts) * (parts.hidden_size + 1)

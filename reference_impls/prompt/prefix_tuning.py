@@ -15,7 +15,8 @@ and $m$ hidden units. The perceptron serves the training only: afterwards $P$ is
 **Merge:** none: keys and values cannot be folded into weights.
 
 **Count:** stored $2 L l d$ ($d$ = key-value heads × head width); trained
-$l d + (d + 1) m + 2 L (m + 1) d$, about $m / l$ times as much.
+$l d + (d + 1) m + 2 L (m + 1) d$, about $m / l$ times as much. In T5, three times as many: once for
+each kind of attention.
 
 Details that matter
 -------------------
@@ -39,6 +40,11 @@ Paper, official code, libraries
   official code first fits the perceptron in 500 steps. This file starts at random.
 - Length: 10 for table-to-text and 200 for summarization, where the official command also sets
   $m$ = 800. [§7.1; `README.md`]
+- Encoder and decoder: for BART the official code trains three prefixes, with a perceptron each: in
+  the encoder, in the decoder, and in the decoder's attention to the encoder. So does this file for
+  T5; its relative positions do not reach the prefix. peft puts one into the decoder's own attention
+  only, where it cannot change how the input is read. [`seq2seq/prefixTuning.py`, `control_trans`,
+  `control_trans_enc`, `control_trans2`]
 - peft has no perceptron unless `prefix_projection` is set, and fails with gradient checkpointing,
   because its prefix lives in the cache. adapters 1.3, on a decoder with `sdpa` attention, aligns
   the causal mask with the prefix, so that the first tokens of a text do not see themselves.

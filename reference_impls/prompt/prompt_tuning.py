@@ -39,11 +39,12 @@ Paper, official code, libraries
 -------------------------------
 - Uniform start: the paper's range is $[-0.5, 0.5]$; the official configuration sets flax's
   `uniform` to scale 0.5, which draws from $[0, 0.5)$. This file follows the paper.
-- Model: the paper prompts the encoder of T5 and predicts words. Here the prompt works on any
-  encoder or decoder, also below a classifier, which then is trained too.
-- Outputs: the last hidden states of the prompt are cut off, so that logits, labels and the [CLS]
-  position stay where they were. peft leaves them in, and BERT's pooler then reads the first row of
-  the prompt. Inner hidden states, where asked for, do show the prompt.
+- Model: the paper prompts the encoder of T5, whose decoder then sees the encoded prompt, and
+  predicts words. Here the prompt works on any encoder or decoder as well, also below a classifier,
+  which then is trained too.
+- Outputs: without such a decoder the last hidden states of the prompt are cut off, so that logits,
+  labels and the [CLS] position stay where they were. peft leaves them in, and BERT's pooler then
+  reads the first row of the prompt. Inner hidden states, where asked for, do show the prompt.
 - peft starts from a standard normal by default, none of the paper's three. adapters inserts the
   prompt behind the embedding layer, where it gets neither positions nor layer norm.
 
@@ -75,7 +76,8 @@ class Prompt(nn.Module):
 
 
 def prepend(base: nn.Module, args, kwargs, prompt: str, numbering: str | None) -> tuple:
-    """Forward pre-hook of the base model: put the prompt in front, unless a cache has it already.
+    """Forward pre-hook of the base model, or of the encoder before a decoder: put the prompt in
+    front, unless a cache has it already.
 
     `prompt` and `numbering` name submodules: the `Prompt`, and what numbers the positions of real
     tokens only, where the model has such a thing.
@@ -122,6 +124,15 @@ def strip(module: nn.Module, args, kwargs, output):
     return output
 
 
+def read_prompt(decoder: nn.Module, args, kwargs) -> tuple:
+    """Forward pre-hook of a decoder: it may look at the encoded prompt too."""
+    mask = kwargs.get("encoder_attention_mask")
+    if mask is not None:
+        length = kwargs["encoder_hidden_states"].shape[1] - mask.shape[1]
+        kwargs = {**kwargs, "encoder_attention_mask": pad(mask, (length, 0), value=1)}
+    return args, kwargs
+
+
 @register
 class PromptTuning(Method):
     """A trained prompt at the input. `verbalizer`: the token ids of each class's name.
@@ -153,16 +164,20 @@ class PromptTuning(Method):
         if self.init == "labels" and not self.verbalizer:
             raise ValueError("init 'labels' needs a verbalizer: the token ids of each class's name")
         parts = self.freeze(model)
+        entrance = parts.stacks[0].module
         # an encoder's pooler reads the states inside the base model, a decoder has none
-        end = parts.base if parts.causal else parts.final
+        end = entrance if parts.causal or parts.encoder_decoder else parts.final
         self.attach(end, "prompt", Prompt(self._start(parts.embedding.weight)))
-        modules = dict(parts.base.named_modules())
+        modules = dict(entrance.named_modules())
         prompt = next(name for name, module in modules.items() if isinstance(module, Prompt))
         counts = "create_position_ids_from_input_ids"
         numbering = next((n for n, module in modules.items() if hasattr(module, counts)), None)
         hook = partial(prepend, prompt=prompt, numbering=numbering)
-        self.hook(parts.base, hook, before=True)
-        self.hook(end, strip)
+        self.hook(entrance, hook, before=True)
+        if parts.encoder_decoder:
+            self.hook(parts.stacks[1].module, read_prompt, before=True)
+        else:
+            self.hook(end, strip)
 
     @torch.no_grad()
     def _start(self, embedding: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ the start, so that training begins at the pretrained model.
 **Merge:** exact: $W \leftarrow W + \frac{\alpha}{r} B A$; inference then costs nothing extra.
 
 **Count:** $r (d_{in} + d_{out})$ for each adapted projection; $4 L r d$ for query and value of $L$
-layers of width $d$ without grouped-query attention.
+layers of width $d$ without grouped-query attention; the cross-attention of T5's decoder has queries
+and values as well.
 
 Details that matter
 -------------------
@@ -81,10 +82,10 @@ def add_low_rank(module: nn.Module, args, kwargs, output: Tensor, name: str) -> 
 
 @register
 class LoRA(Method):
-    """LoRA on the named projections of every layer.
+    """LoRA on the named projections of every layer, cross-attention included.
 
     Raises:
-        ValueError: `targets` names something that is not one projection of a layer.
+        ValueError: `targets` names something that is not a projection of a layer.
     """
 
     name = "lora"
@@ -103,26 +104,27 @@ class LoRA(Method):
     lr: float = 5e-4
 
     def check(self, parts: Anatomy) -> None:
-        for target in self.targets:
-            if not isinstance(getattr(parts.layers[0], target, None), Projection):
-                raise ValueError(f"a layer has no projection '{target}' for LoRA to adapt")
+        self._projections(parts)
+
+    def _projections(self, parts: Anatomy) -> list[tuple[str, Projection]]:
+        return [
+            (target, projection)
+            for layer in parts.layers
+            for target in self.targets
+            for projection in layer.projections(target)
+        ]
 
     def setup(self, model, batches=None) -> None:
-        for layer in self.freeze(model).layers:
-            for target in self.targets:
-                projection = getattr(layer, target)
-                update = LowRank(projection, self.r, self.alpha / self.r, self.dropout)
-                self.attach(projection.module, f"lora_{target}", update)
-                self.hook(projection.module, partial(add_low_rank, name=f"lora_{target}"))
+        for target, projection in self._projections(self.freeze(model)):
+            update = LowRank(projection, self.r, self.alpha / self.r, self.dropout)
+            self.attach(projection.module, f"lora_{target}", update)
+            self.hook(projection.module, partial(add_low_rank, name=f"lora_{target}"))
 
     def trained(self, parts: Anatomy) -> int:
-        projections = [getattr(layer, target) for layer in parts.layers for target in self.targets]
-        return sum(self.r * (p.d_in + p.d_out) for p in projections)
+        return sum(self.r * (p.d_in + p.d_out) for _, p in self._projections(parts))
 
     @torch.no_grad()
     def fold(self, model) -> None:
-        for layer in anatomy(model).layers:
-            for target in self.targets:
-                projection = getattr(layer, target)
-                update = projection.module.get_submodule(f"lora_{target}")
-                projection.weight.add_(update.scale * update.b @ update.a)
+        for target, projection in self._projections(anatomy(model)):
+            update = projection.module.get_submodule(f"lora_{target}")
+            projection.weight.add_(update.scale * update.b @ update.a)

@@ -174,7 +174,11 @@ def add_updates(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
 
 def linear_maps(layer: Layer) -> list[Projection]:
     """Every linear map of a layer; slices of one module in their order."""
-    attention = [layer.query, layer.key, layer.value, layer.attention_output]
+    attention = [
+        projection
+        for block in layer.attentions
+        for projection in (block.query, block.key, block.value, block.attention_output)
+    ]
     return [*attention, *layer.feed_forward_up, layer.feed_forward_down]
 
 

@@ -23,7 +23,7 @@ Details that matter
 2. The task head is trained, and counted apart. [§3]
 3. The learning rate is far above that of full fine-tuning: the official examples take 1e-3, and
    1e-5 to train all weights. [`README.md`]
-4. A model without biases, such as Llama, has nothing to train and is refused.
+4. A model without biases, such as Llama or T5, has nothing to train and is refused.
 
 Paper, official code, libraries
 -------------------------------

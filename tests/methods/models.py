@@ -20,6 +20,9 @@ from transformers import (
     Qwen2ForSequenceClassification,
     RobertaConfig,
     RobertaForSequenceClassification,
+    T5Config,
+    T5ForConditionalGeneration,
+    T5ForSequenceClassification,
 )
 
 VOCABULARY = 40
@@ -40,6 +43,20 @@ MISTRAL = MistralConfig(
     **_SIZES, **_TOKENS, num_key_value_heads=2, intermediate_size=48, sliding_window=None
 )
 QWEN2 = Qwen2Config(**_SIZES, **_TOKENS, num_key_value_heads=2, intermediate_size=48)
+# heads times head_dim is not the width, as in T5 v1.1 small
+T5 = T5Config(
+    d_model=32,
+    d_kv=6,
+    d_ff=48,
+    num_heads=4,
+    num_layers=2,
+    num_decoder_layers=2,
+    feed_forward_proj="gated-gelu",
+    relative_attention_num_buckets=8,
+    dropout_rate=0.0,
+    decoder_start_token_id=0,
+    **_TOKENS,
+)
 
 CLASSIFIERS = {
     "bert": (BertForSequenceClassification, BERT),
@@ -47,14 +64,19 @@ CLASSIFIERS = {
     "gpt2": (GPT2ForSequenceClassification, GPT2),
     "llama": (LlamaForSequenceClassification, LLAMA),
     "qwen2": (Qwen2ForSequenceClassification, QWEN2),
+    "t5": (T5ForSequenceClassification, T5),
 }
 LANGUAGE_MODELS = {
     "bert-mlm": (BertForMaskedLM, BERT),
     "gpt2-lm": (GPT2LMHeadModel, GPT2),
     "llama-lm": (LlamaForCausalLM, LLAMA),
     "mistral-lm": (MistralForCausalLM, MISTRAL),
+    "t5-lm": (T5ForConditionalGeneration, T5),
 }
 MODELS = CLASSIFIERS | LANGUAGE_MODELS
+ENCODER_DECODERS = ("t5", "t5-lm")
+CAUSAL = ("gpt2", "llama", "qwen2", "gpt2-lm", "llama-lm", "mistral-lm")
+GENERATORS = ("gpt2-lm", "llama-lm", "mistral-lm", "t5-lm")
 
 
 def build(name: str, seed: int = 0, **config) -> PreTrainedModel:
@@ -80,20 +102,30 @@ def shake(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
 def batch(name: str, rows: int = 4, length: int = 9, seed: int = 0) -> dict[str, torch.Tensor]:
     """Right-padded token ids with labels that fit the model's task."""
     generator = torch.Generator().manual_seed(seed)
-    input_ids = torch.randint(3, VOCABULARY, (rows, length), generator=generator)
-    mask = torch.ones_like(input_ids)
-    mask[0, -3:] = 0
-    input_ids = input_ids * mask
-    labels = (
-        torch.randint(0, 2, (rows,), generator=generator)
-        if name in CLASSIFIERS
-        else torch.where(mask.bool(), input_ids, -100)
-    )
-    return {"input_ids": input_ids, "attention_mask": mask, "labels": labels}
+
+    def ids(length: int) -> tuple[torch.Tensor, torch.Tensor]:
+        tokens = torch.randint(3, VOCABULARY, (rows, length), generator=generator)
+        mask = torch.ones_like(tokens)
+        mask[0, -3:] = 0
+        return tokens * mask, mask
+
+    input_ids, mask = ids(length)
+    inputs = {"input_ids": input_ids, "attention_mask": mask}
+    if name == "t5":  # its classifier reads the decoder where the text ends
+        input_ids[torch.arange(rows), mask.sum(1) - 1] = T5.eos_token_id
+    if name in CLASSIFIERS:
+        return inputs | {"labels": torch.randint(0, 2, (rows,), generator=generator)}
+    if name in ENCODER_DECODERS:
+        target, mask = ids(length - 2)
+        target[:, 0] = T5.decoder_start_token_id
+        inputs |= {"decoder_input_ids": target, "decoder_attention_mask": mask}
+        return inputs | {"labels": torch.where(mask.bool(), target.roll(-1, 1), -100)}
+    return inputs | {"labels": torch.where(mask.bool(), input_ids, -100)}
 
 
 def logits(model: PreTrainedModel, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     """Logits at real tokens (language models) or per row (classifiers)."""
     with torch.no_grad():
         output = model(**inputs).logits
-    return output[inputs["attention_mask"].bool()] if output.ndim == 3 else output
+    mask = inputs.get("decoder_attention_mask", inputs["attention_mask"])
+    return output[mask.bool()] if output.ndim == 3 else output

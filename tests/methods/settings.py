@@ -35,11 +35,16 @@ ARGUMENTS: dict[str, dict[str, object]] = {
     "lora": {"r": 3, "alpha": 7.0, "targets": ("query", "key", "value", "feed_forward_down")},
 }
 # where the paper's idea does not apply: part of the error that setup must raise
-CAUSAL = tuple(name for name in models.MODELS if not name.startswith(("bert", "roberta")))
 REFUSED: dict[tuple[str, str], str] = {
-    **{("bitfit", name): "has none" for name in ("llama", "llama-lm", "mistral-lm")},
-    **{("pet", name): "classifier on a masked" for name in ("bert-mlm", *CAUSAL)},
-    **{("unipelt", name): "causal" for name in CAUSAL},
+    **{
+        ("bitfit", name): "has none"
+        for name in ("llama", "llama-lm", "mistral-lm", *models.ENCODER_DECODERS)
+    },
+    **{
+        ("pet", name): "classifier on a masked"
+        for name in ("bert-mlm", *models.CAUSAL, *models.ENCODER_DECODERS)
+    },
+    **{("unipelt", name): "causal" for name in (*models.CAUSAL, *models.ENCODER_DECODERS)},
 }
 CASES = [
     (method, model) for method in NAMES for model in models.MODELS if (method, model) not in REFUSED

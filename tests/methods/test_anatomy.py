@@ -14,6 +14,7 @@ from transformers import (
     PreTrainedModel,
     Qwen2Config,
     RobertaConfig,
+    T5Config,
 )
 
 from reference_impls.anatomy import FAMILIES, Layer, Projection, anatomy, model_on_meta, numel
@@ -24,11 +25,22 @@ every_model = pytest.mark.parametrize("name", models.MODELS)
 
 
 def projections(layer: Layer) -> list[Projection]:
-    attention = [layer.query, layer.key, layer.value, layer.attention_output]
+    attention = [
+        projection
+        for block in layer.attentions
+        for projection in (block.query, block.key, block.value, block.attention_output)
+    ]
     return [*attention, *layer.feed_forward_up, layer.feed_forward_down]
 
 
-def record(model: PreTrainedModel, *modules: torch.nn.Module) -> list[tuple]:
+def plain(name: str) -> dict[str, torch.Tensor]:
+    """Real tokens only, no labels."""
+    inputs = {k: v[1:] for k, v in models.batch(name).items() if not k.endswith("mask")}
+    del inputs["labels"]
+    return inputs
+
+
+def record(name: str, model: PreTrainedModel, *modules: torch.nn.Module) -> list[tuple]:
     """Run the model on real tokens; (first argument, first output) of each module."""
     seen = {}
 
@@ -38,7 +50,7 @@ def record(model: PreTrainedModel, *modules: torch.nn.Module) -> list[tuple]:
 
     handles = [m.register_forward_hook(keep, with_kwargs=True) for m in modules]
     with torch.no_grad():
-        model(models.batch("bert")["input_ids"][1:])
+        model(**plain(name))
     for handle in handles:
         handle.remove()
     return [seen[module] for module in modules]
@@ -55,24 +67,46 @@ def test_sizes(name):
     causal = name not in POST_NORM
     grouped = parts.kv_heads == 2
     assert grouped == name.startswith(("llama", "mistral", "qwen2"))
-    assert (parts.hidden_size, parts.heads, parts.head_dim, parts.causal) == (32, 4, 8, causal)
+    both = name in models.ENCODER_DECODERS
+    assert (parts.hidden_size, parts.heads, parts.causal) == (32, 4, causal and not both)
+    assert parts.head_dim == (6 if both else 8)
     assert parts.embedding.weight.shape == (models.VOCABULARY, 32)
-    assert len(parts.layers) == 2
-    assert len({id(norm) for norm in parts.norms}) == len(parts.norms) == 5
-    kv = parts.kv_heads * parts.head_dim
+    assert [len(stack.layers) for stack in parts.stacks] == ([2, 2] if both else [2])
+    assert [stack.causal for stack in parts.stacks] == ([False, True] if both else [causal])
+    assert parts.encoder_decoder == both
+    norms = 2 * 2 + 2 * 3 + 2 if both else 5
+    assert len({id(norm) for norm in parts.norms}) == len(parts.norms) == norms
+    inner, kv = parts.heads * parts.head_dim, parts.kv_heads * parts.head_dim
     for layer in parts.layers:
         sizes = [(p.d_in, p.d_out) for p in projections(layer)]
-        up = (32, 48)
-        assert sizes[:4] == [(32, 32), (32, kv), (32, kv), (32, 32)]
-        assert sizes[4:] == [up] * len(layer.feed_forward_up) + [(48, 32)]
-        assert len(layer.feed_forward_up) == (2 if grouped else 1)
+        block, up = [(32, inner), (32, kv), (32, kv), (inner, 32)], (32, 48)
+        blocks = len(layer.attentions)
+        assert sizes[: 4 * blocks] == block * blocks
+        assert sizes[4 * blocks :] == [up] * len(layer.feed_forward_up) + [(48, 32)]
+        assert len(layer.feed_forward_up) == (2 if grouped or both else 1)
+
+
+@every_model
+def test_only_the_layers_of_a_second_stack_attend_across(name):
+    parts = anatomy(models.build(name))
+    across = [layer.cross is not None for layer in parts.layers]
+    assert across == [stack is not parts.stacks[0] for stack in parts.stacks for _ in stack.layers]
+    for layer in parts.layers:
+        assert len({id(block.attention) for block in layer.attentions}) == len(layer.attentions)
+        queries = tuple(block.query for block in layer.attentions)
+        assert layer.projections("query") == queries
+        assert layer.projections("feed_forward_down") == (layer.feed_forward_down,)
+        assert layer.projections("feed_forward_up") == layer.feed_forward_up
+        for odd in ("quary", "norms", "attention"):
+            with pytest.raises(ValueError, match=f"no projection '{odd}'"):
+                layer.projections(odd)
 
 
 @every_model
 def test_a_projection_multiplies_out_to_what_the_model_computes(name):
     model = models.build(name)
     found = [p for layer in anatomy(model).layers for p in projections(layer)]
-    for p, (x, output) in zip(found, record(model, *[p.module for p in found]), strict=True):
+    for p, (x, output) in zip(found, record(name, model, *[p.module for p in found]), strict=True):
         bias = 0 if p.bias is None else p.bias
         expected = x @ p.weight.T + bias
         torch.testing.assert_close(output[..., p.columns], expected, atol=2e-6, rtol=1e-5)
@@ -93,19 +127,26 @@ def clear(projection: Projection) -> None:
 def test_query_key_and_value_are_what_their_names_say(name, part):
     model = models.build(name)
     parts = anatomy(model)
-    layer = parts.layers[0]
-    clear(getattr(layer, part))
-    (_, values), (mixed, _) = record(model, layer.value.module, layer.attention_output.module)
-    if part == "value":
-        assert not mixed.any()
-        return
-    # scores of zero: every token takes the mean of the values that it sees
-    n = values.shape[1]
-    seen = torch.ones(n, n).tril() if parts.causal else torch.ones(n, n)
-    mean = (seen / seen.sum(1, keepdim=True)) @ values[..., layer.value.columns]
-    groups = mean.unflatten(-1, (parts.kv_heads, parts.head_dim))
-    expected = groups.repeat_interleave(parts.heads // parts.kv_heads, dim=2).flatten(2)
-    torch.testing.assert_close(mixed, expected, atol=2e-6, rtol=1e-5)
+    for module in model.modules():  # T5's scores are not those of query and key alone
+        if hasattr(module, "relative_attention_bias"):
+            torch.nn.init.zeros_(module.relative_attention_bias.weight)
+    for stack in parts.stacks:
+        layer = stack.layers[0]
+        for block in layer.attentions:
+            clear(getattr(block, part))
+            value, end = block.value, block.attention_output
+            (_, values), (mixed, _) = record(name, model, value.module, end.module)
+            if part == "value":
+                assert not mixed.any()
+                continue
+            # scores of zero: every token takes the mean of the values that it sees
+            n, m = mixed.shape[1], values.shape[1]
+            seen = torch.ones(n, m)
+            seen = seen.tril() if stack.causal and block is layer else seen
+            mean = (seen / seen.sum(1, keepdim=True)) @ values[..., value.columns]
+            groups = mean.unflatten(-1, (parts.kv_heads, parts.head_dim))
+            expected = groups.repeat_interleave(parts.heads // parts.kv_heads, dim=2).flatten(2)
+            torch.testing.assert_close(mixed, expected, atol=2e-6, rtol=1e-5)
 
 
 @every_model
@@ -131,25 +172,29 @@ def test_writing_to_a_projection_changes_that_slice_of_the_model_and_nothing_els
 def test_the_ends_of_the_sub_blocks_are_what_is_added_to_the_residual_stream(name):
     model = models.build(name)
     for layer in anatomy(model).layers:
-        ends = (layer.attention_end, layer.feed_forward_end)
-        (x, y), (_, attended), (_, fed) = record(model, layer.block, *ends)
+        ends = [*(block.attention_end for block in layer.attentions), layer.feed_forward_end]
+        (x, y), (_, last), *added = record(name, model, layer.block, layer.end, *ends)
+        branches = [output for _, output in added]
         with torch.no_grad():
             if name in POST_NORM:
-                first, last = layer.norms
-                expected = last(first(x + attended) + fed)
+                first, second = layer.norms
+                expected = second(first(x + branches[0]) + branches[1])
             else:
-                expected = x + attended + fed
+                expected = x + sum(branches)
         torch.testing.assert_close(y, expected, atol=2e-6, rtol=1e-5)
+        assert torch.equal(last, y)
 
 
 @every_model
 def test_where_the_attention_and_the_feed_forward_block_begin(name):
     model = models.build(name)
     for layer in anatomy(model).layers:
+        for block in layer.attentions:
+            modules = (block.attention, block.query.module)
+            (attended, _), (queried, _) = record(name, model, *modules)
+            assert torch.equal(attended, queried)
         ups = [p.module for p in layer.feed_forward_up]
-        modules = (layer.attention, layer.query.module, layer.feed_forward_input, *ups)
-        (attended, _), (queried, _), (fed, _), *up = record(model, *modules)
-        assert torch.equal(attended, queried)
+        (fed, _), *up = record(name, model, layer.feed_forward_input, *ups)
         assert all(torch.equal(x, fed) for x, _ in up)
 
 
@@ -160,7 +205,13 @@ def test_the_final_module_returns_the_last_hidden_states(name):
     handle_output = {}
     handle = parts.final.register_forward_hook(lambda m, a, o: handle_output.update(out=o))
     with torch.no_grad():
-        expected = parts.base(models.batch("bert")["input_ids"]).last_hidden_state
+        inputs = plain(name)
+        if name == "t5":
+            inputs["decoder_input_ids"] = inputs["input_ids"]
+        returned = parts.base(**inputs, output_hidden_states=True)
+    expected = (
+        returned.decoder_hidden_states[-1] if parts.encoder_decoder else returned.last_hidden_state
+    )
     handle.remove()
     output = handle_output["out"]
     assert torch.equal(output if torch.is_tensor(output) else output[0], expected)
@@ -174,6 +225,7 @@ def test_the_head_is_what_a_task_adds(name):
     named = {key for key, p in model.named_parameters() if id(p) in head}
     expected = {"bert": ("classifier.",), "roberta": ("classifier.",)}
     expected |= dict.fromkeys(("gpt2", "llama", "qwen2"), ("score.",))
+    expected["t5"] = ("classification_head.",)
     assert named == {k for k, _ in model.named_parameters() if k.startswith(expected.get(name, ()))}
     assert bool(named) == (name in models.CLASSIFIERS)
 
@@ -228,6 +280,7 @@ BACKBONES = {
         ),
         494_032_768,
     ),
+    "t5-base": (T5Config(d_model=768, d_ff=3072, num_layers=12, num_heads=12), 222_903_552),
 }
 
 

@@ -12,12 +12,11 @@ from reference_impls.anatomy import anatomy, numel
 from reference_impls.method import METHODS, Method, trainable
 from reference_impls.training import Loop, train
 from tests.methods import models
-from tests.methods.settings import CASES, CAUSAL, NAMES, REFUSED, adapt, batches, make, shake
+from tests.methods.settings import CASES, NAMES, REFUSED, adapt, batches, make, shake
 
 every_case = pytest.mark.parametrize(("name", "model_name"), CASES)
-every_causal_case = pytest.mark.parametrize(
-    ("name", "model_name"),
-    [case for case in CASES if case[1] in {*CAUSAL} & {*models.LANGUAGE_MODELS}],
+every_generator = pytest.mark.parametrize(
+    ("name", "model_name"), [case for case in CASES if case[1] in models.GENERATORS]
 )
 
 
@@ -181,32 +180,40 @@ def test_rows_of_a_batch_do_not_mix(name, model_name):
     torch.testing.assert_close(together, expected, atol=1e-5, rtol=1e-5)
 
 
-@every_causal_case
+def generator_inputs(model_name: str) -> tuple[str, dict[str, torch.Tensor]]:
+    """Which argument holds the tokens that a model continues, and arguments without padding."""
+    inputs = {k: v[1:] for k, v in models.batch(model_name).items() if not k.endswith("mask")}
+    del inputs["labels"]
+    return ("input_ids" if len(inputs) == 1 else "decoder_input_ids"), inputs
+
+
+@every_generator
 def test_no_token_sees_the_future(name, model_name):
     _, model = adapt(name, model_name)
     model.eval()
-    ids = models.batch(model_name)["input_ids"][1:]
-    changed = ids.clone()
+    tokens, inputs = generator_inputs(model_name)
+    changed = inputs[tokens].clone()
     changed[:, -1] = (changed[:, -1] + 1) % models.VOCABULARY
     with torch.no_grad():
-        before, after = model(ids).logits, model(changed).logits
+        before, after = model(**inputs).logits, model(**inputs | {tokens: changed}).logits
     torch.testing.assert_close(before[:, :-1], after[:, :-1], atol=1e-6, rtol=1e-6)
     assert not torch.equal(before[:, -1], after[:, -1])
 
 
-@every_causal_case
+@every_generator
 def test_generation_with_a_cache_equals_generation_without(name, model_name):
     _, model = adapt(name, model_name)
     model.eval()
-    ids = models.batch(model_name)["input_ids"][1:, :5]
-    mask = torch.ones_like(ids)
-    settings = {"attention_mask": mask, "max_new_tokens": 5, "do_sample": False}
-    with_cache = model.generate(ids, use_cache=True, **settings)
-    without = ids
+    tokens, inputs = generator_inputs(model_name)
+    inputs[tokens] = inputs[tokens][:, :5]
+    settings = {"max_new_tokens": 5, "do_sample": False, "use_cache": True}
+    mask = torch.ones_like(inputs["input_ids"])
+    with_cache = model.generate(**inputs, attention_mask=mask, **settings)
     for _ in range(5):
         with torch.no_grad():
-            following = model(without, attention_mask=torch.ones_like(without)).logits[:, -1]
-        without = torch.cat([without, following.argmax(-1, keepdim=True)], dim=1)
+            following = model(**inputs).logits[:, -1]
+        inputs[tokens] = torch.cat([inputs[tokens], following.argmax(-1, keepdim=True)], dim=1)
+    without = inputs[tokens]
     done = (with_cache == model.config.eos_token_id).cumsum(-1).cumsum(-1) > 1
     assert torch.equal(with_cache[~done], without[:, : with_cache.shape[1]][~done])
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from transformers import BertConfig, GPT2Config, LlamaConfig
+from transformers.activations import ACT2FN
 
 from reference_impls.additive.ia3 import IA3
 from reference_impls.anatomy import anatomy, model_on_meta
@@ -72,11 +73,10 @@ def test_feed_forward_is_scaled_after_the_activation(name):
     _, _, l_ff = factors(layer)
     x = torch.randn(3, 32)
     ups = [x @ up.weight.T + (0 if up.bias is None else up.bias) for up in layer.feed_forward_up]
+    activation = {"llama": "silu", "qwen2": "silu", "gpt2": "gelu_new", "t5": "gelu_new"}
+    hidden = ACT2FN[activation.get(name, "gelu")](ups[0])
     if len(ups) == 2:
-        hidden = torch.nn.functional.silu(ups[0]) * ups[1]
-    else:
-        tanh_form = "tanh" if name == "gpt2" else "none"
-        hidden = torch.nn.functional.gelu(ups[0], approximate=tanh_form)
+        hidden = hidden * ups[1]
     down = layer.feed_forward_down
     expected = (l_ff * hidden) @ down.weight.T + (0 if down.bias is None else down.bias)
     if layer.post_norm:

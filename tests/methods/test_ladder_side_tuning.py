@@ -1,5 +1,7 @@
 """Ladder side-tuning: the ladder by hand, gates, no gradient in the model, cache, counts."""
 
+import copy
+
 import pytest
 import torch
 from transformers import BertConfig
@@ -56,6 +58,47 @@ def test_the_last_hidden_states_are_the_ladders_by_hand(model_name):
 
 
 @torch.no_grad()
+def test_beside_t5_a_side_decoder_reads_the_side_encoder():
+    _, model = adapt("ladder_side_tuning", "t5-lm")
+    inputs = {k: v for k, v in models.batch("t5-lm").items() if k != "labels"}
+    states = models.build("t5-lm")(**inputs, output_hidden_states=True)
+    row = 0  # the one with padding
+    mask = inputs["attention_mask"][row]
+
+    def climb(side, hidden, mask, causal, source=None):
+        g = side.ladders[0](hidden[0][row])
+        for i, block in enumerate(side.blocks):
+            mu = 1 / (1 + torch.exp(-side.gates[i] / 0.1))
+            g = mu * g + (1 - mu) * side.ladders[i + 1](hidden[i + 1][row])
+            if source is not None:
+                g = crossed_by_hand(block, g, mask, source)
+            else:
+                g = block_by_hand(block, g, mask, causal)
+        return side.norm(g)
+
+    def crossed_by_hand(block, x, mask, source):
+        silent = copy.deepcopy(block)
+        torch.nn.init.zeros_(silent.down.weight)
+        torch.nn.init.zeros_(silent.down.bias)
+        x = block_by_hand(silent, x, mask, causal=True)
+        cross, size = block.cross, x.shape[1] // block.heads
+        query = cross.query(cross.norm(x))
+        key, value = (source @ cross.key_value.weight.T).split(x.shape[1], dim=-1)
+        heads = [slice(h * size, (h + 1) * size) for h in range(block.heads)]
+        read = [(query[:, h] @ key[:, h].T / size**0.5).softmax(-1) @ value[:, h] for h in heads]
+        x = x + cross.output(torch.cat(read, dim=-1))
+        return x + block.down(torch.nn.functional.gelu(block.up(block.norms[1](x))))
+
+    source = climb(model.encoder.side_network, states.encoder_hidden_states, mask, causal=False)
+    decoder, target = model.decoder.side_network, inputs["decoder_attention_mask"][row]
+    g = climb(decoder, states.decoder_hidden_states, target, True, source[mask.bool()])
+    scale = model.config.hidden_size**-0.5 if model.config.tie_word_embeddings else 1.0
+    expected = model.lm_head(scale * decoder.up(g))
+    found, real = model(**inputs).logits[row], target.bool()
+    torch.testing.assert_close(found[real], expected[real], atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
 def test_an_open_gate_ignores_the_ladder():
     _, model = adapt("ladder_side_tuning", "bert")
     side = model.base_model.side_network
@@ -84,7 +127,7 @@ def test_the_model_keeps_nothing_for_a_backward_pass(model_name):
             lambda module, args, output: graphs.append(output.requires_grad)
         )
     output = model(**models.batch(model_name))
-    assert graphs == [False, False]
+    assert graphs == [False] * len(anatomy(model).layers)
     assert output.loss.requires_grad
 
 
@@ -96,7 +139,7 @@ def test_a_pooler_reads_the_side_network():
     torch.testing.assert_close(output.pooler_output, expected)
 
 
-@pytest.mark.parametrize("model_name", ["gpt2-lm", "llama-lm"])
+@pytest.mark.parametrize("model_name", ["gpt2-lm", "llama-lm", "t5-lm"])
 @pytest.mark.parametrize("settings", [{"num_beams": 3}, {"num_beams": 1}])
 def test_cached_generation_with_left_padding_and_beams(model_name, settings):
     _, model = adapt("ladder_side_tuning", model_name)

@@ -19,23 +19,27 @@ def probed(model_name: str, **arguments):
     return models.shake(model, seed=1).eval(), models.build(model_name)
 
 
+def last_states(twin, inputs) -> torch.Tensor:
+    inputs = {key: value for key, value in inputs.items() if key != "labels"}
+    with torch.no_grad():
+        output = twin(**inputs, output_hidden_states=True)
+    return output.get("decoder_hidden_states", output.get("hidden_states"))[-1]
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("model_name", models.CLASSIFIERS)
 def test_logits_are_linear_in_the_pooled_last_hidden_state(model_name, pooling):
     model, twin = probed(model_name, pooling=pooling)
     inputs = models.batch(model_name)
     probe = model.base_model.linear_probe
-    with torch.no_grad():
-        hidden = twin.base_model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
-        ).last_hidden_state
+    hidden = last_states(twin, inputs)
     rows = []
     for vectors, mask in zip(hidden, inputs["attention_mask"].bool()):
         real = vectors[mask]
         if pooling == "mean":
             pooled = real.mean(0)
         else:
-            pooled = real[-1] if anatomy(twin).causal else real[0]
+            pooled = real[-1] if anatomy(twin).stacks[-1].causal else real[0]
         rows.append(pooled @ probe.weight.T + probe.bias)
     expected = torch.stack(rows)
     torch.testing.assert_close(models.logits(model, inputs), expected, atol=1e-6, rtol=1e-6)
@@ -63,10 +67,8 @@ def test_on_language_models_it_is_a_new_output_matrix(model_name):
     inputs = models.batch(model_name)
     probe = model.base_model.linear_probe
     assert probe.weight is not model.get_input_embeddings().weight
+    hidden = last_states(twin, inputs)
     with torch.no_grad():
-        hidden = twin.base_model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
-        ).last_hidden_state
         logits = hidden @ probe.weight.T + probe.bias
         output = model(**inputs)
     torch.testing.assert_close(output.logits, logits, atol=1e-5, rtol=1e-5)

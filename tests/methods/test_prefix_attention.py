@@ -51,21 +51,25 @@ def cache_of(parts, rows: int) -> DynamicCache:
     return cache
 
 
+@pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("is_causal", [False, True])
-def test_a_head_mixes_attention_to_the_text_and_to_the_prefix(is_causal, groups):
+def test_a_head_mixes_attention_to_the_text_and_to_the_prefix(is_causal, groups, biased):
     torch.manual_seed(0)
     rows, heads, length, width = 2, 4, 5, 8
     query = torch.randn(rows, heads, length, width, dtype=torch.float64)
     key, value = torch.randn(2, rows, heads // groups, length, width, dtype=torch.float64)
     module = Stub(is_causal=is_causal, groups=groups)
     module.prefix = Prefix(*torch.randn(2, LENGTH, heads // groups, width, dtype=torch.float64))
-    output, _ = prefix_attention(module, query, key, value, None, scaling=width**-0.5)
+    bias = torch.randn(1, heads, length, length, dtype=torch.float64) if biased else None
+    output, _ = prefix_attention(
+        module, query, key, value, None, scaling=width**-0.5, position_bias=bias
+    )
 
     keys, values = (x.transpose(0, 1).repeat_interleave(groups, 0) for x in module.prefix())
     key, value = (x.repeat_interleave(groups, 1) for x in (key, value))
     to_prefix = query @ keys.transpose(-1, -2) / width**0.5
-    to_text = query @ key.transpose(-1, -2) / width**0.5
+    to_text = query @ key.transpose(-1, -2) / width**0.5 + (bias if biased else 0)
     if is_causal:
         later = torch.ones(length, length, dtype=torch.bool).triu(1)
         to_text = to_text.masked_fill(later, float("-inf"))

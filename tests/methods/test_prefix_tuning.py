@@ -35,6 +35,18 @@ def test_the_prefix_is_the_mlp_of_shared_rows(name):
         torch.testing.assert_close(values, expected[:, 1], atol=1e-6, rtol=1e-6)
 
 
+def test_in_t5_encoder_decoder_and_cross_attention_have_prefixes_with_a_trunk_each():
+    _, model = adapt("prefix_tuning", "t5-lm")
+    encoder, decoder = (stack.layers for stack in anatomy(model).stacks)
+    kinds = [
+        [layer.attention.prefix.trunk for layer in encoder],
+        [layer.attention.prefix.trunk for layer in decoder],
+        [layer.cross.attention.prefix.trunk for layer in decoder],
+    ]
+    assert [len({id(trunk) for trunk in kind}) for kind in kinds] == [1, 1, 1]
+    assert len({id(kind[0]) for kind in kinds}) == 3
+
+
 def test_the_start_is_standard_normal_and_torch_linear():
     torch.manual_seed(0)
     model = models.build("bert")
