@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
@@ -16,7 +17,15 @@ from tools.schema import json_schema
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main(check: bool = False, root: Path = ROOT) -> int:
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="only say what is not current")
+
+
+def main(options: argparse.Namespace) -> int:
+    return build(check=options.check)
+
+
+def build(check: bool = False, root: Path = ROOT) -> int:
     """Write what is not current; with `check`, only say what of the committed files is not.
 
     Returns 0, or 1 where something is stale or cannot be built; then it says what.

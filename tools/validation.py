@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from tools.catalog import examine, in_order, items_of
 from tools.findings import Finding, as_github, as_json, as_text
 from tools.loader import load
 
+ROOT = Path(__file__).resolve().parent.parent
 FORMATS = {"text": as_text, "json": as_json, "github": as_github}
 
 
@@ -27,7 +29,15 @@ def validate(path: Path) -> tuple[list[Finding], int]:
     return in_order(findings, document.path), len(items_of(document.data, "papers"))
 
 
-def main(path: Path, style: str) -> int:
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path", nargs="?", type=Path, default=ROOT / "papers.yaml", help="default: papers.yaml"
+    )
+    parser.add_argument("--format", choices=sorted(FORMATS), default="text")
+
+
+def main(options: argparse.Namespace) -> int:
+    path = options.path
     gc.disable()  # a short process that keeps all it makes: collecting costs time, frees nothing
     try:
         findings, papers = validate(path)
@@ -35,7 +45,7 @@ def main(path: Path, style: str) -> int:
         print(f"tools validate: {path}: there is no such file", file=sys.stderr)
         return 2
     counted = f"{papers:,} papers, {len(findings):,} finding{'s' * (len(findings) != 1)}"
-    sys.stdout.write(FORMATS[style](findings, counted))
+    sys.stdout.write(FORMATS[options.format](findings, counted))
     return 1 if findings else 0
 
 

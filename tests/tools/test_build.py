@@ -10,7 +10,7 @@ import pytest
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
 from tests.tools.test_runs import run, write
 from tools import build
-from tools.build import ROOT, main
+from tools.build import ROOT
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 def test_every_page_is_written(root: Path) -> None:
-    assert main(root=root) == 0
+    assert build.build(root=root) == 0
     docs = root / "docs"
     for page in ("index", "papers/hu2021lora", "papers/index", "taxonomy/soft", "methods/lora"):
         assert (docs / f"{page}.md").read_text().startswith("---\ntitle: ")
@@ -36,22 +36,22 @@ def test_every_page_is_written(root: Path) -> None:
 
 
 def test_the_same_bytes_on_every_run_and_no_file_touched(root: Path) -> None:
-    main(root=root)
+    build.build(root=root)
     before = contents(root)
     times = {path: (root / path).stat().st_mtime_ns for path in before}
-    assert main(root=root) == 0
+    assert build.build(root=root) == 0
     assert contents(root) == before
     assert {path: (root / path).stat().st_mtime_ns for path in before} == times
 
 
 def test_pages_of_what_is_gone_are_removed_and_others_kept(root: Path) -> None:
-    main(root=root)
+    build.build(root=root)
     gone = [root / "docs" / name for name in ("papers/x.md", "methods/y.md", "taxonomy/z.md")]
     kept = [root / "docs" / name for name in ("reading.md", "assets/a.md", "papers/figure.svg")]
     for path in gone + kept:
         path.parent.mkdir(exist_ok=True)
         path.write_text("text")
-    main(root=root)
+    build.build(root=root)
     assert not any(path.exists() for path in gone)
     assert all(path.exists() for path in kept)
 
@@ -60,8 +60,8 @@ def test_pages_of_what_is_gone_are_removed_and_others_kept(root: Path) -> None:
 def test_check_names_what_is_stale_and_writes_nothing(
     root: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(root=root)
-    assert main(check=True, root=root) == 0
+    build.build(root=root)
+    assert build.build(check=True, root=root) == 0
     for spoil in (
         lambda path: path.write_text(path.read_text() + "\n"),
         lambda path: path.unlink(),
@@ -69,16 +69,16 @@ def test_check_names_what_is_stale_and_writes_nothing(
         spoil(root / name)
         before = contents(root)
         capsys.readouterr()
-        assert main(check=True, root=root) == 1
+        assert build.build(check=True, root=root) == 1
         assert contents(root) == before
         assert capsys.readouterr().err == f"{name} is not current: run `python -m tools build`\n"
 
 
 def test_a_changed_summary_makes_the_readme_stale(root: Path) -> None:
-    main(root=root)
+    build.build(root=root)
     catalog = root / "papers.yaml"
     catalog.write_text(catalog.read_text().replace("Counts what there is.", "Counts all."))
-    assert main(check=True, root=root) == 1
+    assert build.build(check=True, root=root) == 1
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_what_cannot_be_built_is_named_and_nothing_is_written(
     assert old in text
     (root / path).write_text(text.replace(old, new))
     before = contents(root)
-    assert main(root=root) == 1
+    assert build.build(root=root) == 1
     assert contents(root) == before
     error = capsys.readouterr().err
     assert message in error
@@ -134,7 +134,7 @@ def test_a_write_that_fails_leaves_the_old_file(
 
 
 def test_a_method_page_shows_its_run(root: Path) -> None:
-    main(root=root)
+    build.build(root=root)
     page = (root / "docs/methods/lora.md").read_text()
     assert "90.0% | 80.0% to 100.0% | 50.0% | 1 | 1 | 2 | 2.0" in page
     assert "<svg" in page
