@@ -10,6 +10,7 @@ from pathlib import Path
 from tools import catalog as catalog_file
 from tools import implementations as declarations
 from tools.implementations import Implementation
+from tools.parity import Comparison, read_parity
 from tools.runs import Run, read_runs
 from tools.schema import Catalog, Node, Paper
 
@@ -20,12 +21,16 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Atlas:
-    """The catalog, the implementations by name, their source text, and the committed runs."""
+    """The catalog, the implementations by name, and what was measured of them.
+
+    That is, by method, its committed runs and how it compares with libraries.
+    """
 
     catalog: Catalog
     methods: dict[str, Implementation] = field(default_factory=dict)
     source: dict[str, str] = field(default_factory=dict)
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
+    parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         named = [(f"leaf {leaf.id}", leaf.implementations) for leaf in self.catalog.leaves.values()]
@@ -107,7 +112,7 @@ class Atlas:
 def load(root: Path) -> Atlas:
     """Read catalog, method files and runs below `root`.
 
-    Raises CatalogError, DeclarationError or BuildError.
+    Raises CatalogError, DeclarationError, RunError, ParityError or BuildError.
     """
     methods = declarations.discover(root)
     return Atlas(
@@ -115,6 +120,7 @@ def load(root: Path) -> Atlas:
         methods=methods,
         source={m.name: (root / m.path).read_text(encoding="utf-8") for m in methods.values()},
         runs=read_runs(root),
+        parity=read_parity(root),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tools import atlas, readme, site
 from tools.catalog import CatalogError
 from tools.implementations import DeclarationError
+from tools.parity import ParityError
 from tools.runs import RunError
 from tools.schema import json_schema
 
@@ -37,7 +38,7 @@ def build(check: bool = False, root: Path = ROOT) -> int:
             return _check(root, committed)
         contributing = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
         pages = site.pages(material, contributing)
-    except (CatalogError, DeclarationError, RunError, atlas.BuildError) as error:
+    except (CatalogError, DeclarationError, RunError, ParityError, atlas.BuildError) as error:
         print(error, file=sys.stderr)
         return 1
     written = [write(root / name, text) for name, text in committed.items()]

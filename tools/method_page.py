@@ -14,6 +14,7 @@ from tools.escape import page, safe
 from tools.formulas import FormulaError, rendered
 from tools.implementations import Implementation
 from tools.markup import capital, code, table
+from tools.parity import comparison_table, verdicts
 from tools.runs import Run
 
 # The two ends between which a method should lie, and how their lines are drawn.
@@ -65,8 +66,11 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         )
         for name in fields
     }
+    compared = atlas.parity.get(method.name, ())
     return {
         "method": method,
+        "verdicts": verdicts(compared),
+        "comparisons": comparison_table(compared) if compared else None,
         "page": {
             name: docstring(method, getattr(method.page, name))
             for name in ("lead", "details", "differences", "source")

@@ -1,0 +1,88 @@
+"""Comparisons with libraries: read strictly, summed up fairly, shown without harm."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.parity import PARITY, Comparison, ParityError, comparison_table, read_parity, verdicts
+
+ENTRY = {
+    "library": "peft",
+    "version": "1.2",
+    "compared": "logits",
+    "models": ["BERT", "GPT-2"],
+    "outcome": "equal",
+    "difference": 6.6e-07,
+    "note": "",
+}
+
+
+def write(root: Path, *entries: dict) -> Path:
+    path = root / PARITY
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"lora": list(entries)}), encoding="utf-8")
+    return root
+
+
+def compared(**changes) -> Comparison:
+    return Comparison.model_validate({**ENTRY, **changes})
+
+
+def test_without_a_file_nothing_was_compared(tmp_path):
+    assert read_parity(tmp_path) == {}
+
+
+def test_counts_stay_whole_numbers(tmp_path):
+    write(tmp_path, {**ENTRY, "difference": -384}, ENTRY, {**ENTRY, "difference": None})
+    count, difference, none = read_parity(tmp_path)["lora"]
+    assert (count.difference, type(count.difference)) == (-384, int)
+    assert (difference.difference, none.difference) == (6.6e-07, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"outcome": "nearly"}, r"lora\.0\.outcome"),
+        ({"models": []}, r"lora\.0\.models"),
+        ({"difference": float("nan")}, r"lora\.0\.difference"),
+        ({"more": 1}, r"lora\.0\.more"),
+    ],
+)
+def test_what_is_no_comparison_is_refused(tmp_path, changes, complaint):
+    with pytest.raises(ParityError, match=rf"^reference_impls/parity\.json: {complaint}"):
+        read_parity(write(tmp_path, {**ENTRY, **changes}))
+
+
+def test_what_is_no_json_is_refused(tmp_path):
+    (write(tmp_path) / PARITY).write_text("{", encoding="utf-8")
+    with pytest.raises(ParityError, match=r"parity\.json: .*JSON"):
+        read_parity(tmp_path)
+
+
+def test_a_library_agrees_only_if_nothing_of_it_differs():
+    entries = (
+        compared(),
+        compared(outcome="deviates"),
+        compared(library="loralib", outcome="equal-after"),
+    )
+    assert verdicts(entries) == [("differs from peft 1.2", False), ("equal to loralib 1.2", True)]
+
+
+def test_the_table_has_a_row_a_comparison_and_keeps_hostile_text_text():
+    table = comparison_table(
+        (
+            compared(note="<script>x</script> | `code`"),
+            compared(difference=-384),
+            compared(difference=64, outcome="deviates"),
+            compared(difference=0.0),
+            compared(difference=None),
+        )
+    )
+    rows = table.splitlines()[2:]
+    assert [row.split(" | ")[4] for row in rows] == ["6.6e-7", "−384", "+64", "0.0", "–"]
+    assert "<script>" not in table
+    assert "<code>code</code>" in rows[0]
+    assert all(row.count(" | ") == 5 for row in rows)
