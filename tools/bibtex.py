@@ -1,6 +1,9 @@
-"""A paper as a BibTeX entry."""
+"""A paper as a BibTeX entry, for programs that read Unicode or for those that want LaTeX."""
 
 from __future__ import annotations
+
+import re
+from functools import cache
 
 from tools.escape import bibtex, bibtex_title
 from tools.schema import Paper, Venue
@@ -16,8 +19,12 @@ TYPES = {
 }
 
 
-def entry(paper: Paper, venue: Venue) -> str:
-    """The entry under the paper's id, ending with a newline; letters stay Unicode."""
+def entry(paper: Paper, venue: Venue, *, latex: bool = False) -> str:
+    """The entry under the paper's id, ending with a newline.
+
+    Letters stay Unicode; with `latex`, those beyond ASCII become LaTeX in braces of their own,
+    which every style and program takes for one letter.
+    """
     kind, venue_field = TYPES[venue.kind]
     fields = {
         "title": bibtex_title(paper.title),
@@ -36,7 +43,20 @@ def entry(paper: Paper, venue: Venue) -> str:
         "url": bibtex_link(paper.link),
     }
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if name and value]
-    return "\n".join([f"@{kind}{{{paper.id},", *lines, "}"]) + "\n"
+    text = "\n".join([f"@{kind}{{{paper.id},", *lines, "}"]) + "\n"
+    if not latex:
+        return text
+    return re.sub(r"[^\x00-\x7f]", lambda m: _in_latex(m.group()), text)
+
+
+@cache
+def _in_latex(letter: str) -> str:
+    from pylatexenc.latexencode import UnicodeToLatexEncoder  # comes with bibtexparser
+
+    encoder = UnicodeToLatexEncoder(
+        replacement_latex_protection="braces-all", unknown_char_policy="keep"
+    )
+    return encoder.unicode_to_latex(letter)
 
 
 def bibtex_link(link: str) -> str:

@@ -188,6 +188,11 @@ def _stand_in(char: str) -> str:
     return " " if char.isspace() else "\ufffd"
 
 
+def would_be_retyped(value: str) -> bool:
+    """Whether some YAML reader takes the unquoted text for something else than text."""
+    return value[:1] in _MAY_BE_RETYPED and bool(_RETYPED.match(value))
+
+
 def _unseen(char: str) -> str:
     name = unicodedata.name(char, "a control character").lower()
     return f"holds U+{ord(char):04X} ({name}), which a reader cannot see; remove it"

@@ -37,6 +37,7 @@ DOI = r'^10\.[0-9]{4,9}/[^\s"<>{}\\]+$'
 ACL = r"^([0-9]{4}\.[a-z0-9]+-[a-z0-9]+\.[0-9]+|[A-Z][0-9]{2}-[0-9]{4,5})$"
 OPENREVIEW = r"^[A-Za-z0-9_-]{6,20}$"
 PAGES = r"^[A-Za-z]?[0-9]+(:[0-9]+)?(-[A-Za-z]?[0-9]+(:[0-9]+)?)?$"
+DATE = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 LINK = r'^https?://[^\s/<>"\\^`{|}]+(/[^\s<>"\\^`{|}]*)?$'
 
 # What a value of each pattern is, for messages.
@@ -51,6 +52,7 @@ PATTERNS = {
     DOI: "a DOI without its resolver, such as '10.18653/v1/2021.acl-long.353'",
     ACL: "an ACL Anthology identifier, such as '2021.emnlp-main.468' or 'P18-1031'",
     OPENREVIEW: "an OpenReview forum identifier, such as nZeVKeeFYf9",
+    DATE: "a day, such as '2026-11-21'",
     PAGES: "a page or a range with one hyphen, such as '2790-2799'",
     LINK: "an http or https link, with anything unusual in it percent-encoded",
 }
@@ -211,6 +213,9 @@ class Paper(Model):
     note: Text | None = Field(default=None, description="One line by the curator.")
     related: Annotated[tuple[PaperId, ...], *Distinct] = ()
     implementations: Annotated[tuple[ImplementationName, ...], *Distinct] = ()
+    added: Annotated[str, StringConstraints(pattern=DATE)] | None = Field(
+        default=None, description="Day on which the entry was added, in quotes: feeds go by it."
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
