@@ -103,9 +103,13 @@ class _UnreadableError(Exception):
 
 def load(path: Path, name: str | None = None) -> Document:
     """Read `path`; findings call it `name`. Raises OSError where there is no file to read."""
-    document = Document(name or path.name)
     with path.open("rb") as file:
-        raw = file.read(MAX_BYTES + 1)
+        return parse(file.read(MAX_BYTES + 1), name or path.name)
+
+
+def parse(raw: bytes, name: str) -> Document:
+    """Read the content of a file that findings call `name`."""
+    document = Document(name)
     try:
         text = _checked_text(_decoded(raw, document), document)
         document.first_line = text.partition("\n")[0]
