@@ -14,6 +14,7 @@ import sys
 COMMANDS = {
     "validate": ("validation", "check papers.yaml and what belongs to it"),
     "build": ("build", "write README.md, the schema and the site's pages"),
+    "add": ("add", "make an entry from an identifier or a citation file"),
     "fmt": ("fmt", "bring the entries of papers.yaml into their canonical form"),
     "export": ("export", "print papers as BibTeX, RIS, CSL, JSON, a feed or plain text"),
 }

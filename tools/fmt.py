@@ -80,6 +80,12 @@ def formatted(raw: bytes, name: str, root: Path) -> bytes:
     return result.encode()
 
 
+def before_entry(text: str, start: int) -> int:
+    """Where an entry that begins on line `start` (from 0) begins with the comments before it."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return _upward(lines, start, _comments("\n".join(lines), lines))
+
+
 def _end(document: Document, lines: list[str]) -> int:
     """The line after the last paper: that of the next section, with the comments before it."""
     own = document.mark(("papers",)).line - 1

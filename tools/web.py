@@ -28,8 +28,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 AGENT = "fine-tuning-atlas/0.1 (+https://github.com/fine-tuning-atlas/fine-tuning-atlas)"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Public by their number, and yet the metadata service of the machines that CI runs on.
-METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
+# Public by their number, and yet services of the machines themselves in two clouds.
+METADATA = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "192.0.0.192")))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -85,13 +85,11 @@ class Answer:
 def is_public(address: Address) -> bool:
     """Whether anyone on the internet would reach the same machine at this address."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in _NAT64:
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(part is not None and not is_public(part) for part in inner):
+        if address.ipv4_mapped or address in _NAT64:
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        inner = (address.sixtofour, *(address.teredo or ()))
+        if address.is_site_local or any(part and not is_public(part) for part in inner):
             return False
-        if address.ipv4_mapped:
-            return True
     return (
         address.is_global
         and not address.is_multicast

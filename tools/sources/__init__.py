@@ -1,0 +1,1 @@
+"""Where records come from: citation files, and registries on the network."""
