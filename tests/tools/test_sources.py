@@ -1,0 +1,316 @@
+"""Records from citation files and registries, and when two of them are the same work."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.tools.services import answer, fetcher, serve
+from tools import web
+from tools.record import Record, SourceError, differences, letters, same_person, same_title
+from tools.schema import Name
+from tools.sources import bib, csl, ris
+from tools.sources.registries import Registries
+
+BIB = r"""
+@string{iclr = "International Conference on Learning Representations"}
+@comment{jabref-meta: databaseType:bibtex;}
+@inproceedings{hu2022lora,
+  title = {{LoRA}: Low-Rank {A}daptation of {\"U}ber Models for {$k$} \& More},
+  author = {Hu, Edward J. and van der Maaten, Laurens and {Google Research} and Vuli\'{c}, Ivan
+            and Smith, Jr., John and {\L}o{\'s}, A.},
+  booktitle = iclr, year = 2022, month = apr, pages = {1--13},
+  url = {https://openreview.net/forum?id=nZeVKeeFYf9}
+}
+@article{first, title = "A", author = "Charles de la Vall{\'e}e Poussin and others",
+  journal = "arXiv preprint arXiv:2106.09685v2", year = {2020}}
+"""
+RIS = """TY  - CONF
+AU  - Hu, Edward J.
+AU  - Google Research,
+TI  - LoRA: Low-Rank Adaptation
+T2  - International Conference on Learning Representations
+PY  - 2022/04/25
+SP  - 1
+EP  - 13
+DO  - 10.1000/xyz
+AN  - arXiv:2106.09685
+ER  -
+"""
+CSL = {
+    "type": "paper-conference",
+    "title": "LoRA: Low-Rank\nAdaptation",
+    "author": [
+        {"family": "Hu", "given": "Edward J."},
+        {"family": "Maaten", "given": "Laurens", "non-dropping-particle": "van der"},
+        {"name": "Google Research"},
+    ],
+    "issued": {"date-parts": [[2022, 4]]},
+    "container-title": ["ICLR"],
+    "page": "1-13",
+    "DOI": "10.1000/xyz",
+    "source": "Crossref",
+}
+ATOM = """<?xml version="1.0" encoding="UTF-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom">
+  <entry>
+    <id>http://arxiv.org/abs/2106.09685v2</id>
+    <updated>2021-10-16T18:40:34Z</updated>
+    <published>2021-06-17T17:37:18Z</published>
+    <title>LoRA: Low-Rank Adaptation of
+      Large Language Models</title>
+    <author><name>Edward J. Hu</name></author>
+    <author><name>Laurens van der Maaten</name></author>
+    <arxiv:doi xmlns:arxiv="http://arxiv.org/schemas/atom">10.1000/xyz</arxiv:doi>
+  </entry>
+</feed>"""
+
+
+def test_bibtex():
+    lora, first = bib.records(BIB)
+    assert lora == Record(
+        source="bibtex",
+        title="LoRA: Low-Rank Adaptation of Über Models for $k$ & More",
+        authors=(
+            Name("Hu", "Edward J."),
+            Name("van der Maaten", "Laurens"),
+            Name("Google Research"),
+            Name("Vulić", "Ivan"),
+            Name("Smith Jr.", "John"),
+            Name("Łoś", "A."),
+        ),
+        year=2022,
+        venue="International Conference on Learning Representations",
+        openreview="nZeVKeeFYf9",
+        pages="1-13",
+    )
+    assert first.authors == (Name("de la Vallée Poussin", "Charles"),)
+    assert (first.truncated, first.arxiv) == (True, "2106.09685")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "f.bib: holds no BibTeX entry"),
+        ("just words", "f.bib: holds no BibTeX entry"),
+        ("@misc{a, title = {no end", "f.bib:1: unexpectedly reached end of file"),
+        ("\n@a{x, title={1}}\n@a{x, title={2}}", "f.bib:3: duplicate entry key 'x'"),
+        ('@a{x, title = "a" # "b"}', "f.bib:1: x: write title out"),
+        ("@a{x, title={1}, title={2}}", "f.bib:1: duplicate field key"),
+    ],
+)
+def test_no_bibtex_block_is_dropped_silently(text, complaint):
+    with pytest.raises(SourceError) as caught:
+        bib.records(text, "f.bib")
+    assert str(caught.value).startswith(complaint)
+    assert "\n" not in str(caught.value)
+
+
+def test_as_many_entries_out_as_in():
+    text = "\n".join(f"@misc{{k{i}, title = {{T{i}}}, author = {{A, B}}}}" for i in range(300))
+    assert [record.title for record in bib.records(text)] == [f"T{i}" for i in range(300)]
+
+
+def test_ris():
+    (record,) = ris.records(RIS)
+    assert record.authors == (Name("Hu", "Edward J."), Name("Google Research"))
+    assert (record.year, record.pages, record.doi) == (2022, "1-13", "10.1000/xyz")
+    assert (record.arxiv, record.venue[:13]) == ("2106.09685", "International")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no ris", "TY  - CONF\nTI  - never ends", "TY  - CONF\nER  - "]
+)
+def test_what_is_no_ris(text):
+    with pytest.raises(SourceError, match=r"^f\.ris"):
+        ris.records(text, "f.ris")
+
+
+def test_csl():
+    (record,) = csl.records(json.dumps([CSL]))
+    assert record.title == "LoRA: Low-Rank Adaptation"
+    assert record.authors[1:] == (Name("van der Maaten", "Laurens"), Name("Google Research"))
+    assert (record.year, record.venue, record.pages) == (2022, "ICLR", "1-13")
+
+
+NO_CSL = ["", "{", "[]", "[1]", "{}", '{"title": 1}', '{"title": "a", "author": 1}', "NaN"]
+NO_CSL += ["[" * 100_000, '{"title": "a", "author": [1]}', '{"title": "a", "author": [{}]}']
+
+
+@pytest.mark.parametrize("text", NO_CSL)
+def test_what_is_no_csl(text):
+    with pytest.raises(SourceError, match=r"^f\.json"):
+        csl.records(text, "f.json")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"doi": "https://doi.org/10.48550/arXiv.2106.09685"}, {"arxiv": "2106.09685"}),
+        ({"url": "http://arxiv.org/pdf/2106.09685v3.pdf"}, {"arxiv": "2106.09685"}),
+        ({"arxiv": "arXiv:2106.09685v1"}, {"arxiv": "2106.09685"}),
+        ({"arxiv": "cs.CL/0101001"}, {"arxiv": "cs.CL/0101001"}),
+        (
+            {"doi": "10.18653/v1/2022.acl-long.1"},
+            {"doi": "10.18653/v1/2022.acl-long.1", "acl": "2022.acl-long.1"},
+        ),
+        ({"url": "https://aclanthology.org/P19-1001/"}, {"acl": "P19-1001"}),
+        ({"url": "https://openreview.net/pdf?id=a-b_C"}, {"openreview": "a-b_C"}),
+        ({"url": "javascript:alert(1)"}, {}),
+        ({"pages": "12 – 34"}, {"pages": "12-34"}),
+    ],
+)
+def test_identifiers_in_the_catalogs_form(given, expected):
+    assert Record(source="x", **given).tidy() == Record(source="x", **expected)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("LoRA: Low-Rank", "{LoRA}: low-rank.", True),
+        ("Über naïve", "Uber naive", True),
+        ("LoRA", "QLoRA", False),
+        ("", "", False),
+    ],
+)
+def test_titles(one, other, same):
+    assert same_title(one, other) == same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("Hu", "Edward J."), ("Hu", "E."), True),
+        (("Hu", "Edward J."), ("Hu", "Edward"), True),
+        (("Hu", "Edward"), ("Hu", "Anna"), False),
+        (("Hu", "Edward"), ("Wu", "Edward"), False),
+        (("Rücklé", "Andreas"), ("Ruckle", "Andreas"), True),
+        (("van der Maaten", "Laurens"), ("Maaten", "Laurens van der"), True),
+        (("Google Research", ""), ("Google Research", ""), True),
+        (("Google Research", ""), ("Meta", ""), False),
+        (("Łoś", "A."), ("Los", "Anna"), True),
+    ],
+)
+def test_people(one, other, same):
+    assert same_person(Name(*one), Name(*other)) == same
+    assert same_person(Name(*other), Name(*one)) == same
+
+
+def test_differences_are_told_in_words():
+    record = Record("arxiv", "LoRA", (Name("Hu", "E."), Name("Shen", "Y.")), 2021, 2021)
+    agreed = ("LoRA", [Name("Hu", "Edward"), Name("Shen", "Yelong")], 2021)
+    assert differences(record, *agreed) == []
+    assert differences(record, "QLoRA", [Name("Wu", "E.")], 2020) == [
+        "title is 'LoRA' there",
+        "2 authors there, 1 here",
+        "author 1 is 'E. Hu' there",
+        "year is 2021 there",
+    ]
+
+
+def registries(service) -> Registries:
+    base = service.url
+    return Registries(
+        fetcher(), arxiv=f"{base}/arxiv", doi=f"{base}/doi/", acl=f"{base}/acl/", openreview=base
+    )
+
+
+def test_arxiv():
+    with serve({"/arxiv": answer(ATOM)}) as service:
+        record = registries(service).arxiv("2106.09685")
+        assert service.asked[0][1] == "/arxiv?id_list=2106.09685&max_results=1"
+    assert record.title == "LoRA: Low-Rank Adaptation of Large Language Models"
+    assert record.authors == (Name("Hu", "Edward J."), Name("van der Maaten", "Laurens"))
+    assert (record.arxiv, record.first_year, record.doi) == ("2106.09685", 2021, "10.1000/xyz")
+
+
+def test_doi_says_which_agency_answered():
+    with serve({"/doi/10.1000/xyz": answer(json.dumps(CSL))}) as service:
+        record = registries(service).doi("10.1000/xyz")
+        assert service.asked[0][2]["Accept"] == "application/vnd.citationstyles.csl+json"
+    assert (record.source, record.doi) == ("crossref", "10.1000/xyz")
+
+
+def test_acl():
+    with serve({"/acl/P19-1001.bib": answer(BIB)}) as service:
+        record = registries(service).acl("P19-1001")
+    assert (record.source, record.acl, record.year) == ("acl", "P19-1001", 2022)
+
+
+def test_openreview():
+    note = {"title": {"value": "LoRA"}, "authors": {"value": ["Edward J. Hu"]}}
+    with serve({"": answer(json.dumps({"notes": [{"content": note}]}))}) as service:
+        service.paths["/"] = service.paths[""]
+        record = registries(service).openreview("nZeVKeeFYf9")
+    assert (record.title, record.openreview) == ("LoRA", "nZeVKeeFYf9")
+
+
+EMPTY = '<feed xmlns="http://www.w3.org/2005/Atom"></feed>'
+
+
+@pytest.mark.parametrize(
+    ("handler", "complaint"),
+    [
+        (answer("<html>are you human?</html>"), "knows no such work"),
+        (answer("<feed", 200), "is not Atom"),
+        (answer(EMPTY), "knows no such work"),
+        (answer("", 404), "arXiv: knows no such work"),
+        (answer("", 403), "refuses programs"),
+        (answer("busy", 503), "answers with status 503; try again later"),
+        (answer("busy", 429, Retry_After="9999"), "answers with status 429"),
+        (answer(b"x" * 200_000), "larger than 100,000 bytes"),
+        (answer(ATOM, Content_Length="99999"), "arXiv: "),
+        (answer("", 302, Location="http://169.254.169.254/"), "which is not public"),
+    ],
+)
+def test_a_registry_that_misbehaves_is_one_clear_line(handler, complaint, monkeypatch):
+    monkeypatch.setattr(web.time, "sleep", lambda seconds: None)
+    with serve({"/arxiv": handler}) as service, pytest.raises(SourceError) as caught:
+        registries(service).arxiv("2106.09685")
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_html_in_place_of_json_is_told():
+    page = answer("<html>", 200, Content_Type="text/html")
+    with serve({"/doi/10.1000/xyz": page}) as service, pytest.raises(SourceError) as caught:
+        registries(service).doi("10.1000/xyz")
+    assert str(caught.value) == "DOI 10.1000/xyz: the answer is text/html, not CSL-JSON"
+
+
+TEXTS = st.one_of(
+    st.text(max_size=300),
+    st.text(alphabet='@{}",=#\\ab12\n', max_size=300),
+    st.lists(st.sampled_from(BIB.split()), max_size=60).map(" ".join),
+    st.lists(st.sampled_from(RIS.split("\n")), max_size=20).map("\n".join),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(st.sampled_from([*CSL, "family", "date-parts"]), inner, max_size=5)
+        ),
+    ).map(json.dumps),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+@pytest.mark.parametrize("reader", [bib.records, ris.records, csl.records])
+def test_any_text_is_records_or_one_line(reader, text):
+    said = None
+    try:
+        found = reader(text, "file")
+    except SourceError as error:
+        said, found = str(error), []
+    assert bool(found) != bool(said)
+    assert "\n" not in (said or "")
+    assert all(isinstance(record.tidy(), Record) for record in found)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40))
+def test_letters_are_stable(text):
+    assert letters(letters(text)) == letters(text)
