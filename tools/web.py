@@ -142,9 +142,17 @@ class Fetcher:
         self.politeness = politeness or Politeness()
 
     def fetch(
-        self, url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        follow: bool = True,
+        read: bool = True,
     ) -> Answer:
-        """The answer to a request, redirects followed.
+        """The answer to a request, redirects followed unless told not to.
+
+        Without `read` the body is left where it is.
 
         Raises:
             FetchError: there was none, or it broke a rule or a limit.
@@ -153,9 +161,9 @@ class Fetcher:
         while True:
             host = _host(url)
             with self.politeness.turn(host):
-                answer = self._once(url, method, headers or {}, deadline)
+                answer = self._once(url, method, headers or {}, deadline, read)
             target = answer.headers.get("Location")
-            if answer.status not in REDIRECTS or not target:
+            if answer.status not in REDIRECTS or not target or not follow:
                 return Answer(url, answer.status, answer.headers, answer.body, tuple(hops))
             if len(hops) == self.limits.hops:
                 raise FetchError("too large", f"more than {self.limits.hops} redirects")
@@ -194,7 +202,9 @@ class Fetcher:
             time.sleep(2.0**attempt if wait is None else wait)
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, url: str, method: str, headers: Mapping[str, str], deadline: float) -> Answer:
+    def _once(
+        self, url: str, method: str, headers: Mapping[str, str], deadline: float, read: bool
+    ) -> Answer:
         session = requests.Session()
         session.trust_env = False
         adapter = _Adapter(self.allowed, deadline)
@@ -213,7 +223,7 @@ class Fetcher:
                 ) as response,
             ):
                 body = bytearray()
-                for chunk in response.iter_content(65_536):
+                for chunk in response.iter_content(65_536) if read else ():
                     body += chunk
                     if len(body) > self.limits.size:
                         message = f"the answer is larger than {self.limits.size:,} bytes"
