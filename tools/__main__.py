@@ -16,6 +16,7 @@ COMMANDS = {
     "build": ("build", "write README.md, the schema and the site's pages"),
     "add": ("add", "make an entry from an identifier or a citation file"),
     "fmt": ("fmt", "bring the entries of papers.yaml into their canonical form"),
+    "issue": ("issue", "make an entry from the form 'Suggest a paper'"),
     "verify": ("verify", "compare entries with the records behind their identifiers"),
     "links": ("links", "check the links and identifiers of papers.yaml"),
     "export": ("export", "print papers as BibTeX, RIS, CSL, JSON, a feed or plain text"),
