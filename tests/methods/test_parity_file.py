@@ -1,0 +1,81 @@
+"""What `make parity` measured: the committed file is well formed and names methods that exist."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from reference_impls.method import load_methods
+from tests.parity.conftest import differing
+
+FILE = Path(__file__).parents[2] / "reference_impls" / "parity.json"
+ROWS = [(method, row) for method, rows in json.loads(FILE.read_text()).items() for row in rows]
+KEYS = ["library", "version", "compared", "models", "outcome", "difference", "note"]
+# a lock file for each environment
+LOCKED = {
+    line.split("==")[0].lower(): line.split("==")[1].strip()
+    for lock in (Path(__file__).parents[1] / "parity").glob("*.txt")
+    for line in lock.read_text().splitlines()
+    if "==" in line
+}
+
+
+def test_methods_are_registered():
+    assert {method for method, _ in ROWS} <= load_methods().keys()
+
+
+@pytest.mark.parametrize(("method", "row"), ROWS)
+def test_rows(method, row):
+    assert list(row) == KEYS
+    assert row["version"] == LOCKED[row["library"]]
+    assert row["compared"]
+    assert row["models"] == sorted(set(row["models"])) != []
+    deviates = row["outcome"] == "deviates"
+    if deviates or row["outcome"] == "equal-after":
+        assert row["note"], "what is different, or was changed, is to be said"
+    else:
+        assert (row["outcome"], row["note"]) == ("equal", "")
+    if row["difference"] is None:
+        assert deviates
+    else:
+        assert math.isfinite(row["difference"])
+        assert (abs(row["difference"]) > 1e-4) == deviates
+
+
+def test_no_claim_is_made_twice():
+    claims = [json.dumps([method, row]) for method, row in ROWS]
+    assert len(set(claims)) == len(claims)
+
+
+ROW = {**ROWS[0][1], "outcome": "deviates", "difference": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("change", "signs"),
+    [
+        ({}, ""),
+        ({"difference": 0.052}, ""),
+        ({"difference": 0.06}, "+-"),
+        ({"difference": None}, "+-"),
+        ({"version": "9"}, "+-"),
+        ({"outcome": "equal"}, "+-"),
+        ({"models": ["T5"]}, "+-"),
+    ],
+)
+def test_what_is_measured_anew_must_be_what_is_committed(change, signs):
+    found = differing({"lora": [ROW]}, {"lora": [{**ROW, **change}]})
+    assert "".join(sign for sign, _, _ in found) == signs
+
+
+def test_digits_of_rounding_may_differ_and_counts_may_not():
+    equal, count = {**ROW, "outcome": "equal", "difference": 0.0}, {**ROW, "difference": 128}
+    assert not differing({"lora": [equal]}, {"lora": [{**equal, "difference": 2e-7}]})
+    assert differing({"lora": [count]}, {"lora": [{**count, "difference": 129}]})
+
+
+def test_rows_may_not_come_or_go():
+    assert [sign for sign, _, _ in differing({}, {"lora": [ROW]})] == ["+"]
+    assert [sign for sign, _, _ in differing({"lora": [ROW]}, {})] == ["-"]
