@@ -61,7 +61,7 @@ from transformers import PreTrainedModel
 
 from reference_impls.anatomy import Anatomy, numel
 from reference_impls.method import Batch, Method, from_task, register
-from reference_impls.training import Loop
+from reference_impls.training import History, Loop
 
 Ids = tuple[int, ...]
 IGNORED = -100
@@ -184,7 +184,7 @@ class PET(Method):
     unlabeled: Sequence[Ids] = from_task()
 
     def check(self, parts: Anatomy) -> None:
-        if parts.causal or not parts.head:
+        if parts.causal or parts.encoder_decoder or not parts.head:
             raise ValueError("PET trains a classifier on a masked language model's backbone")
 
     def setup(self, model, batches=None) -> None:
@@ -247,7 +247,7 @@ class PET(Method):
             lr=self.lr,
         )
         language_model = self.masked_lm().to(model.device)
-        Loop(loop.batches, loop.steps, loop.seed, progress=loop.progress).run(cloze, language_model)
+        replace(loop, evaluate=None, history=History()).run(cloze, language_model)
         language_model.eval()
         with torch.no_grad():
             return torch.cat(
