@@ -77,7 +77,7 @@ class Method:
     detachable: ClassVar[bool] = True
     warmup: ClassVar[float] = 0.0
     lab: ClassVar[dict[str, Any]] = {}
-    tasks: ClassVar[tuple[str, ...]] = ("first-clause", "cue")
+    tasks: ClassVar[tuple[str, ...]] = ("first-clause", "cue", "summary")
 
     lr: float = 1e-3
 
@@ -206,10 +206,13 @@ class Method:
         return parts
 
     def attach(self, parent: nn.Module, name: str, child: nn.Module) -> nn.Module:
-        """Give `parent` a new trained submodule: on the model's device, in float32 in any case."""
+        """Give `parent` a new trained submodule, on the model's device and in its mode.
+
+        It is in float32 in any case.
+        """
         if hasattr(parent, name):
             raise ValueError(f"{type(parent).__name__} has a '{name}' already")
-        parent.add_module(name, child.to(self._device))
+        parent.add_module(name, child.to(self._device).train(parent.training))
         self._attached.append((parent, name))
         return child
 

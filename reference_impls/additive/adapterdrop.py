@@ -119,8 +119,7 @@ class AdapterDrop(Method):
         parts = self.freeze(model)
         for stack in parts.stacks:
             for layer in stack.layers[0 if self.robust else self.dropped :]:
-                adapter = Bottleneck(parts.hidden_size, self.size).train(model.training)
-                self.attach(layer.end, "adapter", adapter)
+                self.attach(layer.end, "adapter", Bottleneck(parts.hidden_size, self.size))
                 self.hook(layer.end, adapt_norm if layer.post_norm else adapt_block)
         if self.robust:
             self.drop(model, self.dropped)

@@ -204,7 +204,7 @@ class UniPELT(PrefixMethod):
         for layer in parts.layers:
             tokens = Tokens()
             prefix = GatedPrefix(layer.attention.prefix, Gate(width, tokens).to(model.device))
-            layer.attention.prefix = prefix
+            layer.attention.prefix = prefix.train(model.training)
             self.hook(layer.attention, look, before=True)
             gate = Gate(width, tokens)
             for projection in (layer.query, layer.value):

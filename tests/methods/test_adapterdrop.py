@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from transformers import BertConfig, GPT2Config
+from transformers import BertConfig, GPT2Config, T5Config
 
-from reference_impls.additive.adapterdrop import AdapterDrop
-from reference_impls.anatomy import anatomy, model_on_meta
+from reference_impls.additive.adapterdrop import AdapterDrop, Bottleneck
+from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.method import trainable
 from reference_impls.training import Loop, train
 from tests.methods import models
@@ -106,6 +106,21 @@ def test_a_pre_norm_layer_adds_the_adapter_of_its_output(name):
     hidden = (s @ adapter.down.weight.T + adapter.down.bias).clamp(min=0)
     expected = s + hidden @ adapter.up.weight.T + adapter.up.bias
     torch.testing.assert_close(with_adapter, expected, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_scaling_and_permuting_the_hidden_units_changes_nothing():
+    torch.manual_seed(0)
+    adapter = models.shake(Bottleneck(8, 5)).double()
+    x = torch.randn(20, 8).double()
+    expected = adapter(x)
+    order, scale = torch.tensor([3, 0, 4, 1, 2]), torch.tensor([0.5, 2, 3, 1, 7]).double()
+    adapter.down.weight.copy_(scale[:, None] * adapter.down.weight[order])
+    adapter.down.bias.copy_(scale * adapter.down.bias[order])
+    adapter.up.weight.copy_(adapter.up.weight[:, order] / scale)
+    torch.testing.assert_close(adapter(x), expected, atol=1e-12, rtol=0)
+    adapter.down.weight[0] *= -1  # a ReLU lets positive factors through only
+    assert not torch.allclose(adapter(x), expected)
 
 
 def dropped_in_training(model) -> int:
@@ -218,6 +233,23 @@ def test_counts_of_both_variants():
     assert sum(value.numel() for value in method.delta(model).values()) == method.stored(
         anatomy(model)
     )
+
+
+def test_published_counts_of_the_adapters_with_none_dropped():
+    """One after each feed-forward block, which other papers call Pfeiffer's or just an adapter."""
+    bert = anatomy(model_on_meta(BertConfig()))  # DeBERTa-v3-base has the same layers: AdaLoRA
+    assert AdapterDrop(size=16, dropped=0).trained(bert) == 304_320
+    config = T5Config(
+        d_model=2048,
+        d_kv=64,
+        d_ff=5120,
+        num_layers=24,
+        num_heads=32,
+        feed_forward_proj="gated-gelu",
+    )
+    t0 = anatomy(model_on_meta(config))  # T-Few prints 12.9M, norms included
+    norms = sum(numel(norm.parameters()) for norm in t0.norms)
+    assert AdapterDrop(size=64, dropped=0).trained(t0) + norms == 12_934_144
 
 
 def test_at_least_one_layer_keeps_its_adapter():

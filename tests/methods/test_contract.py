@@ -46,6 +46,7 @@ def test_start_equals_base_iff_declared(name, model_name):
     inputs = models.batch(model_name)
     before = models.logits(models.build(model_name), inputs)
     _, model = adapt(name, model_name, shaken=False)
+    assert not any(module.training for module in model.modules())  # nor does it start to train
     same = torch.equal(models.logits(model.eval(), inputs), before)
     assert same == METHODS[name].init_noop
 
@@ -168,6 +169,31 @@ def test_padding_side_and_amount_do_not_matter(name, model_name):
     torch.testing.assert_close(models.logits(model, longer), expected, atol=1e-5, rtol=1e-5)
 
 
+# BERT's classifiers read position 0, and T5's decoder starts with a mask of ones: padding on the
+# left is not theirs. A prompt stands before the padding, and T5 has no positions but relative ones.
+LEFT_PADDED = [
+    case
+    for case in CASES
+    if case[1] not in ("bert", "roberta", "t5")
+    and case not in {(name, "t5-lm") for name in ("prompt_tuning", "p_tuning")}
+]
+
+
+@pytest.mark.parametrize(("name", "model_name"), LEFT_PADDED)
+def test_padding_on_the_left_does_not_matter(name, model_name):
+    _, model = adapt(name, model_name)
+    model.eval()
+    inputs = {k: v[1:] for k, v in models.batch(model_name).items() if k != "labels"}
+    expected = models.logits(model, inputs)
+    tokens, mask = (
+        torch.nn.functional.pad(inputs[key], (3, 0)) for key in ("input_ids", "attention_mask")
+    )
+    padded = {**inputs, "input_ids": tokens, "attention_mask": mask}
+    if model_name not in models.ENCODER_DECODERS:
+        padded["position_ids"] = (mask.cumsum(1) - 1).clamp(min=0)
+    torch.testing.assert_close(models.logits(model, padded), expected, atol=1e-5, rtol=1e-5)
+
+
 @every_case
 def test_rows_of_a_batch_do_not_mix(name, model_name):
     _, model = adapt(name, model_name)
@@ -231,7 +257,8 @@ def test_gradients_do_not_change_with_checkpointing(name, model_name):
         method.loss(model, inputs).backward()
         gradients.append([p.grad for p in trainable(model)])
     for plain, checkpointed in zip(*gradients, strict=True):
-        torch.testing.assert_close(plain, checkpointed, atol=1e-6, rtol=1e-5)
+        # the largest difference is 4e-6, in float64 1e-14: T5 adds up its shared position bias anew
+        torch.testing.assert_close(plain, checkpointed, atol=1e-5, rtol=1e-5)
 
 
 @every_case

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from transformers import BertConfig, GPT2Config, LlamaConfig
+from transformers import BertConfig, GPT2Config, LlamaConfig, T5Config
 
 from reference_impls.additive.houlsby import Bottleneck, Houlsby
 from reference_impls.anatomy import anatomy, model_on_meta, numel
@@ -121,6 +121,32 @@ def test_published_counts_which_leave_the_norms_out(config, size, millions, digi
     parts = anatomy(model_on_meta(config))
     norms = sum(numel(norm.parameters()) for norm in parts.norms)
     assert round((Houlsby(size=size).trained(parts) - norms) / 1e6, digits) == millions
+
+
+def test_published_count_with_the_norms():
+    """Compacter paper: 0.83 % of T5-base, two adapters in each layer of both stacks."""
+    config = T5Config(d_model=768, d_ff=3072, num_layers=12, num_heads=12, vocab_size=32128)
+    parts = anatomy(model_on_meta(config))
+    count = Houlsby(size=24).trained(parts)
+    assert count == 1_855_104
+    assert f"{100 * count / numel(parts.base_parameters()):.2f}" == "0.83"
+
+
+def test_published_count_without_norms_and_biases():
+    """ReFT paper: series adapters are 1.586 % of LLaMA 13B, themselves included."""
+    config = LlamaConfig(
+        vocab_size=32000,
+        hidden_size=5120,
+        intermediate_size=13824,
+        num_hidden_layers=40,
+        num_attention_heads=40,
+    )
+    parts = anatomy(model_on_meta(config))
+    norms = sum(numel(norm.parameters()) for norm in parts.norms)
+    biases = 40 * 2 * (256 + 5120)
+    count = Houlsby(size=256).trained(parts) - norms - biases
+    assert count == 209_715_200
+    assert f"{100 * count / (numel(parts.base_parameters()) + count):.3f}" == "1.586"
 
 
 @pytest.mark.parametrize(

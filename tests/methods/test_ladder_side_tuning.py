@@ -131,6 +131,21 @@ def test_the_model_keeps_nothing_for_a_backward_pass(model_name):
     assert output.loss.requires_grad
 
 
+@pytest.mark.parametrize("model_name", models.MODELS)
+@torch.no_grad()
+def test_the_model_beside_it_computes_what_it_did_to_the_last_bit(model_name):
+    def states_of(model) -> list[torch.Tensor]:
+        seen: list[torch.Tensor] = []
+        for layer in anatomy(model).layers:
+            layer.end.register_forward_hook(lambda module, args, output: seen.append(output))
+        model(**models.batch(model_name))
+        return seen
+
+    _, model = adapt("ladder_side_tuning", model_name)
+    expected = states_of(models.build(model_name))
+    assert all(map(torch.equal, states_of(model.eval()), expected))
+
+
 @torch.no_grad()
 def test_a_pooler_reads_the_side_network():
     _, model = adapt("ladder_side_tuning", "bert")

@@ -178,6 +178,24 @@ def test_the_paper_defaults_and_their_counts():
     assert MAM(reparametrize=False).trained(parts) == prefix + adapter
 
 
+def test_published_counts_on_bart_large():
+    """He et al. count 6.7 % of 406,291,456 for MAM, and for prefix with LoRA; no biases counted."""
+    from transformers import T5Config
+
+    from reference_impls.anatomy import model_on_meta
+    from reference_impls.reparameterized.lora import LoRA
+
+    # an encoder-decoder of BART's sizes: its cross-attention has a prefix too
+    config = T5Config(d_model=1024, d_kv=64, d_ff=4096, num_layers=12, num_heads=16)
+    parts = anatomy(model_on_meta(config))
+    biases = 2 * 12 * (512 + 1024)
+    assert MAM().stored(parts) - biases == 27_377_664
+    low_rank = LoRA(r=102, targets=("feed_forward_up", "feed_forward_down"))
+    both = PrefixTuning(length=30).stored(parts) + low_rank.trained(parts)
+    assert both == 27_279_360
+    assert {f"{100 * count / 406_291_456:.1f}" for count in (27_377_664, both)} == {"6.7"}
+
+
 def test_training_changes_both_parts_and_keeps_keys_and_values_only():
     model = models.build("llama-lm")
     method = make("mam")

@@ -125,6 +125,8 @@ def test_without_reparametrization_trained_and_stored_are_the_same():
             2_867_200,
         ),
         (BertConfig(), 10, 184_320),  # UniPELT paper: 184K
+        # peft's documentation: BLOOMZ 560M, whose layers are as many and as wide as GPT-2 medium's
+        (GPT2Config(n_embd=1024, n_layer=24, n_head=16), 30, 1_474_560),
     ],
 )
 def test_published_stored_counts(config, length, published):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from torch.nn.functional import pad
-from transformers import BertConfig, GPT2Config
+from transformers import GPT2Config, T5Config
 
-from reference_impls.anatomy import anatomy, model_on_meta
+from reference_impls.anatomy import Anatomy, anatomy, model_on_meta, numel
 from reference_impls.method import METHODS
 from reference_impls.prompt.prompt_tuning import Prompt
 from tests.methods import models
@@ -245,24 +247,59 @@ def test_the_optimizer_is_adafactor_at_a_constant_rate():
     assert method.schedule(0.0) == method.schedule(0.9) == 1.0
 
 
-# Lester et al., table of prompt sizes: the count needs nothing of T5 but its width
+SIZES = {  # of T5 v1.1: width, feed-forward width, layers of each stack, heads
+    "small": (512, 1024, 8, 6),
+    "base": (768, 2048, 12, 12),
+    "large": (1024, 2816, 24, 16),
+    "xl": (2048, 5120, 24, 32),
+    "xxl": (4096, 10240, 24, 64),
+}
+
+
+@cache
+def t5(size: str) -> Anatomy:
+    width, inner, layers, heads = SIZES[size]
+    config = T5Config(
+        vocab_size=32128,
+        d_model=width,
+        d_kv=64,
+        d_ff=inner,
+        num_layers=layers,
+        num_heads=heads,
+        feed_forward_proj="gated-gelu",
+    )
+    return anatomy(model_on_meta(config))
+
+
+# Lester et al., table of prompt sizes: trained, and all with the model
 @pytest.mark.parametrize(
-    ("width", "length", "published"),
+    ("size", "length", "trained", "total"),
     [
-        (512, 100, 51_200),
-        (768, 1, 768),
-        (768, 5, 3_840),
-        (1024, 100, 102_400),
-        (1024, 150, 153_600),
-        (2048, 50, 102_400),
-        (2048, 150, 307_200),
-        (4096, 20, 81_920),
-        (4096, 150, 614_400),
+        ("small", 50, 25_600, 76_986_752),
+        ("small", 100, 51_200, 77_012_352),
+        ("base", 1, 768, 247_578_624),
+        ("base", 5, 3_840, 247_581_696),
+        ("large", 1, 1_024, 783_151_104),
+        ("large", 100, 102_400, 783_252_480),
+        ("large", 150, 153_600, 783_303_680),
+        ("xl", 50, 102_400, 2_849_859_584),
+        ("xl", 150, 307_200, 2_850_064_384),
+        ("xxl", 20, 81_920, 11_135_414_272),
+        ("xxl", 150, 614_400, 11_135_946_752),
     ],
 )
-def test_published_counts(width, length, published):
-    config = BertConfig(hidden_size=width, num_hidden_layers=1, num_attention_heads=8)
-    assert PromptTuning(length=length).trained(anatomy(model_on_meta(config))) == published
+def test_published_counts(size, length, trained, total):
+    parts = t5(size)
+    assert PromptTuning(length=length).trained(parts) == trained
+    # the output matrix of T5 v1.1 is its own; transformers counts it as the embedding's
+    output = parts.embedding.weight.numel()
+    assert numel(parts.base_parameters()) + output + trained == total
+
+
+@pytest.mark.parametrize(("length", "thousands"), [(10, 40.96), (100, 409.6)])
+def test_published_counts_of_a_prompt_in_both_stacks(length, thousands):
+    """T-Few prints 41K and 409K for T0-3B: its code prompts the decoder too, this file does not."""
+    assert 2 * PromptTuning(length=length).trained(t5("xl")) == 1000 * thousands
 
 
 def test_published_count_of_gpt3():

@@ -187,6 +187,15 @@ def test_no_full_size_weight_is_held(name):
     assert not any(isinstance(m, linear) for layer in layers for m in layer.block.modules())
 
 
+def test_in_t5_cross_attention_is_quantized_too():
+    _, model = adapted("t5-lm")
+    for stack, maps in zip(anatomy(model).stacks, (7, 11), strict=True):
+        for layer in stack.layers:
+            modules = [*layer.block.modules()]
+            assert sum(isinstance(module, QuantizedLinear) for module in modules) == maps
+            assert not any(isinstance(module, torch.nn.Linear) for module in modules)
+
+
 def test_training_leaves_the_codes_and_constants():
     method, model = adapted("bert")
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}

@@ -1,0 +1,225 @@
+"""The base class of all methods and the training loop, by a method that watches them."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+from transformers import BertConfig, LlamaConfig
+
+from reference_impls.anatomy import anatomy
+from reference_impls.counting import count
+from reference_impls.method import Method, trainable
+from reference_impls.prompt.prefix_tuning import PrefixTuning
+from reference_impls.reparameterized.lora import LoRA
+from reference_impls.selective.bitfit import BitFit
+from reference_impls.training import Loop, train
+from tests.methods import models
+from tests.methods.settings import batches
+
+INPUTS = models.batch("bert")
+
+
+class Plain(BitFit):
+    """Plain gradient descent with rate 1 on a loss that is too small to be clipped."""
+
+    def loss(self, model, batch):
+        return 1e-4 * super().loss(model, batch)
+
+    def optimizer(self, parameters):
+        return torch.optim.SGD(parameters, lr=1.0)
+
+
+def adapted(method: Method):
+    model = models.build("bert")
+    method.setup(model)
+    return method, model
+
+
+def flat(tensors) -> torch.Tensor:
+    return torch.cat([t.detach().flatten() for t in tensors])
+
+
+def test_a_step_is_one_gradient_not_the_sum_of_all_so_far():
+    method, model = adapted(Plain())
+    optimizer = method.optimizer(trainable(model))
+    for step in range(3):
+        before = flat(trainable(model))
+        gradient = flat(torch.autograd.grad(method.loss(model, INPUTS), trainable(model)))
+        assert 0 < gradient.norm() < 1
+        method.step(model, INPUTS, optimizer, step)
+        torch.testing.assert_close(before - flat(trainable(model)), gradient, atol=1e-7, rtol=0)
+
+
+def test_gradients_are_clipped_to_norm_1_after_the_method_has_changed_them():
+    class Changed(Plain):
+        def on_grad(self, model, step):
+            for parameter in trainable(model):
+                parameter.grad.mul_(1e6)
+                parameter.grad[0] = 0.0
+
+    method, model = adapted(Changed())
+    before = [p.detach().clone() for p in trainable(model)]
+    loss = method.step(model, INPUTS, method.optimizer(trainable(model)), 0)
+    after = trainable(model)
+    assert (flat(before) - flat(after)).norm() == pytest.approx(1.0, rel=1e-4)
+    assert all(torch.equal(ours[0], theirs[0]) for ours, theirs in zip(before, after))
+    expected = method.loss(adapted(Changed())[1], INPUTS)
+    assert loss == pytest.approx(expected.item())
+
+
+def test_what_gets_no_gradient_does_not_decay():
+    parameter = nn.Parameter(torch.ones(3))
+    parameter.grad = torch.tensor([0.0, 0.0, 1.0])
+    LoRA(lr=0.1).optimizer([parameter]).step()
+    assert parameter.tolist() == pytest.approx([1.0, 1.0, 0.9])
+
+
+def test_frozen_weights_stay_to_the_bit_under_an_optimizer_that_decays():
+    class Decaying(LoRA):
+        def optimizer(self, parameters):
+            return torch.optim.AdamW(parameters, lr=0.1, weight_decay=0.5)
+
+    method, model = adapted(Decaying())
+    own = {id(p) for parent, name in method._attached for p in getattr(parent, name).parameters()}
+    body = {n: p.clone() for n, p in model.bert.named_parameters() if id(p) not in own}
+    optimizer = method.optimizer(model.parameters())  # of all, as a careless trainer makes it
+    for step in range(3):
+        method.step(model, INPUTS, optimizer, step)
+    named = dict(model.bert.named_parameters())
+    assert all(torch.equal(named[name], value) for name, value in body.items())
+    assert len(body) == len(named) - len(own)
+
+
+def test_a_delta_is_a_copy():
+    method, model = adapted(LoRA())
+    delta = method.delta(model)
+    kept = {name: value.clone() for name, value in delta.items()}
+    models.shake(model)
+    assert all(torch.equal(delta[name], kept[name]) for name in kept)
+    method.load_delta(model, delta)
+    assert all(torch.equal(value, kept[name]) for name, value in method.delta(model).items())
+
+
+@pytest.mark.parametrize("leave", ["detach", "merge"])
+def test_afterwards_all_can_be_trained_and_the_method_set_up_again(leave):
+    method, model = adapted(LoRA())
+    getattr(method, leave)(model)
+    assert all(p.requires_grad for p in model.parameters())
+    method.setup(model)
+    assert len(method.delta(model)) == 2 * 2 * 2
+
+
+def test_a_second_module_of_the_same_name_is_refused():
+    _, model = adapted(LoRA())
+    with pytest.raises(ValueError, match="has a 'lora_query' already"):
+        LoRA().setup(model)
+
+
+class Watched(BitFit):
+    """Records each step: mode, rate, batch, and where the optimizer is."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.steps = []
+
+    def optimizer(self, parameters):
+        self.used = super().optimizer(parameters)
+        return self.used
+
+    def before_step(self, model, step):
+        self.begun = step
+
+    def loss(self, model, batch):
+        rate = self.used.param_groups[0]["lr"]
+        ids = {id(p) for group in self.used.param_groups for p in group["params"]}
+        assert ids == {id(p) for p in trainable(model)}
+        self.steps.append((self.begun, model.training, rate, batch["input_ids"]))
+        return super().loss(model, batch)
+
+
+def watch(method: Method, **settings):
+    model = models.build("bert")
+    loop = Loop(lambda seed: batches("bert"), progress=False, **settings)
+    return model, train(method, model, loop)
+
+
+def test_the_loop_trains_in_training_mode_on_batch_after_batch_by_the_schedule():
+    method = Watched(lr=0.01)
+    method.schedule = lambda progress: (1 + progress) ** 2
+    model, history = watch(method, steps=5)
+    begun, training, rates, seen = zip(*method.steps)
+    assert begun == tuple(range(5))
+    assert all(training)
+    assert rates == pytest.approx([0.01 * (1 + step / 5) ** 2 for step in range(5)])
+    expected = itertools.islice(batches("bert"), 5)
+    assert all(torch.equal(x, batch["input_ids"]) for x, batch in zip(seen, expected, strict=True))
+    assert not model.training
+    assert history.seconds > 0
+
+
+def test_the_curve_has_the_start_every_so_many_steps_and_the_end():
+    scores = itertools.count(10)
+    method = Watched()
+    _, history = watch(method, steps=5, every=2, evaluate=lambda model: float(next(scores)))
+    assert history.curve == [(0, 10.0), (2, 11.0), (4, 12.0), (5, 13.0)]
+    assert history.score == 13.0
+    assert [step for step, _ in history.losses] == [2, 4, 5]
+
+
+def test_the_loss_recorded_is_that_of_its_step():
+    losses = []
+
+    class Recorded(Watched):
+        def loss(self, model, batch):
+            losses.append(super().loss(model, batch))
+            return losses[-1]
+
+    _, history = watch(Recorded(), steps=3, every=1)
+    assert history.losses == [(i + 1, loss.item()) for i, loss in enumerate(losses)]
+
+
+def test_the_seed_fixes_initial_values_and_the_order_of_the_data():
+    def first(seed: int) -> tuple[torch.Tensor, list[int]]:
+        model, seeds = models.build("bert"), []
+        loop = Loop(
+            lambda seed: seeds.append(seed) or batches("bert"), steps=1, seed=seed, progress=False
+        )
+        method = LoRA(lr=0.0)
+        train(method, model, loop)
+        return flat(method.delta(model).values()), seeds
+
+    values, seeds = first(3)
+    assert set(seeds) == {3}
+    torch.rand(7)  # whatever was drawn before
+    assert torch.equal(first(3)[0], values)
+    assert not torch.equal(first(4)[0], values)
+
+
+def test_counting_tells_apart_what_is_trained_stored_the_heads_and_the_bases(tmp_path):
+    method = PrefixTuning(length=10, bottleneck=7)
+    config = BertConfig(num_labels=3)
+    perceptron = 10 * 768 + 769 * 7 + 8 * 2 * 12 * 768
+    expected = {"trained": perceptron, "stored": 184_320, "head": 3 * 769, "base": 109_482_240}
+    assert count(method, config) == expected
+    config.save_pretrained(tmp_path)
+    assert count(method, tmp_path) == expected
+
+
+def test_what_a_method_refuses_is_not_counted(tmp_path):
+    with pytest.raises(ValueError, match="has none"):
+        count(BitFit(), LlamaConfig(hidden_size=64, num_attention_heads=4, num_hidden_layers=1))
+    with pytest.raises(OSError, match="no such file"):
+        count(BitFit(), tmp_path / "config.json")
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_head_and_base_together_are_the_model_and_share_nothing(name):
+    model = models.build(name)
+    parts = anatomy(model)
+    head, base = [*parts.head_parameters()], [*parts.base_parameters()]
+    ids = [id(p) for p in (*head, *base)]
+    assert len(set(ids)) == len(ids)
+    assert set(ids) == {id(p) for p in model.parameters()}
