@@ -62,6 +62,7 @@ class FullFineTuning(Method):
     mergeable = True
     frozen_base = False
     detachable = False
+    tasks = ("first-clause", "cue", "summary", "cloze", "cue-gpt2", "new-topic")
     lab = {"lr": 1e-3}
 
     warmup: float = 0.1
