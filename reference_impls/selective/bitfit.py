@@ -57,7 +57,7 @@ class BitFit(Method):
     init_noop = True
     mergeable = True
     frozen_base = False
-    tasks = ("first-clause",)
+    tasks = ("first-clause", "cue-gpt2")
     lab = {"lr": 1e-2}
 
     lr: float = 1e-3

@@ -46,24 +46,22 @@ Source: Sung et al. 2021, arXiv:2111.09839, §3. Official code: https://github.c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from reference_impls.anatomy import Anatomy, anatomy, numel
-from reference_impls.method import Batch, Method, register
+from reference_impls.masks import MaskedMethod, fisher_information
+from reference_impls.method import Batch, register
 
 
 @register
-class FishMask(Method):
+class FishMask(MaskedMethod):
     """Train the `density` share of the weights that matters most to the task.
 
     Without batches `setup` leaves the mask empty: `load_delta` brings one then.
 
     Raises:
-        ValueError: the density leaves nothing to train.
+        ValueError: the density leaves nothing to train, or is above 1.
     """
 
     name = "fish_mask"
@@ -79,91 +77,11 @@ class FishMask(Method):
     samples: int = 1024
     lr: float = 5e-5
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._masks: dict[str, Tensor] = {}
-
-    def check(self, parts: Anatomy) -> None:
-        if not self.trained(parts):
-            raise ValueError(f"a density of {self.density} leaves no weight to train")
-
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)
-        kept = torch.empty(0, dtype=torch.long)
         if batches is not None:
-            kept = self.fisher(model, batches).topk(self.trained(parts)).indices
-        self._choose(model, kept)
-
-    def trained(self, parts: Anatomy) -> int:
-        return int(self.density * numel(parts.base_parameters()))
-
-    def stored(self, parts: Anatomy) -> int:
-        return 2 * self.trained(parts)
+            self.select(model, self.fisher(model, batches).topk(self.trained(parts)).indices)
 
     def fisher(self, model, batches: Iterable[Batch]) -> Tensor:
         """The empirical Fisher information (|θ|,) of the base's parameters, one after another."""
-        parameters = [p.requires_grad_(True) for p in _base(model).values()]
-        total = [torch.zeros_like(p, dtype=torch.float32) for p in parameters]
-        was_training = model.training
-        model.eval()
-        for example in islice(_examples(batches), self.samples):
-            loss = self.loss(model, example)
-            gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
-            for square, gradient in zip(total, gradients, strict=True):
-                square += gradient.float() ** 2
-        model.train(was_training)
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        return torch.cat([square.flatten() for square in total]) / self.samples
-
-    def on_grad(self, model, step: int) -> None:
-        for name, mask in self._masks.items():
-            gradient = model.get_parameter(name).grad
-            if gradient is not None:
-                gradient.mul_(mask)
-
-    def delta(self, model) -> dict[str, Tensor]:
-        """The new values (k,) and their positions (k,) among all parameters of the base."""
-        masks = self._masks.items()
-        return {
-            "positions": torch.cat([mask.flatten() for _, mask in masks]).nonzero().flatten(),
-            "values": torch.cat([model.get_parameter(name).detach()[mask] for name, mask in masks]),
-        }
-
-    @torch.no_grad()
-    def load_delta(self, model, delta: dict[str, Tensor]) -> None:
-        """Put stored values into the model; their positions replace the mask."""
-        if delta.keys() != {"positions", "values"}:
-            raise ValueError(f"this delta does not fit {self.title}: no positions and values")
-        for parameter, value in self._originals.items():
-            parameter.copy_(value).requires_grad_(False)
-        self._choose(model, delta["positions"])
-        counts = [int(mask.sum()) for mask in self._masks.values()]
-        for (name, mask), values in zip(self._masks.items(), delta["values"].split(counts)):
-            parameter = model.get_parameter(name)
-            parameter[mask] = values.to(parameter)
-
-    def _choose(self, model, positions: Tensor) -> None:
-        """Make the mask, and train the tensors that have an entry in it."""
-        base = _base(model)
-        chosen = torch.zeros(numel(base.values()), dtype=torch.bool, device=model.device)
-        chosen[positions.to(model.device)] = True
-        for (name, parameter), mask in zip(
-            base.items(), chosen.split([p.numel() for p in base.values()])
-        ):
-            self._masks[name] = mask.view_as(parameter)
-            if mask.any():
-                self.train_base(parameter)
-
-
-def _base(model) -> dict[str, nn.Parameter]:
-    """The parameters that the mask ranks, by name."""
-    base = {id(p) for p in anatomy(model).base_parameters()}
-    return {name: p for name, p in model.named_parameters() if id(p) in base}
-
-
-def _examples(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Batches of one row."""
-    for batch in batches:
-        for row in range(len(batch["input_ids"])):
-            yield {key: value[row : row + 1] for key, value in batch.items()}
+        return fisher_information(self, model, batches, self.samples)

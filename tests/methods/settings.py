@@ -17,9 +17,21 @@ NAMES = list(load_methods())
 ARGUMENTS: dict[str, dict[str, object]] = {
     "adapterdrop": {"size": 5, "dropped": 1, "robust": False},
     "adapterfusion": {"size": 5},
+    "adaptersoup": {
+        "size": 5,
+        "samples": 6,
+        "unlabeled": ((1, 10, 11, 12, 2), (1, 13, 14, 2), (1, 15, 16, 17, 18, 2)),
+    },
+    "child_tuning_d": {"density": 0.3, "samples": 6},
+    "compacter": {"size": 12},
+    "diff_pruning": {"density": 0.05},
     "fish_mask": {"density": 0.05, "samples": 6},
+    "galore": {"rank": 3, "period": 2, "lr": 1e-3},
     "houlsby": {"size": 5},
     "ladder_side_tuning": {"reduction": 2},
+    "lomo": {"clip": 0.5},
+    "lt_sft": {"density": 0.05},
+    "pasta": {"special_tokens": tuple(range(3, 13)), "vectors": 16, "dropout": 0.0},
     "pet": {
         "masked_lm": partial(models.build, "bert-mlm"),
         "verbalizer": ((5, 6), (7,)),
@@ -27,6 +39,12 @@ ARGUMENTS: dict[str, dict[str, object]] = {
         "mask_token": 4,
         "unlabeled": ((1, 10, 11, 12, 2), (1, 13, 14, 2), (1, 15, 16, 17, 18, 2)),
     },
+    "mezo": {"samples": 2, "lr": 1e-3},
+    "mixout": {"p": 0.2},
+    "p_tuning": {"template": (2, 1)},
+    "p_tuning_v2": {"length": 3},
+    "parallel_adapter": {"size": 5, "scale": 3.0, "dropout": 0.0},
+    "pfeiffer": {"size": 5},
     "mam": {"prefix_length": 3, "bottleneck": 5, "size": 6, "scale": 3.0, "dropout": 0.0},
     "prefix_tuning": {"length": 3, "bottleneck": 5},
     "prompt_tuning": {"length": 3, "verbalizer": ((5,), (6, 7))},
@@ -44,6 +62,7 @@ REFUSED: dict[tuple[str, str], str] = {
         ("pet", name): "classifier on a masked"
         for name in ("bert-mlm", *models.CAUSAL, *models.ENCODER_DECODERS)
     },
+    **{("p_tuning", name): "no template" for name in models.ENCODER_DECODERS},
     **{("unipelt", name): "causal" for name in (*models.CAUSAL, *models.ENCODER_DECODERS)},
 }
 CASES = [
@@ -56,6 +75,8 @@ def make(name: str, model_name: str = "bert") -> Method:
     arguments = dict(ARGUMENTS.get(name, {}))
     if "sources" in {field.name for field in fields(METHODS[name])}:
         arguments["sources"] = 2 * (lambda seed: batches(model_name),)
+    if "domains" in {field.name for field in fields(METHODS[name])}:
+        arguments["domains"] = 2 * (lambda seed: batches(model_name),)
     return METHODS[name](**arguments)
 
 

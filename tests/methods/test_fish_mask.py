@@ -5,6 +5,7 @@ import torch
 from transformers import BertConfig
 
 from reference_impls.anatomy import anatomy, model_on_meta, numel
+from reference_impls.masks import names
 from reference_impls.method import trainable
 from reference_impls.selective.fish_mask import FishMask
 from tests.methods import models
@@ -21,6 +22,15 @@ def base(model) -> dict[str, torch.Tensor]:
 
 def flat(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([tensor.flatten() for tensor in tensors.values()])
+
+
+def positions(method: FishMask, model) -> torch.Tensor:
+    """Where the mask is, counted through all parameters of the base."""
+    delta = method.delta(model)
+    marks = {name: torch.zeros(value.numel()) for name, value in base(model).items()}
+    for name in names(delta):
+        marks[name][delta[f"{name}.positions"]] = 1
+    return flat(marks).nonzero().flatten()
 
 
 def adapted(model_name: str, **arguments):
@@ -63,7 +73,7 @@ def test_the_mask_is_the_global_top_k(model_name):
     expected = by_hand(models.build(model_name), model_name, 6)
     k = int(0.05 * expected.numel())
     chosen = torch.zeros_like(expected, dtype=torch.bool)
-    chosen[method.delta(model)["positions"]] = True
+    chosen[positions(method, model)] = True
     assert chosen.sum() == k
     assert expected[chosen].min() >= expected[~chosen].max() * (1 - 1e-4)
 
@@ -85,25 +95,25 @@ def test_the_mask_does_not_depend_on_the_scale_of_the_loss():
     model = models.build("bert")
     fisher = plain.fisher(model, batches("bert"))
     torch.testing.assert_close(scaled.fisher(model, batches("bert")), 16 * fisher)
-    positions = [
-        method.delta(model)["positions"]
+    chosen = [
+        positions(method, model)
         for method, model in ((plain, models.build("bert")), (scaled, models.build("bert")))
         if method.setup(model, batches("bert")) is None
     ]
-    assert torch.equal(*positions)
+    assert torch.equal(*chosen)
 
 
 @pytest.mark.parametrize("model_name", ["bert", "llama-lm"])
 def test_entries_outside_the_mask_stay_to_the_bit(model_name):
     method, model = adapted(model_name)
     before = flat(base(model))
-    positions = method.delta(model)["positions"]
+    chosen = positions(method, model)
     optimizer = method.optimizer(trainable(model))
     source = batches(model_name)
     for step in range(5):
         method.step(model, next(source), optimizer, step)
     changed = (flat(base(model)) != before).nonzero().flatten()
-    assert torch.equal(changed, positions)
+    assert torch.equal(changed, chosen)
 
 
 def test_gradients_are_masked_before_they_are_clipped():
@@ -132,7 +142,8 @@ def test_a_delta_restores_the_weights_without_data(model_name):
     optimizer = method.optimizer(trainable(model))
     method.step(model, models.batch(model_name), optimizer, 0)
     delta = method.delta(model)
-    assert delta["values"].shape == delta["positions"].shape
+    for name in names(delta):
+        assert delta[f"{name}.values"].shape == delta[f"{name}.positions"].shape
     for other_batches in (None, iter([models.batch(model_name, seed=9, rows=6)])):
         fresh = models.build(model_name)
         other = FishMask(**SMALL)
@@ -140,7 +151,7 @@ def test_a_delta_restores_the_weights_without_data(model_name):
         shake(other, fresh)  # what it had trained is taken back
         other.load_delta(fresh, delta)
         assert torch.equal(flat(base(fresh)), flat(base(model)))
-        assert torch.equal(other.delta(fresh)["positions"], delta["positions"])
+        assert torch.equal(positions(other, fresh), positions(method, model))
         other.detach(fresh)
         assert torch.equal(flat(base(fresh)), flat(base(models.build(model_name))))
 
