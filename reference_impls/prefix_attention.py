@@ -143,7 +143,7 @@ def restore_attention(model: PreTrainedModel) -> None:
 
 
 class PrefixMethod(Method):
-    """A method with a prefix in every attention block: `freeze` and `release` switch the attention too.
+    """A method with a prefix in every attention block; `freeze` and `release` switch attention too.
 
     The delta holds keys and values only, and `fit` ends by keeping only them: whatever a prefix was
     computed from in training is dropped.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import platform
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import fields
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,9 @@ from transformers import BertForMaskedLM, PreTrainedModel
 
 from reference_impls.anatomy import anatomy, numel
 from reference_impls.lab import backbones
-from reference_impls.lab.language import MASK, encode
-from reference_impls.lab.tasks import TASKS, Task
-from reference_impls.method import Method
+from reference_impls.lab.language import BOS, CLS, MASK, SEP, encode
+from reference_impls.lab.tasks import LANGUAGES, TASKS, Task, language_batches
+from reference_impls.method import Method, load_methods
 from reference_impls.training import Loop, train
 
 PACKAGE = Path(__file__).resolve().parent
@@ -36,8 +39,8 @@ TOLERANCE = 0.02
 
 def sources(method: type[Method]) -> dict[str, str]:
     """SHA-256 of each file that a run depends on, by its path from the repository's root."""
-    core = ("anatomy", "method", "prefix_attention", "runs", "training")
-    lab = ("backbones", "language", "tasks")
+    core = ("anatomy", "masks", "method", "prefix_attention", "runs", "training")
+    lab = ("backbones", "kinds", "language", "tasks")
     files = [
         Path(inspect.getfile(method)),
         *(PACKAGE / f"{name}.py" for name in core),
@@ -63,13 +66,12 @@ def from_task(method: type[Method], task: Task, backbone: str, seed: int) -> dic
         "masked_lm": lambda: partial(backbones.load, backbone, BertForMaskedLM, seed),
         "patterns": lambda: (((), task.pattern),),
         "mask_token": lambda: encode(MASK)[0],
+        "special_tokens": lambda: tuple(encode([CLS, SEP, BOS])),
         "unlabeled": lambda: tuple(task.unlabeled(seed)),
-        "sources": lambda: tuple(
-            other.batches
-            for other in TASKS.values()
-            if other is not task
-            and (other.backbone, other.classes) == (task.backbone, task.classes)
-        ),
+        "sources": lambda: tuple(TASKS[name].batches for name in task.sources),
+        "language_batches": lambda: partial(language_batches, LANGUAGES["second"]),
+        "source_language_batches": lambda: partial(language_batches, LANGUAGES["first"]),
+        "domains": lambda: tuple(domain.batches for domain in task.domains()),
     }
     wanted = [f.name for f in fields(method) if f.metadata.get("from_task")]
     return {name: known[name]() for name in wanted}
@@ -189,17 +191,27 @@ def record(method: type[Method], task: str) -> dict[str, Any]:
 
 
 def refresh(methods: dict[str, type[Method]]) -> int:
-    """Make every run that is not current; returns how many were made."""
+    """Make every run that is not current, one a processor; returns how many were made."""
     stale = [
-        (method, task)
-        for method in methods.values()
+        (name, task)
+        for name, method in methods.items()
         for task in method.tasks
         if not is_current(method, task)
     ]
-    for method, task in tqdm(stale, desc="runs", unit="run", disable=not stale):
-        path = path_of(method.name, task)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".new")
-        draft.write_text(json.dumps(record(method, task), indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
+    if stale:
+        workers = min(len(stale), os.cpu_count() or 1)
+        one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
+        with ProcessPoolExecutor(workers, get_context("spawn"), **one_thread) as pool:
+            made = [pool.submit(_make, *run) for run in stale]
+            for done in tqdm(as_completed(made), desc="runs", unit="run", total=len(made)):
+                done.result()
     return len(stale)
+
+
+def _make(name: str, task: str) -> None:
+    path = path_of(name, task)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    run = record(load_methods()[name], task)
+    draft.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)

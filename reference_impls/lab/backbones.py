@@ -1,9 +1,10 @@
 """The lab's pre-trained models, by name.
 
-`encoder` (a BERT) and `decoder` (a Llama) ship with the repository and were written by
-`pretrain.py`; `encoder-random` and `decoder-random` are the same architectures with random
-weights, the control that every result is held against. The encoder's pooler is in its file too:
-masked-word prediction never trains it, so it holds random values, the same ones for every run.
+`encoder` (a BERT), `decoder` (a Llama), `decoder-gpt2` and `encoder-decoder` (a T5) ship with the
+repository and were written by `pretrain.py`; `encoder-random` and the like are the same
+architectures with random weights, the control that every result is held against. The encoder's
+pooler is in its file too: masked-word prediction never trains it, so it holds random values, the
+same ones for every run.
 
 Any other name is a folder that `save_pretrained` wrote, or a model of the Hugging Face hub
 (`owner/name`); only the latter needs a network.
@@ -22,6 +23,8 @@ import torch
 from transformers import AutoConfig, PreTrainedModel
 from transformers.utils import cached_file, logging
 
+from reference_impls.anatomy import FAMILIES
+
 WEIGHTS = Path(__file__).parent / "weights"
 WEIGHTS_FILE = "model.safetensors"
 
@@ -29,6 +32,8 @@ WEIGHTS_FILE = "model.safetensors"
 DIGESTS = {
     "encoder": "84acacdf6fe408a5cc940c4883f78861bfeaf80839529bf78d240e8f9334a863",
     "decoder": "07421326c09d83ab75b7ef5ad6a5730094753e13c2933662f881b1ef0e8cf405",
+    "decoder-gpt2": "13bcdfe6fafb60db2114e4a01cf342a85b56f4c8576038e3eab49454409140f4",
+    "encoder-decoder": "505c1c223125414f53919189ef5667fadc3958bffd8d4ba6cadd4984e77387fd",
 }
 RANDOM = "-random"
 NAMES = (*DIGESTS, *(name + RANDOM for name in DIGESTS))
@@ -63,6 +68,15 @@ def load(name: str, model_class: type, seed: int = 0, **config_overrides: Any) -
             _complain(name, model, report["missing_keys"])
     model.name_or_path = model.config.name_or_path = name
     return model
+
+
+def shape(name: str) -> str:
+    """What a backbone is: 'encoder', 'decoder' or 'encoder-decoder'; '' if it is unknown."""
+    family = FAMILIES.get(AutoConfig.from_pretrained(_source(name)).model_type)
+    if family is None:
+        return ""
+    shapes = ["decoder" if stack.causal else "encoder" for stack in family.stacks]
+    return "-".join(shapes)
 
 
 def digest(name: str) -> str:

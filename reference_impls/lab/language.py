@@ -20,13 +20,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 NEGATIVE, POSITIVE = 0, 1
 
 PAD, UNK, CLS, SEP, MASK, BOS = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]"
 SPECIAL = (PAD, UNK, CLS, SEP, MASK, BOS)
 
-# What the decoder is asked for by the first word of its input.
+# What the models that write are asked for by the first word of their input.
 CUE_FINAL, CUE_FIRST, CUE_CONTRARY = "overall", "firstly", "contrary"
 CUES = (CUE_FINAL, CUE_FIRST, CUE_CONTRARY)
 
@@ -68,6 +69,16 @@ TASK_TRAIN = 8
 TRAIN_ADJECTIVES = tuple(words[:TASK_TRAIN] for words in ADJECTIVES)
 TEST_ADJECTIVES = tuple(words[TASK_TRAIN:] for words in ADJECTIVES)
 
+
+def exchanged(adjectives: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """What adjectives mean in the second language: every other one means the opposite."""
+    negative, positive = adjectives
+    return (
+        (*negative[::2], *positive[1::2]),
+        (*positive[::2], *negative[1::2]),
+    )
+
+
 VOCABULARY: list[str] = [
     *SPECIAL,
     *CUES,
@@ -108,23 +119,29 @@ class Review:
     final: int
     topic: int
 
+    @property
+    def nouns(self) -> tuple[str, ...]:
+        """What each clause is about."""
+        return tuple(noun for the, noun in pairwise(self.words) if the == "the")
+
 
 @dataclass(frozen=True)
 class Grammar:
-    """Which reviews are drawn: shares of clauses and words, adjectives by polarity."""
+    """Which reviews are drawn: shares of clauses and words, adjectives by polarity, topics."""
 
     negation: float = 0.5
     intensifier: float = 0.0
     joined: float = 1.0
     but: float = 0.7
     adjectives: tuple[tuple[str, ...], ...] = ADJECTIVES
+    topics: tuple[int, ...] = tuple(range(len(TOPICS)))
 
 
 def reviews(grammar: Grammar, seed: int | str) -> Iterator[Review]:
-    """An endless, seeded stream of reviews; both polarities and all topics are equally likely."""
+    """An endless, seeded stream of reviews; its topics and both polarities are equally likely."""
     rng = random.Random(seed)
     while True:
-        topic, first = rng.randrange(len(TOPICS)), rng.randrange(2)
+        topic, first = rng.choice(grammar.topics), rng.randrange(2)
         words, final = _clause(rng, grammar, topic, first), first
         if rng.random() < grammar.joined:
             but = rng.random() < grammar.but

@@ -1,59 +1,59 @@
 """The tasks that the backbones are adapted to.
 
-`first-clause` and `cue` ask for something that the backbone knows but does not show. Their
-training and test sentences share no adjective: a model can only pass the test if it knew, before,
-which words are positive. So a random backbone stays at chance, a probe on the frozen one falls
-short, and every kind of adaptation can reach 1. `last-clause` and `topic` are what the encoder's
-cloze answers already: sources for methods that combine what several tasks taught.
+Most ask for something that the backbone knows but does not show. Their training and test sentences
+share no adjective: a model can only pass the test if it knew, before, which words are positive. So
+a random backbone stays at chance, a probe on the frozen one falls short, and every kind of
+adaptation can reach 1. `last-clause` and `topic` are what the encoder's cloze answers already:
+sources for methods that combine what several tasks taught. `facts` is not solved by all: the
+backbone knows what its sentences say but not what to answer, so that the score says how much and
+how fast a method learns.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import PreTrainedModel
 
-from reference_impls.anatomy import anatomy
 from reference_impls.lab import backbones
+from reference_impls.lab.kinds import (
+    Classification,
+    Example,
+    Generation,
+    Kind,
+    MaskedWord,
+    NextWord,
+    cloze_example,
+    collate,
+)
 from reference_impls.lab.language import (
-    BOS,
-    CLS,
+    ADJECTIVES,
     MASK,
     NEGATIVE,
+    NOUNS,
     OUTCOMES,
-    PAD,
     POSITIVE,
-    SEP,
     TEST_ADJECTIVES,
     TOPICS,
     TRAIN_ADJECTIVES,
-    UNK,
     VOCABULARY,
     Grammar,
     Review,
     encode,
-    outcome,
+    exchanged,
     reviews,
 )
 
-IGNORED = -100  # what transformers' losses skip
 TRAIN_SIZE = 2000
-TEST_SIZE = 1000
-_PAD = encode([PAD])[0]
-
-
-@dataclass(frozen=True)
-class Example:
-    """Token ids, and a class or (language modeling) one label a token, `IGNORED` where no loss."""
-
-    input_ids: tuple[int, ...]
-    labels: int | tuple[int, ...]
+LANGUAGES = {"first": ADJECTIVES, "second": exchanged(ADJECTIVES)}
+_TRAINING, _TESTING = Grammar(adjectives=TRAIN_ADJECTIVES), Grammar(adjectives=TEST_ADJECTIVES)
+_CLASSIFICATION = Classification()
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,13 @@ class Task:
 
     classes: names of the classes, in the order of their ids.
     verbalizer: from each class to the ids of the outcome words that express it.
-    pattern: ids to put before the closing [SEP] so that the backbone's cloze asks for an outcome
-        (encoder tasks; the decoder predicts the outcome anyway).
     label: from a review to its class.
+    kind: what is asked of the model, and how the answer is read.
+    pattern: ids to put before the closing [SEP] so that the encoder's cloze asks for an outcome
+        (the other backbones predict the outcome anyway).
+    training, testing: which sentences the two splits have.
+    shots: the number of training examples of each class; without it, `TRAIN_SIZE` in all.
+    sources: names of other tasks, of the same classes, that a method may learn from first.
     """
 
     name: str
@@ -73,29 +77,28 @@ class Task:
     classes: tuple[str, ...]
     verbalizer: dict[int, list[int]]
     label: Callable[[Review], int]
+    kind: Kind = _CLASSIFICATION
     pattern: tuple[int, ...] = ()
-
-    @property
-    def is_language_modeling(self) -> bool:
-        """Whether the answer is a word that the model predicts (else a class)."""
-        return self.backbone == "decoder"
+    training: Grammar = _TRAINING
+    testing: Grammar = _TESTING
+    shots: int | None = None
+    test_size: int = 1000
+    sources: tuple[str, ...] = ()
 
     def model(self, backbone: str | None = None, seed: int = 0) -> PreTrainedModel:
         """The model to adapt, from `backbone` (default: the task's); `seed` draws its head.
 
         Raises:
-            ValueError: no such backbone; one whose vocabulary cannot hold the lab's; an encoder
-                for a language-modeling task.
+            ValueError: no such backbone; one whose vocabulary cannot hold the lab's; one of
+                another shape than the kind of task needs.
         """
         name = backbone or self.backbone
-        if self.is_language_modeling:
-            model = backbones.load(name, AutoModelForCausalLM, seed)
-            if not anatomy(model).causal:
-                raise ValueError(f"task '{self.name}' needs a decoder, backbone '{name}' is none")
-        else:
-            model = backbones.load(
-                name, AutoModelForSequenceClassification, seed, num_labels=len(self.classes)
+        if self.kind.needs and backbones.shape(name) != self.kind.needs:
+            raise ValueError(
+                f"task '{self.name}' is for {self.kind.needs}s, backbone '{name}' is none"
             )
+        head = {} if self.kind.needs else {"num_labels": len(self.classes)}
+        model = backbones.load(name, self.kind.model_class, seed, **head)
         if model.config.vocab_size < len(VOCABULARY):
             raise ValueError(
                 f"backbone '{name}' has {model.config.vocab_size} words, "
@@ -104,17 +107,32 @@ class Task:
         return model
 
     def train(self, seed: int = 0) -> list[Example]:
-        """The 2,000 training examples of `seed`."""
-        return self._examples(f"train {seed}", TRAIN_ADJECTIVES, TRAIN_SIZE)
+        """The training examples of `seed`."""
+        size = self.shots * len(self.classes) if self.shots else TRAIN_SIZE
+        return self._examples(f"train {seed}", self.training, size)
 
     def unlabeled(self, seed: int = 0) -> list[tuple[int, ...]]:
-        """Token ids of 2,000 further sentences like those in `train`, without labels."""
-        examples = self._examples(f"unlabeled {seed}", TRAIN_ADJECTIVES, TRAIN_SIZE)
-        return [example.input_ids for example in examples]
+        """Token ids of 2,000 sentences without labels: training's words, the test's topics."""
+        grammar = replace(self.training, topics=self.testing.topics)
+        examples = self._examples(f"unlabeled {seed}", grammar, TRAIN_SIZE)
+        return [self.kind.question(example).input_ids for example in examples]
 
     def test(self) -> list[Example]:
-        """The 1,000 test examples: always the same, as many of each class."""
-        return self._examples("test", TEST_ADJECTIVES, TEST_SIZE)
+        """The test examples: always the same, as many of each class."""
+        return self._examples("test", self.testing, self.test_size)
+
+    def domains(self) -> tuple[Task, ...]:
+        """The task on each training topic alone.
+
+        Raises:
+            ValueError: the test is not about another topic.
+        """
+        if set(self.training.topics) & set(self.testing.topics):
+            raise ValueError(f"task '{self.name}' has no domains: its test has training's topics")
+        return tuple(
+            replace(self, training=replace(self.training, topics=(topic,)))
+            for topic in self.training.topics
+        )
 
     def batches(self, seed: int = 0, batch_size: int = 32) -> Iterator[dict[str, Tensor]]:
         """Endless batches of `train(seed)`, shuffled anew in each epoch (see `collate`)."""
@@ -130,88 +148,55 @@ class Task:
 
     @torch.no_grad()
     def evaluate(self, model: PreTrainedModel) -> float:
-        """The share of the test set that `model` gets right; its mode is restored afterwards.
-
-        Classification: the largest logit is the right class's. Language modeling: after the
-        sentence, the words of the right class get more probability than those of any other.
-        """
+        """The share of the test set that `model` gets right; its mode is restored afterwards."""
         was_training = model.training
         model.eval()
         right = 0
         try:
-            for inputs, wanted in _test_batches(self.name):
-                inputs = {key: value.to(model.device) for key, value in inputs.items()}
-                scores = model(**inputs).logits
-                if self.is_language_modeling:
-                    scores = self._class_masses(scores, inputs["attention_mask"])
-                right += (scores.argmax(-1).cpu() == wanted).sum().item()
+            for questions in _test_batches(self.name):
+                inputs = {key: value.to(model.device) for key, value in questions.items()}
+                answers = inputs.pop("labels")
+                right += self.kind.right(self, model, inputs, answers).sum().item()
         finally:
             model.train(was_training)
-        return right / TEST_SIZE
+        return right / self.test_size
 
-    def _class_masses(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """(batch, classes) log-probabilities of each class's words after the last token."""
-        if logits.shape[:2] != mask.shape:
-            raise ValueError(f"logits {tuple(logits.shape)} for input {tuple(mask.shape)}")
-        last = logits[torch.arange(len(logits)), mask.sum(1) - 1].log_softmax(-1)
-        words = [self.verbalizer[i] for i in range(len(self.classes))]
-        return torch.stack([last[:, ids].logsumexp(-1) for ids in words], dim=-1)
-
-    def _examples(self, seed: str, adjectives: tuple, size: int) -> list[Example]:
+    def _examples(self, seed: str, grammar: Grammar, size: int) -> list[Example]:
         """`size` examples, as many of each class, in the order drawn."""
         rng = random.Random(f"outcomes {self.name} {seed}")
         left = [size // len(self.classes)] * len(self.classes)
         examples = []
-        grammar = Grammar(adjectives=adjectives)
         for review in reviews(grammar, f"{self.name} {seed}"):
             label = self.label(review)
             if left[label]:
                 left[label] -= 1
-                examples.append(self._example(review, label, rng))
+                examples.append(self.kind.example(self, review, label, rng))
             if not any(left):
                 return examples
         raise AssertionError("reviews are endless")
 
-    def _example(self, review: Review, label: int, rng: random.Random) -> Example:
-        if not self.is_language_modeling:
-            return Example(tuple(encode([CLS, *review.words, ".", SEP])), label)
-        ids = encode([BOS, UNK, *review.words, ".", outcome(rng, review.topic, label)])
-        return Example(tuple(ids), (IGNORED,) * (len(ids) - 1) + (ids[-1],))
 
+def language_batches(
+    adjectives: tuple[tuple[str, ...], ...], seed: int = 0, batch_size: int = 32
+) -> Iterator[dict[str, Tensor]]:
+    """Endless batches for a masked language model, of a language's text without labels.
 
-def collate(examples: list[Example]) -> dict[str, Tensor]:
-    """A batch, padded on the right: input_ids and attention_mask (batch, length), and labels.
-
-    Labels are (batch,) for classes, (batch, length) with `IGNORED` padding for tokens.
+    adjectives: by polarity; they are what the two `LANGUAGES` differ in. The text is of the kind
+    that the encoder was pre-trained on: outcomes and intensifiers tell what adjectives mean.
     """
-    longest = max(len(example.input_ids) for example in examples)
-
-    def padded(rows: list[tuple[int, ...]], filler: int) -> Tensor:
-        return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
-
-    ids = [example.input_ids for example in examples]
-    labels = [example.labels for example in examples]
-    return {
-        "input_ids": padded(ids, _PAD),
-        "attention_mask": padded([(1,) * len(row) for row in ids], 0),
-        "labels": torch.tensor(labels) if isinstance(labels[0], int) else padded(labels, IGNORED),
-    }
+    rng = random.Random(f"masks {seed}")
+    grammar = Grammar(negation=0.3, intensifier=0.5, joined=0.7, but=0.5, adjectives=adjectives)
+    stream = reviews(grammar, f"language {seed}")
+    while True:
+        yield collate([cloze_example(review, rng) for review in islice(stream, batch_size)])
 
 
 @cache
-def _test_batches(name: str) -> list[tuple[dict[str, Tensor], Tensor]]:
-    """Inputs and the wanted classes (batch,); of language modeling, inputs without the answer."""
-    task, result = TASKS[name], []
-    examples = task.test()
-    for start in range(0, TEST_SIZE, 250):
-        part = examples[start : start + 250]
-        if task.is_language_modeling:
-            answers = [example.input_ids[-1] for example in part]
-            wanted = [next(c for c, ids in task.verbalizer.items() if a in ids) for a in answers]
-            part = [Example(e.input_ids[:-1], c) for e, c in zip(part, wanted, strict=True)]
-        batch = collate(part)
-        result.append((batch, batch.pop("labels")))
-    return result
+def _test_batches(name: str) -> list[dict[str, Tensor]]:
+    """The questions of a task's test; labels are the answers."""
+    task = TASKS[name]
+    questions = [task.kind.question(example) for example in task.test()]
+    return [collate(questions[i : i + 250]) for i in range(0, len(questions), 250)]
 
 
 _POLARITY = {
@@ -221,19 +206,44 @@ _POLARITY = {
 _TOPIC = {i: encode([w for words in topic for w in words]) for i, topic in enumerate(OUTCOMES)}
 _CLOZE = tuple(encode(["we", MASK]))
 
+_RESTAURANT = (0,)
+
+
+@cache
+def _days() -> dict[tuple[str, int], int]:
+    """When each thing of a restaurant is bad, and when it is good: drawn once, evenly."""
+    facts = [(noun, polarity) for noun in NOUNS[0] for polarity in (NEGATIVE, POSITIVE)]
+    random.Random("facts").shuffle(facts)
+    return {fact: index % 4 for index, fact in enumerate(facts)}
+
+
+_FIRST_CLAUSE = Task(
+    name="first-clause",
+    backbone="encoder",
+    description="Is the first clause positive? The backbone knows the final polarity, "
+    "which in 70 % of the sentences is the other one.",
+    classes=("negative", "positive"),
+    verbalizer=_POLARITY,
+    label=lambda review: review.first,
+    pattern=_CLOZE,
+    sources=("last-clause",),
+)
+_CUE = Task(
+    name="cue",
+    backbone="decoder",
+    description="Predict an outcome of the final polarity without being told by a cue. "
+    "The backbone, without a cue, predicts the first clause's, in 70 % of the sentences "
+    "the other one.",
+    classes=("negative", "positive"),
+    verbalizer=_POLARITY,
+    label=lambda review: review.final,
+    kind=NextWord(),
+)
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        Task(
-            name="first-clause",
-            backbone="encoder",
-            description="Is the first clause positive? The backbone knows the final polarity, "
-            "which in 70 % of the sentences is the other one.",
-            classes=("negative", "positive"),
-            verbalizer=_POLARITY,
-            label=lambda review: review.first,
-            pattern=_CLOZE,
-        ),
+        _FIRST_CLAUSE,
         Task(
             name="last-clause",
             backbone="encoder",
@@ -242,6 +252,7 @@ TASKS: dict[str, Task] = {
             verbalizer=_POLARITY,
             label=lambda review: review.final,
             pattern=_CLOZE,
+            sources=("first-clause",),
         ),
         Task(
             name="topic",
@@ -252,15 +263,63 @@ TASKS: dict[str, Task] = {
             label=lambda review: review.topic,
             pattern=_CLOZE,
         ),
+        replace(
+            _FIRST_CLAUSE,
+            name="cloze",
+            description="Fill `we [MASK]` with an outcome of the first clause's polarity. "
+            "The backbone fills it with the final one's.",
+            kind=MaskedWord(),
+            sources=(),
+        ),
+        replace(
+            _FIRST_CLAUSE,
+            name="few-shot",
+            description="As first-clause, from 16 labeled examples of each class.",
+            shots=16,
+        ),
+        replace(
+            _FIRST_CLAUSE,
+            name="second-language",
+            description="Is the first clause positive? Trained on the first language, tested on "
+            "the second, in which every other adjective means the opposite.",
+            testing=Grammar(adjectives=exchanged(TEST_ADJECTIVES)),
+            sources=(),
+        ),
         Task(
-            name="cue",
-            backbone="decoder",
-            description="Predict an outcome of the final polarity without being told by a cue. "
-            "The backbone, without a cue, predicts the first clause's, in 70 % of the sentences "
-            "the other one.",
-            classes=("negative", "positive"),
-            verbalizer=_POLARITY,
-            label=lambda review: review.final,
+            name="facts",
+            backbone="encoder",
+            description="On which day is it that the last clause is true? 24 facts to learn by "
+            "heart, two for each noun, said in words that the test replaces by others. Full "
+            "fine-tuning learns them within the steps, small methods only in part.",
+            classes=("monday", "tuesday", "wednesday", "thursday"),
+            verbalizer=_TOPIC,
+            label=lambda review: _days()[review.nouns[-1], review.final],
+            training=replace(_TRAINING, joined=0.5, but=0.5, topics=_RESTAURANT),
+            testing=replace(_TESTING, joined=0.5, but=0.5, topics=_RESTAURANT),
+        ),
+        _CUE,
+        replace(
+            _CUE,
+            name="cue-gpt2",
+            backbone="decoder-gpt2",
+            description="As cue, for a GPT-2.",
+        ),
+        replace(
+            _CUE,
+            name="new-topic",
+            description="As cue, trained on reviews of restaurants, hotels and films, tested on "
+            "those of gadgets.",
+            training=replace(_TRAINING, topics=(0, 1, 2)),
+            testing=replace(_TESTING, topics=(3,)),
+        ),
+        replace(
+            _CUE,
+            name="summary",
+            backbone="encoder-decoder",
+            description="Sum up the last clause, without being told by a cue which one: its noun "
+            "and an outcome of its polarity. The backbone, without a cue, sums up the first.",
+            kind=Generation(),
+            test_size=500,
         ),
     )
 }

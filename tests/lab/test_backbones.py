@@ -10,8 +10,13 @@ from transformers import (
     BertForMaskedLM,
     BertForSequenceClassification,
     BertModel,
+    GPT2ForSequenceClassification,
+    GPT2LMHeadModel,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
+    T5ForConditionalGeneration,
+    T5ForSequenceClassification,
+    ViTConfig,
 )
 from transformers.utils import logging
 
@@ -22,7 +27,16 @@ torch.set_num_threads(1)
 CLASSIFIERS = {
     "encoder": BertForSequenceClassification,
     "decoder": LlamaForSequenceClassification,
+    "decoder-gpt2": GPT2ForSequenceClassification,
+    "encoder-decoder": T5ForSequenceClassification,
 }
+LANGUAGE_MODELS = {
+    "encoder": BertForMaskedLM,
+    "decoder": LlamaForCausalLM,
+    "decoder-gpt2": GPT2LMHeadModel,
+    "encoder-decoder": T5ForConditionalGeneration,
+}
+HEADS = ("classifier.weight", "score.weight", "classification_head.")
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +105,7 @@ def test_the_seed_decides_what_the_file_does_not_hold_and_nothing_else(name):
     assert torch.equal(torch.random.get_rng_state(), before)
     assert equal(state(same), state(again))
     changed = {key for key in state(same) if not torch.equal(state(same)[key], state(other)[key])}
-    head = {key for key in changed if key in ("classifier.weight", "score.weight")}
+    head = {key for key in changed if key.startswith(HEADS)}
     assert head
     assert (changed == head) == (not name.endswith("-random"))
     assert same.config.num_labels == 3
@@ -99,13 +113,22 @@ def test_the_seed_decides_what_the_file_does_not_hold_and_nothing_else(name):
     assert not same.training
 
 
-def test_the_language_model_heads_are_in_the_files():
-    assert equal(
-        state(load("encoder", BertForMaskedLM, 0)), state(load("encoder", BertForMaskedLM, 1))
-    )
-    assert equal(
-        state(load("decoder", LlamaForCausalLM, 0)), state(load("decoder", LlamaForCausalLM, 1))
-    )
+@pytest.mark.parametrize("name", DIGESTS)
+def test_the_language_model_heads_are_in_the_files(name):
+    one, other = (state(load(name, LANGUAGE_MODELS[name], seed)) for seed in (0, 1))
+    assert equal(one, other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_name_says_the_shape(name):
+    known = {"decoder-gpt2": "decoder"}
+    bare = name.removesuffix("-random")
+    assert backbones.shape(name) == known.get(bare, bare)
+
+
+def test_an_unknown_family_has_no_shape(tmp_path):
+    ViTConfig().save_pretrained(tmp_path)
+    assert backbones.shape(str(tmp_path)) == ""
 
 
 def test_a_folder_written_by_save_pretrained_is_a_backbone(tmp_path):

@@ -17,6 +17,7 @@ from reference_impls.lab.language import (
     Grammar,
     decode,
     encode,
+    exchanged,
     reviews,
 )
 from tests.lab.reading import read
@@ -72,6 +73,29 @@ def test_shares_of_zero_and_one_are_kept(field, words):
     assert not any(words & set(review.words) for review in islice(reviews(absent, 3), 200))
     present = Grammar(**{"negation": 0.5, "intensifier": 0.5, "joined": 0.5, field: 1.0})
     assert all(words & set(review.words) for review in islice(reviews(present, 3), 200))
+
+
+def test_nouns_are_those_of_the_clauses():
+    for review in islice(reviews(Grammar(joined=0.5), 4), 200):
+        clauses = " ".join(review.words).replace(" but ", " and ").split(" and ")
+        assert review.nouns == tuple(clause.split()[1] for clause in clauses)
+
+
+def test_a_grammar_may_keep_to_some_topics():
+    found = {review.topic for review in islice(reviews(Grammar(topics=(1, 3)), 5), 200)}
+    assert found == {1, 3}
+
+
+def test_the_second_language_turns_half_of_the_adjectives_around():
+    for adjectives in (ADJECTIVES, TRAIN_ADJECTIVES, TEST_ADJECTIVES):
+        other = exchanged(adjectives)
+        assert [len(words) for words in other] == [len(words) for words in adjectives]
+        assert {*other[0], *other[1]} == {*adjectives[0], *adjectives[1]}
+        for polarity in (0, 1):
+            stayed = set(other[polarity]) & set(adjectives[polarity])
+            assert len(stayed) == len(adjectives[polarity]) // 2
+    for polarity in (0, 1):  # a word means the same whichever list it is looked up in
+        assert set(exchanged(TEST_ADJECTIVES)[polarity]) <= set(exchanged(ADJECTIVES)[polarity])
 
 
 def test_the_same_seed_gives_the_same_reviews_and_another_seed_others():
