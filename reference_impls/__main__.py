@@ -1,4 +1,4 @@
-"""Command line: `python -m reference_impls list | train | count`."""
+"""Command line: `python -m reference_impls list | train | count | ledger`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from reference_impls.counting import count
+import torch
+
+from reference_impls import ledger
+from reference_impls.counting import count, read_config
 from reference_impls.method import Method, load_methods
 from reference_impls.runs import STEPS, one, refresh
 
@@ -61,7 +64,43 @@ def _parser(methods: dict[str, type[Method]]) -> argparse.ArgumentParser:
         _add_hyperparameters(command, method, lab=False)
         command.add_argument("--json", action="store_true")
         command.set_defaults(run=_count, method=name)
+
+    ledgers = commands.add_parser("ledger", help="the bytes that a training step keeps")
+    ledgers.add_argument("--write", action="store_true", help="make ledger.json, of all methods")
+    _add_ledger_options(ledgers)
+    ledgers.set_defaults(run=_ledger, method=None)
+    by_name = ledgers.add_subparsers(metavar="METHOD")
+    for name, method in methods.items():
+        command = by_name.add_parser(name, help=method.title, argument_default=argparse.SUPPRESS)
+        _add_ledger_options(command)
+        _add_hyperparameters(command, method, lab=False)
+        command.set_defaults(method=name)
     return parser
+
+
+def _add_ledger_options(parser: argparse.ArgumentParser) -> None:
+    """Without defaults below METHOD, so that what stands before it is not forgotten."""
+
+    def default(value: Any) -> dict[str, Any]:
+        return {} if parser.argument_default else {"default": value}
+
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="a config.json or its folder, in place of the lab; hyper-parameters are the paper's",
+        **default(None),
+    )
+    parser.add_argument("--batch", type=int, help="rows, with --config (default: 8)", **default(8))
+    parser.add_argument(
+        "--tokens", type=int, help="tokens a row, with --config (default: 256)", **default(256)
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        help="of the weights, with --config (default: float32)",
+        **default("float32"),
+    )
+    parser.add_argument("--json", action="store_true")
 
 
 def _add_hyperparameters(
@@ -152,6 +191,39 @@ def _count(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int
         share = result["trained"] / result["base"]
         print("\n".join(f"{key:8} {value:>15,}" for key, value in result.items()))
         print(f"{'share':8} {share:>15.4%}")
+    return 0
+
+
+def _ledger(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
+    if options.write:
+        ledger.write(methods)
+        return 0
+    if min(options.batch, options.tokens) < 1:
+        raise ValueError("--batch and --tokens: at least one row of one token is needed")
+    chosen = {options.method: methods[options.method]} if options.method else methods
+    reports = {}
+    for name, method in chosen.items():
+        if not options.config:
+            for task in ledger.tasks_of(method):
+                reports[name, task] = ledger.on_task(method, task, **_given(options))
+            continue
+        measure = ledger.on_config if options.method else ledger.on_architecture
+        reports[name, options.config.name] = measure(
+            method,
+            read_config(options.config),
+            options.batch,
+            options.tokens,
+            dtype=getattr(torch, options.dtype),
+            **_given(options),
+        )
+    if options.json:
+        print(json.dumps([{"method": n, "on": on, **r} for (n, on), r in reports.items()]))
+        return 0
+    columns = [field.name for field in fields(ledger.Ledger)]
+    print(f"{'bytes':20} {'on':14}" + "".join(f"{column:>17}" for column in columns))
+    for (name, on), report in reports.items():
+        numbers = (f"{report['ledger'][column]:17,}" for column in columns if "ledger" in report)
+        print(f"{name:20} {on:14}" + ("".join(numbers) or f" {report['refused']}"))
     return 0
 
 

@@ -10,6 +10,17 @@ from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.method import Method
 
 
+def read_config(path: Path) -> PretrainedConfig:
+    """The configuration in a config.json, or in a folder that has one.
+
+    Raises:
+        OSError: the path is not a transformers configuration.
+    """
+    if not path.exists():
+        raise OSError(f"{path}: no such file")
+    return AutoConfig.from_pretrained(path)
+
+
 def count(method: Method, config: PretrainedConfig | Path) -> dict[str, int]:
     """Count what `method` trains and stores on an architecture, given as object or config.json.
 
@@ -21,9 +32,7 @@ def count(method: Method, config: PretrainedConfig | Path) -> dict[str, int]:
         ValueError: the architecture is not one that the method runs on.
     """
     if isinstance(config, Path):
-        if not config.exists():
-            raise OSError(f"{config}: no such file")
-        config = AutoConfig.from_pretrained(config)
+        config = read_config(config)
     parts = anatomy(model_on_meta(config))
     method.check(parts)
     return {

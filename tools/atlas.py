@@ -10,6 +10,7 @@ from pathlib import Path
 from tools import catalog as catalog_file
 from tools import implementations as declarations
 from tools.implementations import Implementation
+from tools.ledger import Ledger, read_ledger
 from tools.parity import Comparison, read_parity
 from tools.runs import Run, read_runs
 from tools.schema import Catalog, Node, Paper
@@ -23,7 +24,7 @@ class BuildError(Exception):
 class Atlas:
     """The catalog, the implementations by name, and what was measured of them.
 
-    That is, by method, its committed runs and how it compares with libraries.
+    That is, by method, its committed runs, how it compares with libraries, and its ledger.
     """
 
     catalog: Catalog
@@ -31,6 +32,7 @@ class Atlas:
     source: dict[str, str] = field(default_factory=dict)
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
 
     def __post_init__(self) -> None:
         named = [(f"leaf {leaf.id}", leaf.implementations) for leaf in self.catalog.leaves.values()]
@@ -120,6 +122,7 @@ def load(root: Path) -> Atlas:
         methods=methods,
         source={m.name: (root / m.path).read_text(encoding="utf-8") for m in methods.values()},
         runs=read_runs(root),
+        ledger=read_ledger(root),
         parity=read_parity(root),
     )
 

@@ -84,8 +84,8 @@ def remove_stale(docs: Path, pages: set[str]) -> int:
     """Remove the pages of earlier builds from the folders that hold nothing else."""
     stale = [
         path
-        for folder in site.FOLDERS
-        for path in sorted((docs / folder).glob("*.md"))
+        for folder, pattern in site.FOLDERS.items()
+        for path in sorted((docs / folder).glob(pattern))
         if path.relative_to(docs).as_posix() not in pages
     ]
     for path in stale:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,35 @@ FORMATS: dict[str, Callable[[Catalog, list[Paper], str], str]] = {
     "jsonfeed": lambda catalog, papers, topic: _json(feeds.json_feed(papers, topic=topic)),
     "llms": lambda catalog, papers, topic: llms(catalog, papers),
 }
+
+
+# Format -> how its files end.
+ENDINGS = {
+    "bibtex": ".bib",
+    "bibtex-latex": ".latex.bib",
+    "ris": ".ris",
+    "csl": ".csl.json",
+    "json": ".json",
+    "atom": ".xml",
+    "jsonfeed": ".feed.json",
+}
+CITATIONS = ("bibtex", "bibtex-latex", "ris", "csl")
+
+
+def files(catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """What the site offers: path and text of every export, whole, by leaf and by paper."""
+    papers = list(catalog.papers)
+    for style, ending in ENDINGS.items():
+        yield f"export/papers{ending}", FORMATS[style](catalog, papers, "")
+        for leaf in catalog.leaves.values():
+            found = list(catalog.papers_in[leaf.id])
+            yield f"export/{leaf.id}{ending}", FORMATS[style](catalog, found, leaf.name)
+    for paper in papers:
+        for style in CITATIONS:
+            name = f"export/{paper.id}{ENDINGS[style]}"
+            yield name, FORMATS[style](catalog, [paper], "")
+    yield "export/papers.export.schema.json", _json(dump_schema())
+    yield "llms.txt", llms(catalog, papers)
 
 
 def chosen(

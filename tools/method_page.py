@@ -46,6 +46,33 @@ TASKS = {
         "clause; wanted is the last one's, in 70% of the sentences the opposite. Training and "
         "test share no adjective.",
     ),
+    "summary": Task(
+        "Summary (encoder-decoder, generation)",
+        "Summary",
+        "What is the last clause about, and what follows? A T5 writes its noun and an outcome of "
+        "its polarity; both must be right. The backbone, without a cue, sums up the first clause. "
+        "Training and test share no adjective.",
+        chance=0.0,
+    ),
+    "cloze": Task(
+        "Cloze (encoder, masked word)",
+        "Cloze",
+        "Which outcome fills the mask after a synthetic review? Wanted is one of the first "
+        "clause's polarity; the backbone fills in the last one's, in 70% of the sentences the "
+        "opposite. Training and test share no adjective.",
+    ),
+    "cue-gpt2": Task(
+        "Cue (GPT-2, language modeling)",
+        "Cue, GPT-2",
+        "As the cue task, on a decoder with learned positions and one matrix for query, key and "
+        "value.",
+    ),
+    "new-topic": Task(
+        "New topic (decoder, language modeling)",
+        "New topic",
+        "As the cue task, trained on reviews of restaurants, hotels and films, tested on those of "
+        "gadgets, which the training data never mention.",
+    ),
 }
 
 

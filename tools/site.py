@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from tools import escape, markup, method_page, rules
+from tools import compare, escape, export, markup, method_page, rules
+from tools.__main__ import COMMANDS
 from tools.atlas import Atlas, full_authors, newest_first, short_authors, years
 from tools.bibtex import entry
 from tools.implementations import Implementation
@@ -15,8 +19,8 @@ from tools.readme import count, coverage
 from tools.schema import Node, Paper
 from tools.templating import environment
 
-# Every page in these folders of docs/ is written here; others there are removed.
-FOLDERS = ("papers", "methods", "taxonomy")
+# Folder of docs/ -> which of its files are all written here; others of them are removed.
+FOLDERS = {"papers": "*.md", "methods": "*.md", "taxonomy": "*.md", "export": "*"}
 
 
 def pages(atlas: Atlas, contributing: str) -> dict[str, str]:
@@ -79,11 +83,14 @@ class _Site:
         yield self.render("methods.md.j2", "methods/index.md", table=self.method_table(methods))
         for method in methods:
             yield self.method(method)
+        yield self.render("compare.md.j2", "methods/compare.md", **compare.values(atlas))
         yield self.crosswalk()
         yield self.venues()
         yield self.rules()
         text = markup.from_repository(contributing)
         yield self.render("contributing.md.j2", "contributing.md", text=text)
+        yield self.render("commands.md.j2", "commands.md", commands=list(commands()))
+        yield from export.files(catalog)
 
     def paper(self, paper: Paper) -> tuple[str, str]:
         return self.render(
@@ -192,6 +199,18 @@ class _Site:
     def cited(self, paper_id: str) -> str:
         paper = self.catalog.paper[paper_id]
         return f"{short_authors(paper)} {paper.year or ''}".strip()
+
+
+def commands() -> Iterator[tuple[str, str, str]]:
+    """Each command of the catalog: its name, what its module says of it, and its own help."""
+    for name, (module_name, purpose) in COMMANDS.items():
+        module = importlib.import_module(f"tools.{module_name}")
+        parser = argparse.ArgumentParser(prog=f"python -m tools {name}", description=purpose)
+        module.arguments(parser)
+        # as wide on every machine, and without paths of this one
+        parser.formatter_class = partial(argparse.HelpFormatter, width=90)
+        text = (module.__doc__ or "").strip()
+        yield name, text.partition("\n\n")[2], parser.format_help()
 
 
 def links(paper: Paper) -> list[tuple[str, str, str]]:

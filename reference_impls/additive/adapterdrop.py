@@ -100,7 +100,7 @@ class AdapterDrop(Method):
     frozen_base = True
     # of the lab's two layers none may be dropped: all that the last one's adapter sees of other
     # tokens is what the frozen attention has gathered
-    lab = {"lr": 1e-2, "size": 16, "dropped": 0}
+    lab = {"lr": 1e-2, "size": 32, "dropped": 0}
 
     size: int = 48
     dropped: int = 5

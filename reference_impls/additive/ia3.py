@@ -106,6 +106,7 @@ class IA3(Method):
     mergeable = True
     frozen_base = True
     warmup = 0.06
+    tasks = ("first-clause", "cue", "summary", "cue-gpt2")
     lab = {"lr": 3e-2}
 
     lr: float = 3e-3

@@ -211,7 +211,7 @@ class LadderSideTuning(Method):
     init_noop = False
     mergeable = False
     frozen_base = True
-    lab = {"reduction": 4}
+    lab = {"reduction": 4, "lr": 1e-2}
 
     reduction: int = 8
     temperature: float = 0.1

@@ -228,6 +228,13 @@ _FIRST_CLAUSE = Task(
     pattern=_CLOZE,
     sources=("last-clause",),
 )
+_LAST_CLAUSE = replace(
+    _FIRST_CLAUSE,
+    name="last-clause",
+    description="Is the last clause positive?",
+    label=lambda review: review.final,
+    sources=("first-clause",),
+)
 _CUE = Task(
     name="cue",
     backbone="decoder",
@@ -244,16 +251,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         _FIRST_CLAUSE,
-        Task(
-            name="last-clause",
-            backbone="encoder",
-            description="Is the last clause positive?",
-            classes=("negative", "positive"),
-            verbalizer=_POLARITY,
-            label=lambda review: review.final,
-            pattern=_CLOZE,
-            sources=("first-clause",),
-        ),
+        _LAST_CLAUSE,
         Task(
             name="topic",
             backbone="encoder",
@@ -272,10 +270,11 @@ TASKS: dict[str, Task] = {
             sources=(),
         ),
         replace(
-            _FIRST_CLAUSE,
+            _LAST_CLAUSE,
             name="few-shot",
-            description="As first-clause, from 16 labeled examples of each class.",
-            shots=16,
+            description="As last-clause, from 8 labeled examples of each class: enough for who "
+            "asks the backbone's cloze, few for a new classifier.",
+            shots=8,
         ),
         replace(
             _FIRST_CLAUSE,

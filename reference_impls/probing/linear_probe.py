@@ -113,6 +113,7 @@ class LinearProbe(Method):
     init_noop = False
     mergeable = False
     frozen_base = True
+    tasks = ("first-clause", "cue", "summary", "cloze", "cue-gpt2", "new-topic")
     lab = {"lr": 1e-2}
 
     pooling: str = "cls"

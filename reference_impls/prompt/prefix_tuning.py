@@ -79,6 +79,7 @@ class PrefixTuning(PrefixMethod):
     init_noop = False
     mergeable = False
     frozen_base = True
+    tasks = ("first-clause", "cue", "summary", "cue-gpt2")
     lab = {"lr": 2e-2, "length": 16, "bottleneck": 32}
 
     length: int = 10

@@ -95,6 +95,7 @@ class LoRA(Method):
     init_noop = True
     mergeable = True
     frozen_base = True
+    tasks = ("first-clause", "cue", "summary", "cloze", "cue-gpt2")
     lab = {"lr": 5e-3}
 
     r: int = 8

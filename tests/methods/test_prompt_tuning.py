@@ -122,7 +122,7 @@ def test_in_t5_the_encoder_has_the_prompt_and_the_decoder_reads_it(mask):
 
 def test_t5_takes_embeddings_too():
     model = prompted("t5-lm")
-    inputs = {k: v for k, v in models.batch("t5-lm").items()}
+    inputs = models.batch("t5-lm")
     embedded = {**inputs, "inputs_embeds": model.shared(inputs["input_ids"])}
     del embedded["input_ids"]
     assert torch.equal(models.logits(model, inputs), models.logits(model, embedded))

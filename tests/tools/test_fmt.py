@@ -212,11 +212,16 @@ def test_a_process_killed_while_it_writes_leaves_the_old_file_or_the_new(tmp_pat
     path.write_text(old)
     rng, seen = random.Random(0), set()
     for _ in range(200):
+        started, ready = os.pipe()
         child = os.fork()
         if child == 0:
             while True:  # until killed
                 write(path, new)
+                os.write(ready, b".")
                 write(path, old)
+        os.read(started, 1)
+        os.close(started)
+        os.close(ready)
         time.sleep(rng.uniform(0, 0.01))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

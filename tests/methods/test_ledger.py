@@ -1,0 +1,299 @@
+"""The ledger: what is counted, against hand counts, closed forms, and what is committed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from transformers import BertConfig, LlamaConfig
+
+from reference_impls import ledger
+from reference_impls.__main__ import main
+from reference_impls.anatomy import anatomy, model_on_meta, numel
+from reference_impls.ledger import (
+    Activations,
+    Gradients,
+    Ledger,
+    on_config,
+    on_model,
+    on_task,
+    shapes_only,
+    tasks_of,
+)
+from reference_impls.masks import MaskedMethod
+from reference_impls.method import METHODS, load_methods
+from tests.methods import models
+from tests.methods.settings import ARGUMENTS
+
+ROOT = Path(__file__).parents[2]
+NAMES = list(load_methods())
+COMMITTED = json.loads(ledger.COMMITTED.read_text(encoding="utf-8"))
+CASES = [(name, task) for name in NAMES for task in tasks_of(METHODS[name])]
+# their course depends on values: the nearest domains, which tokens are masked, the largest entries
+NEED_VALUES = {"adaptersoup", "diff_pruning", "pasta", "pet"}
+
+
+def kept(report: dict) -> Ledger:
+    return Ledger(**report["ledger"])
+
+
+def test_saved_tensors_are_counted_once_without_weights_until_they_are_freed():
+    weight, bias = nn.Parameter(torch.ones(6, 5)), nn.Parameter(torch.ones(6))
+    x = torch.ones(4, 5, requires_grad=True)
+    saved = Activations([weight, bias])
+    with saved:
+        hidden = torch.addmm(bias, x, weight.T)  # saves x (80 bytes); weight is a weight
+        y = hidden.relu()  # saves its result (96)
+        z = (y * y.view(4, 6)).sum()  # saves both factors: the same memory again
+        assert saved._now == saved.peak == 4 * (4 * 5 + 4 * 6)
+        z.backward()
+    del hidden, y, z
+    assert (saved._now, saved.peak) == (0, 176)
+
+
+def test_a_view_keeps_the_whole_memory_that_it_is_in():
+    x = torch.ones(100, requires_grad=True)
+    saved = Activations([])
+    with saved:
+        y = (2 * x)[:1].square()
+    assert saved.peak == 400
+    assert y.requires_grad
+
+
+def test_gradients_are_seen_even_where_they_are_dropped_at_once():
+    small, large = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(10))
+
+    def drop(parameter):
+        parameter.grad = None
+
+    handles = [p.register_post_accumulate_grad_hook(drop) for p in (small, large)]
+    seen = Gradients([small, large])
+    (small.sum() + large.sum()).backward()
+    assert seen.peak == 40
+    for handle in handles:
+        handle.remove()
+    (small.sum() + large.sum()).backward()
+    assert seen.peak == 52
+    seen.stop()
+    seen.peak = 0
+    large.sum().backward()
+    assert seen.peak == 0
+
+
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_committed_ledger_of_the_lab(name, task):
+    assert on_task(METHODS[name], task) == COMMITTED["lab"][name][task]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_committed_ledger_of_bert_base(name):
+    report = ledger.on_architecture(METHODS[name], BertConfig(), ledger.ROWS, ledger.LENGTH)
+    assert report == COMMITTED["architectures"]["bert-base"][name]
+
+
+@pytest.mark.parametrize("name", ["lora", "mezo"])
+def test_committed_ledger_of_seven_billion_weights(name):
+    report = on_config(METHODS[name], LlamaConfig(), ledger.ROWS, ledger.LENGTH)
+    assert report == COMMITTED["architectures"]["llama-2-7b"][name]
+
+
+def test_the_committed_ledger_is_of_all_methods():
+    assert [(name, task) for name, by_task in COMMITTED["lab"].items() for task in by_task] == CASES
+    assert COMMITTED["architectures"].keys() == ledger.ARCHITECTURES.keys()
+    for reports in COMMITTED["architectures"].values():
+        assert list(reports) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "model_name"),
+    [(name, "bert") for name in NAMES]
+    + [
+        (name, model_name)
+        for model_name in ("gpt2-lm", "llama-lm", "t5-lm")
+        for name in ("ladder_side_tuning", "lora", "prefix_tuning", "qlora")
+    ],
+)
+def test_shapes_alone_give_what_values_give(name, model_name):
+    config = deepcopy(models.MODELS[model_name][1])  # prefixes note in it that they are there
+    arguments = {
+        key: value
+        for key, value in ARGUMENTS.get(name, {}).items()
+        if key not in {f for f, v in METHODS[name].__dataclass_fields__.items() if v.metadata}
+    }
+    model = type(model_on_meta(config))(deepcopy(config))
+    try:
+        METHODS[name](**arguments).check(anatomy(model_on_meta(config)))
+        expected = on_model(METHODS[name], model, 3, 7, **arguments)
+    except ValueError:
+        with pytest.raises(ValueError, match=r".+"):
+            on_config(METHODS[name], config, 3, 7, **arguments)
+        return
+    if name in NEED_VALUES:
+        with pytest.raises(ValueError, match="depends on its data"):
+            on_config(METHODS[name], config, 3, 7, **arguments)
+        return
+    found = on_config(METHODS[name], config, 3, 7, **arguments)
+    if issubclass(METHODS[name], MaskedMethod):  # as if the mask had an entry in each tensor
+        for key, value in expected.pop("ledger").items():
+            assert value <= found["ledger"][key]
+        del found["ledger"]
+    assert found == expected
+
+
+def test_closed_forms_of_adam():
+    for name in ("full_fine_tuning", "lora", "houlsby"):
+        for architecture in ledger.ARCHITECTURES:
+            report = COMMITTED["architectures"][architecture][name]
+            counts, parts = report["counts"], kept(report)
+            trained = counts["trained"] + counts["head"]
+            assert parts.gradients == 4 * trained
+            steps, rest = divmod(parts.optimizer - 8 * trained, 4)  # one number a tensor besides
+            assert rest == 0
+            assert 0 < steps < 1000
+            assert parts.other == 0
+
+
+def test_weights_are_those_of_the_architecture():
+    """With BERT's buffers, two rows of ids; with Llama's, the rotary frequencies (twice)."""
+    for architecture, buffers in (("bert-base", 2 * 8 * 512), ("llama-2-7b", 2 * 4 * 64)):
+        for name in ("full_fine_tuning", "lora", "houlsby"):
+            report = COMMITTED["architectures"][architecture][name]
+            counts = report["counts"]
+            added = 0 if name == "full_fine_tuning" else counts["trained"]
+            if name == "houlsby":  # which also trains norms
+                added -= numel(
+                    p
+                    for norm in anatomy(model_on_meta(ledger.ARCHITECTURES[architecture]())).norms
+                    for p in norm.parameters()
+                )
+            assert kept(report).weights == 4 * (counts["base"] + counts["head"] + added) + buffers
+
+
+def test_lomo_holds_one_gradient_mezo_none_and_neither_any_state():
+    for reports in COMMITTED["architectures"].values():
+        full, lomo, mezo = (kept(reports[n]) for n in ("full_fine_tuning", "lomo", "mezo"))
+        assert (lomo.optimizer, lomo.activations) == (0, full.activations)
+        assert mezo == Ledger(full.weights, 0, 0, 0, 0)
+    largest = max(p.numel() for p in model_on_meta(BertConfig()).parameters())
+    assert kept(COMMITTED["architectures"]["bert-base"]["lomo"]).gradients == 4 * largest
+
+
+def test_masks_save_no_memory():
+    for reports in COMMITTED["architectures"].values():
+        full = kept(reports["full_fine_tuning"])
+        for name in ("fish_mask", "child_tuning_d", "lt_sft"):
+            masked = kept(reports[name])  # LT-SFT leaves norms and Llama's output layer alone
+            assert masked.total > full.total
+            assert masked.gradients > 0.95 * full.gradients
+            assert masked.activations > 0.9 * full.activations
+
+
+def test_lora_keeps_most_activations_and_ladders_do_not():
+    for reports in COMMITTED["architectures"].values():
+        full, lora, ladder = (
+            kept(reports[name]) for name in ("full_fine_tuning", "lora", "ladder_side_tuning")
+        )
+        assert lora.gradients + lora.optimizer < 0.01 * (full.gradients + full.optimizer)
+        assert 0.6 * full.activations < lora.activations < full.activations
+        assert ladder.activations < 0.4 * full.activations
+
+
+def test_merged_models_cost_what_the_base_costs():
+    reports = [r for by_task in COMMITTED["lab"].values() for r in by_task.values()]
+    for report in reports:
+        inference = report["inference"]
+        assert inference["merged"] in (None, inference["base"])
+        assert inference["adapted"] >= inference["base"]
+    assert any(report["inference"]["positions"] for report in reports)
+
+
+def test_the_costliest_phase_and_the_costliest_draw_count():
+    lab = {
+        name: by_task["first-clause"]
+        for name, by_task in COMMITTED["lab"].items()
+        if "first-clause" in by_task
+    }
+    assert lab["adapterfusion"]["phase"] == [3, 3]
+    assert lab["pet"]["phase"] == [1, 2]
+    assert kept(lab["pet"]).activations > 2 * kept(lab["full_fine_tuning"]).activations
+    # AdapterDrop leaves out the first layer's adapter in half of its steps; Pfeiffer's never
+    assert lab["adapterdrop"]["ledger"] == lab["pfeiffer"]["ledger"]
+
+
+def test_numbers_do_not_depend_on_threads():
+    threads = torch.get_num_threads()
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            for name in ("lora", "ladder_side_tuning"):
+                found = on_task(METHODS[name], "first-clause")
+                assert found == COMMITTED["lab"][name]["first-clause"]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_numbers_do_not_depend_on_vector_instructions():
+    """On a processor without any; there a fused attention kernel would save other tensors."""
+    settings = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
+    command = [sys.executable, "-m", "reference_impls", "ledger", "prefix_tuning", "--json"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    for report in json.loads(done.stdout):
+        method, task = report.pop("method"), report.pop("on")
+        assert report == COMMITTED["lab"][method][task]
+
+
+def test_measuring_leaves_no_hook_behind():
+    move = nn.Module.to
+    with pytest.raises(ValueError, match="positions"):
+        on_config(METHODS["lora"], models.BERT, 1, 65)
+    with pytest.raises(RuntimeError), shapes_only():
+        raise RuntimeError
+    assert nn.Module.to is move
+    assert torch.backends.mkldnn.enabled == torch.backends.mkldnn.is_available()
+
+
+def test_the_command_line_gives_the_ledger_of_any_architecture(tmp_path, capsys):
+    models.BERT.save_pretrained(tmp_path)
+    config = ["--config", str(tmp_path / "config.json")]
+    arguments = ["ledger", "--batch", "2", "lora", *config, "--tokens", "6", "--r", "3", "--json"]
+    assert main(arguments) == 0
+    (report,) = json.loads(capsys.readouterr().out)
+    assert (report.pop("method"), report.pop("on")) == ("lora", "config.json")
+    assert report == on_config(METHODS["lora"], models.BERT, 2, 6, r=3)
+    assert (report["rows"], report["length"]) == (2, 6)
+
+    assert main(["ledger", "lora", *config, "--tokens", "6", "--dtype", "bfloat16"]) == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line.startswith("lora")
+    half = on_config(METHODS["lora"], models.BERT, 8, 6, dtype=torch.bfloat16)
+    assert f"{half['ledger']['weights']:,}" in line
+
+    assert main(["ledger", "lora", *config, "--tokens", "65"]) == 2
+    assert "64 positions" in capsys.readouterr().err
+    assert main(["ledger", "lora", *config, "--batch", "0"]) == 2
+    assert "at least one row" in capsys.readouterr().err
+
+
+def test_the_command_line_writes_the_committed_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ledger, "COMMITTED", tmp_path / "ledger.json")
+    monkeypatch.setattr(ledger, "ARCHITECTURES", {"bert-base": lambda: models.BERT})
+    monkeypatch.setattr(ledger, "LENGTH", 5)
+    ledger.write({"lora": METHODS["lora"]})
+    written = json.loads((tmp_path / "ledger.json").read_text(encoding="utf-8"))
+    assert written["lab"]["lora"] == COMMITTED["lab"]["lora"]
+    assert written["architectures"]["bert-base"]["lora"]["length"] == 5
+    assert written["versions"].keys() == {"torch", "transformers"}

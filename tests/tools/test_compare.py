@@ -1,0 +1,203 @@
+"""The page that compares all methods, and its charts."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
+from tools import atlas as material
+from tools import compare, site
+from tools.atlas import Atlas
+from tools.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
+from tools.ledger import LEDGER, read_ledger
+from tools.runs import RunError
+
+PARTS = ["weights", "gradients", "optimizer", "activations", "other"]
+
+
+def report(trained: int, *amounts: int, merged: int | None = 1000, adapted: int = 1060) -> dict:
+    return {
+        "rows": 2,
+        "length": 5,
+        "counts": {"trained": trained, "stored": 2 * trained, "head": 1, "base": 4_000_000},
+        "ledger": dict(zip(PARTS, amounts, strict=True)),
+        "phase": [1, 1],
+        "inference": {"base": 1000, "adapted": adapted, "merged": merged, "positions": 7},
+    }
+
+
+SHAPES = {
+    "full_fine_tuning": report(4_000_000, 16_000_000, 16_000_000, 32_000_000, 10_000_000, 0),
+    "lora": report(2_000, 16_008_000, 8_000, 16_000, 7_000_000, 0),
+    "ladder_side_tuning": report(9_000, 16_036_000, 36_000, 72_000, 2_000_000, 0, merged=None),
+    "mezo": report(4_000_000, 16_000_000, 0, 0, 0, 0, adapted=1000),
+    "fish_mask": report(20_000, 16_000_000, 16_000_000, 32_000_000, 10_000_000, 4_000_000),
+    "pet": {"refused": "it looks <at> its data"},
+    "gone": report(1, 1, 1, 1, 1, 1),
+}
+FILE = {
+    "versions": {"torch": "2.0"},
+    "lab": {
+        "lora": {"first-clause": report(2_000, 400_000, 8_000, 16_000, 76_000, 0)},
+        "mezo": {"first-clause": report(90_000, 390_000, 0, 0, 0, 0)},
+        "gone": {"first-clause": report(1, 1, 1, 1, 1, 1)},
+    },
+    "architectures": {"bert-base": SHAPES},
+}
+
+
+def write(root: Path, content: dict) -> None:
+    path = root / LEDGER
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture
+def atlas(tmp_path: Path) -> Atlas:
+    """The small catalog with a few more methods and a ledger."""
+    write_tree(tmp_path)
+    for name in SHAPES.keys() - {"gone", "lora"}:
+        text = re.sub(r'name = "lora"', f'name = "{name}"', METHOD)
+        path = (tmp_path / METHOD_PATH).with_name(f"{name}.py")
+        path.write_text(text.replace('title = "LoRA"', f'title = "T {name}"'), encoding="utf-8")
+    write(tmp_path, FILE)
+    return material.load(tmp_path)
+
+
+@pytest.fixture
+def text(atlas: Atlas) -> str:
+    return site.pages(atlas, "# C")["methods/compare.md"]
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The cells of the first table, by method."""
+    table = text.split("| Method |")[1].split("\n\n")[0]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
+    return {re.search(r"\((\w+)\.md\)", row[0])[1]: row[1:] for row in cells}
+
+
+def test_a_row_says_all_about_a_method_and_cheapest_come_first(text: str) -> None:
+    table = rows(text)
+    assert list(table) == ["mezo", "ladder_side_tuning", "lora", "full_fine_tuning", "fish_mask"]
+    assert table["lora"] == [
+        *("2,000", "4,000", "0.02", "0.02", "0.00", "0.00", "0.01", "0"),
+        *("×1.06", "×1", "+7"),
+    ]
+    assert table["mezo"][4:9] == ["0", "0", "0", "0", "×1"]
+    assert table["ladder_side_tuning"][9] == "–"
+
+
+def test_facts_are_computed(text: str) -> None:
+    words = " ".join(unescape(text).split())
+    assert "change a fraction of the weights, here at the least 0.5%" in words
+    assert "takes no less than 78.0 MB on BERT-base, where full fine-tuning takes 74.0 MB" in words
+    assert "it trains 0.05% of the weights" in words
+    assert "from 48.0 MB down to 24.0 kB" in words
+    assert "of 10.0 MB of activations it keeps 7.00 MB, that is 70%" in words
+    assert "to 2.00 MB or 20% of full fine-tuning's" in words
+    assert "a step takes 16.0 MB, which are the weights." in words
+    assert "T fish_mask" in words.split("change a fraction")[0]
+
+
+def test_facts_need_the_methods_that_they_are_about(atlas: Atlas) -> None:
+    without = dict(atlas.ledger.architectures["bert-base"])
+    del without["mezo"]
+    assert compare.facts(atlas, "bert-base", without) == []
+
+
+def test_methods_that_were_refused_are_named_and_unknown_ones_left_out(text: str) -> None:
+    assert "- T pet: it looks &#60;at&#62; its data" in text
+    assert "gone" not in text
+
+
+def test_without_a_ledger_the_page_says_how_to_make_one(tmp_path: Path) -> None:
+    write_tree(tmp_path)
+    text = site.pages(material.load(tmp_path), "# C")["methods/compare.md"]
+    assert "No ledger has been committed yet" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "is not JSON"),
+        ('{"lab": {"lora": {"cue": {}}}}', r"lab\.lora\.cue\.rows: Field required"),
+    ],
+)
+def test_a_spoiled_ledger_is_named(tmp_path: Path, content: str, complaint: str) -> None:
+    write(tmp_path, {})
+    (tmp_path / LEDGER).write_text(content, encoding="utf-8")
+    with pytest.raises(RunError, match=f"ledger.json: {complaint}"):
+        read_ledger(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(26_953_662_464, "27.0 GB"), (437_900_000, "438 MB"), (1_500, "1.50 kB"), (7, "7 bytes"),
+     (0, "0")],
+)  # fmt: skip
+def test_amounts_have_three_figures(number: int, words: str) -> None:
+    assert compare.amount(number) == words
+
+
+def test_shares_and_lists() -> None:
+    assert [compare.share(part, 10_000) for part in (6, 123, 7_100)] == ["0.06%", "1.2%", "71%"]
+    assert [compare.listed(names) for names in ([], ["b"], ["c", "a", "b"])] == [
+        *("", "b"),
+        "a, b and c",
+    ]
+    assert [compare.times(1000, 1000), compare.times(1001, 1000)] == ["×1", "×1.00"]
+
+
+BARS = [("A & b", [1.0, 0.0, 3.0]), ("C", [2.0, 2.0, 4.0])]
+
+
+def test_bars_are_as_long_as_their_numbers() -> None:
+    figure = ElementTree.fromstring(stacked_bars("Bytes", "kB", ["x", "y", "z"], BARS))
+    bars = [(r.get("class"), float(r.get("x")), float(r.get("width"))) for r in figure.iter("rect")]
+    assert [part for part, *_ in bars] == ["x", "z", "x", "y", "z"]  # nothing is drawn for 0
+    one = bars[0][2]
+    assert [round(width / one, 2) for *_, width in bars] == [1, 3, 2, 2, 4]
+    for (_, start, width), (_, following, _) in ((bars[0], bars[1]), *pairwise(bars[2:])):
+        assert abs(start + width - following) < 0.11
+    assert max(start + width for _, start, width in bars) < BARS_WIDTH
+    assert figure.find(".//desc").text == "A & b ends at 4.00 kB; C ends at 8.00 kB."
+    assert [item.text for item in figure.iter("li")] == ["x", "y", "z"]
+
+
+POINTS = [Point("P", 100, 0.6), Point("Q<", 10_000, 1.0), Point("R", 10_001, 0.999)]
+
+
+def test_points_are_where_counts_and_scores_are() -> None:
+    figure = ElementTree.fromstring(scatter("Scores", POINTS))
+    places = {
+        circle.find("title").text: (float(circle.get("cx")), float(circle.get("cy")))
+        for circle in figure.iter("circle")
+    }
+    p, q = places["P: 100 trained, 60.0%"], places["Q<: 10,000 trained, 100.0%"]
+    ticks = {t.text: float(t.get("x")) for t in figure.iter("text") if t.get("y")}
+    assert abs(p[0] - ticks["100"]) < 0.1
+    assert abs(q[0] - ticks["10,000"]) < 0.1
+    lines = [float(line.get("y1")) for line in figure.iter("line")]
+    assert abs(q[1] - min(lines)) < 0.1
+    assert abs((p[1] - min(lines)) / (max(lines) - min(lines)) - 0.8) < 0.01
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places.values())
+
+
+def test_no_label_hides_another() -> None:
+    crowd = [Point(f"method {i}", 1000 + 10 * i, 0.99) for i in range(20)]
+    figure = ElementTree.fromstring(scatter("Scores", crowd))
+    labels = [t.text for t in figure.iter("text") if (t.text or "").startswith("method")]
+    assert 1 <= len(labels) <= 2
+    assert len(list(figure.iter("circle"))) == 20
+
+
+def test_no_color_is_fixed() -> None:
+    for chart in (stacked_bars("B", "kB", ["x", "y", "z"], BARS), scatter("S", POINTS)):
+        assert not re.search(r"#[0-9a-f]{3,6}|rgb|style=|fill=|stroke=", chart)

@@ -1,0 +1,181 @@
+"""The page that compares all methods: what a training step keeps, inference costs, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from tools import charts, method_page
+from tools.atlas import Atlas
+from tools.escape import page
+from tools.ledger import Bytes, Refused, Report
+from tools.markup import table
+
+FULL = "full_fine_tuning"
+ARCHITECTURES = {"bert-base": "BERT-base", "llama-2-7b": "Llama 2 7B"}
+
+
+def values(atlas: Atlas) -> dict[str, object]:
+    """What the template of the page needs."""
+    ledger = atlas.ledger
+    tasks: dict[str, dict[str, Report]] = {}
+    for name, reports in ledger.lab.items():
+        for task, report in reports.items():
+            if name in atlas.methods:
+                tasks.setdefault(task, {})[name] = report
+    ordered = sorted(tasks.items(), key=lambda item: -len(item[1]))
+    shapes = {
+        architecture: {name: r for name, r in reports.items() if name in atlas.methods}
+        for architecture, reports in ledger.architectures.items()
+    }
+    return {
+        "architectures": [architecture(atlas, name, found) for name, found in shapes.items()],
+        "facts": [fact for name, found in shapes.items() for fact in facts(atlas, name, found)],
+        "lab": [in_lab(atlas, task, reports) for task, reports in ordered],
+        "versions": ledger.versions,
+    }
+
+
+def architecture(atlas: Atlas, name: str, reports: dict[str, Report | Refused]) -> dict:
+    """Chart, table and the methods left out, for a real architecture."""
+    known = {m: report for m, report in reports.items() if isinstance(report, Report)}
+    left_out = {m: report.refused for m, report in reports.items() if isinstance(report, Refused)}
+    title = ARCHITECTURES.get(name, name)
+    return {
+        "title": title,
+        "batch": next(((r.rows, r.length) for r in known.values()), None),
+        "chart": bars(atlas, f"Bytes of a training step on {title}", known, 10**9, "GB"),
+        "table": bytes_table(atlas, known, 10**9, "GB", 2),
+        "left_out": [(method_page.title(atlas, m), why) for m, why in sorted(left_out.items())],
+    }
+
+
+def in_lab(atlas: Atlas, task: str, reports: dict[str, Report]) -> dict:
+    """Charts and table for a task of the lab, with the scores of its runs."""
+    title, runs = method_page.task_of(task).title, atlas.runs.get(task, {})
+    points = [
+        charts.Point(method_page.title(atlas, name), run.counts.trained, run.score)
+        for name, run in sorted(runs.items())
+        if name in reports
+    ]
+    scores = {name: f"{run.score:.1%}" for name, run in runs.items()}
+    scatter = charts.scatter(f"Trained parameters and scores: {title}", points) if points else ""
+    return {
+        "title": title,
+        "chart": bars(atlas, f"Bytes of a training step: {title}", reports, 1000, "kB"),
+        "table": bytes_table(atlas, reports, 1000, "kB", 0, scores),
+        "scatter": scatter,
+    }
+
+
+def cheapest_first(reports: dict[str, Report]) -> list[tuple[str, Report]]:
+    return sorted(reports.items(), key=lambda item: (item[1].ledger.total, item[0]))
+
+
+def bars(atlas: Atlas, title: str, reports: dict[str, Report], unit: int, name: str) -> Markup:
+    """A bar of five parts for each method."""
+    rows = [
+        (
+            method_page.title(atlas, method),
+            [value / unit for value in report.ledger.model_dump().values()],
+        )
+        for method, report in cheapest_first(reports)
+    ]
+    return charts.stacked_bars(title, name, list(Bytes.model_fields), rows)
+
+
+def bytes_table(
+    atlas: Atlas,
+    reports: dict[str, Report],
+    unit: int,
+    name: str,
+    digits: int,
+    scores: dict[str, str] | None = None,
+) -> Markup:
+    """A row a method, that which takes least first."""
+    head = ["Method", "Trained", "Stored", f"Total, {name}"]
+    head += ["Weights", "Gradients", "Optimizer", "Activations", "Other"]
+    head += ["Inference", "Merged", "Positions", *(["Score"] if scores is not None else [])]
+    rows = []
+    for method, report in cheapest_first(reports):
+        amounts = (report.ledger.total, *report.ledger.model_dump().values())
+        rows.append(
+            [
+                f"[{page(method_page.title(atlas, method))}]({quote(method)}.md)",
+                f"{report.counts.trained:,}",
+                f"{report.counts.stored:,}",
+                *(f"{amount / unit:,.{digits}f}" if amount else "0" for amount in amounts),
+                f"{times(report.inference.adapted, report.inference.base)}",
+                "–"
+                if report.inference.merged is None
+                else times(report.inference.merged, report.inference.base),
+                f"+{report.inference.positions}" if report.inference.positions else "–",
+                *([scores.get(method, "–")] if scores is not None else []),
+            ]
+        )
+    return table(head, "l" + "r" * (len(head) - 1), rows)
+
+
+def times(part: int, whole: int) -> str:
+    """A ratio: '×1.06', '×1' where it is exact."""
+    return "×1" if part == whole else f"×{part / whole:.2f}"
+
+
+def facts(atlas: Atlas, architecture: str, found: dict[str, Report | Refused]) -> list[dict]:
+    """What the numbers show on one architecture, or nothing where a method they need is missing."""
+    reports = {name: report for name, report in found.items() if isinstance(report, Report)}
+    wanted = (FULL, "lora", "ladder_side_tuning", "mezo")
+    if not all(name in reports for name in wanted):
+        return []
+    full, lora, ladder, mezo = (reports[name] for name in wanted)
+    masked = [
+        name
+        for name, report in reports.items()
+        if report.counts.trained < full.counts.trained / 2
+        and report.ledger.gradients > 0.9 * full.ledger.gradients
+    ]
+    return [
+        {
+            "architecture": ARCHITECTURES.get(architecture, architecture),
+            "full": amount(full.ledger.total),
+            "masked": listed(method_page.title(atlas, name) for name in masked),
+            "masked_share": share(
+                min((reports[name].counts.trained for name in masked), default=0),
+                full.counts.trained,
+            ),
+            "masked_least": amount(min((reports[name].ledger.total for name in masked), default=0)),
+            "lora_trained": share(lora.counts.trained, full.counts.trained),
+            "lora_state": amount(lora.ledger.gradients + lora.ledger.optimizer),
+            "full_state": amount(full.ledger.gradients + full.ledger.optimizer),
+            "lora_activations": amount(lora.ledger.activations),
+            "full_activations": amount(full.ledger.activations),
+            "lora_share": share(lora.ledger.activations, full.ledger.activations),
+            "ladder_activations": amount(ladder.ledger.activations),
+            "ladder_share": share(ladder.ledger.activations, full.ledger.activations),
+            "mezo": amount(mezo.ledger.total),
+            "mezo_extra": amount(mezo.ledger.total - mezo.ledger.weights),
+        }
+    ]
+
+
+def amount(number: int) -> str:
+    """Bytes with three figures: '26.9 GB', '437 MB', '0'."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if number >= unit:
+            value = number / unit
+            return f"{value:.{max(0, 3 - len(str(int(value))))}f} {name}"
+    return f"{number} bytes" if number else "0"
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage with two figures."""
+    percent = 100 * part / whole
+    return f"{percent:.0f}%" if percent >= 9.5 else f"{percent:.2g}%"
+
+
+def listed(names: Iterable[str]) -> str:
+    """'A, B and C'."""
+    *most, last = sorted(names) or [""]
+    return f"{', '.join(most)} and {last}" if most else last
