@@ -11,14 +11,14 @@ other: all other tensors that the method object holds, such as masks. Not the co
     pretrained values that `detach` needs: training does without it.
 
 The four peaks need not fall together: backward frees activations while gradients arrive. So their
-sum is what a step takes at most. Not counted are the batch, temporary results that no one keeps,
-what `setup` needs for itself, and what a memory allocator rounds up or caches.
+sum is what a step takes at most. Not counted are temporary results that no one keeps, what `setup`
+needs for itself, and what a memory allocator rounds up or caches.
 
 The numbers depend on shapes alone, hence on no machine: attention runs by its formula (the "math"
 kernel, which keeps the probabilities), whatever fused kernels a processor has. A dropout mask takes
-as much as the values that it masks, as it does on a CPU. A method with several phases
-is measured in each, and the phase that takes most counts. Where a method draws what it leaves out,
-the largest of several steps counts.
+as much as the values that it masks, as it does on a CPU. A method with several phases is measured
+in each, and the phase that takes most counts. Where a method draws what it leaves out, the largest
+of several steps counts.
 
 Nothing is read from the tensors, so they need no values: of a real architecture the same step runs
 on tensors that have only shapes (`FakeTensorMode`), and gives its exact bytes without taking them.
@@ -320,14 +320,14 @@ def on_config(
     most = getattr(config, "max_position_embeddings", None) or length
     if length > most:
         raise ValueError(f"length {length}: this architecture has {most} positions")
-    config = deepcopy(config)  # a method may note in it what it did
     model_class = type(model_on_meta(config))
     errors: list[ValueError] = []
     unknown = f"what {method_class.title} does depends on its data, which shapes do not tell"
     for answer in (True, False):
         try:
             with quiet(), shapes_only(answer):
-                model = model_class._from_config(config, dtype=dtype)
+                # a copy, since a method may note in it what it did
+                model = model_class._from_config(deepcopy(config), dtype=dtype)
                 return on_model(method_class, model, rows, length, **arguments)
         except ValueError as error:
             errors.append(error)
@@ -399,7 +399,10 @@ def committed(methods: dict[str, type[Method]]) -> dict[str, Any]:
         for architecture, config in ARCHITECTURES.items():
             shapes[architecture][name] = on_architecture(method, config(), ROWS, LENGTH)
     return {
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+        "versions": {
+            "torch": torch.__version__.partition("+")[0],
+            "transformers": transformers.__version__,
+        },
         "lab": lab,
         "architectures": shapes,
     }
