@@ -88,7 +88,7 @@ class Atlas:
         for paper in self.catalog.papers:
             for name in paper.implementations:
                 found.setdefault(paper.id, {})[name] = self.methods[name]
-        return {key: list(methods.values()) for key, methods in found.items()}
+        return {key: [own[name] for name in sorted(own)] for key, own in found.items()}
 
     @cached_property
     def papers_of(self) -> dict[str, list[Paper]]:

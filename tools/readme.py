@@ -34,13 +34,13 @@ QUICK_START_TABLE = [
         "`make test`",
         "Every test of the catalog's tools, the methods and the built site",
         "nothing more",
-        "3 minutes",
+        "9 minutes",
     ),
     (
         "`.ci/run`",
         "Both, from a bare clone: what CI runs",
         "as above",
-        "4 minutes",
+        "12 minutes",
     ),
 ]
 TORCH_NOTE = """\

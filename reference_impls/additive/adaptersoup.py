@@ -137,13 +137,11 @@ class AdapterSoup(Method):
     samples: int = 100
     lr: float = 1e-4
 
-    def check(self, parts: Anatomy) -> None:
+    def setup(self, model, batches=None) -> None:
+        """Attach the adapter that each domain's starts from; the soup takes its place in `fit`."""
         missing = [name for name in ("domains", "unlabeled") if not getattr(self, name)]
         if missing:
             raise ValueError(f"AdapterSoup needs from its task: {', '.join(missing)}")
-
-    def setup(self, model, batches=None) -> None:
-        """Attach the adapter that each domain's starts from; the soup takes its place in `fit`."""
         parts = self.freeze(model)
         for layer in parts.layers:
             self.attach(layer.feed_forward_end, "adapter", Bottleneck(parts.hidden_size, self.size))

@@ -133,11 +133,9 @@ class PASTA(Method):
     dropout: float = 0.1
     lr: float = 2.5e-4
 
-    def check(self, parts: Anatomy) -> None:
+    def setup(self, model, batches=None) -> None:
         if not self.special_tokens:
             raise ValueError("PASTA needs special_tokens: the ids that the tokenizer adds to texts")
-
-    def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)
         reader = parts.stacks[0]
         self.attach(

@@ -157,8 +157,8 @@ FAULTS = [
     Fault(
         "S705",
         "soft",
-        r"implementations: \[prompt_tuning\]",
-        "implementations: [prompt_tuning, lora]",
+        r"implementations: \[p_tuning, prompt_tuning\]",
+        "implementations: [p_tuning, prompt_tuning, lora]",
     ),
 ]
 
