@@ -226,7 +226,8 @@ def test_the_costliest_phase_and_the_costliest_draw_count():
     assert lab["pet"]["phase"] == [1, 2]
     assert kept(lab["pet"]).activations > 2 * kept(lab["full_fine_tuning"]).activations
     # AdapterDrop leaves out the first layer's adapter in half of its steps; Pfeiffer's never
-    assert lab["adapterdrop"]["ledger"] == lab["pfeiffer"]["ledger"]
+    dropping = on_task(METHODS["adapterdrop"], "first-clause", size=16)
+    assert dropping["ledger"] == lab["pfeiffer"]["ledger"]
 
 
 def test_numbers_do_not_depend_on_threads():
