@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from textwrap import indent
 
 from markupsafe import Markup
@@ -11,13 +12,30 @@ from markupsafe import Markup
 from tools.escape import html, page, safe
 
 
-def front(title: str, description: str, hide: str = "[navigation]") -> Markup:
+def front(
+    title: str,
+    description: str,
+    hide: str = "[navigation]",
+    styles: Iterable[str] = (),
+    scripts: Iterable[str] = (),
+    head: Iterable[tuple[str, str]] = (),
+    linked_data: object = None,
+) -> Markup:
     """Front matter. The theme puts its values into HTML as they are, so they are escaped here.
 
     What it hides makes a page wider: its navigation is in the tabs and in the path above it.
+    `styles` and `scripts` are files in docs/assets/ that this page needs; `head` are (name,
+    content) of meta elements; `linked_data` is written as JSON-LD.
     """
-    values = {"title": html(title), "description": html(description)}
-    lines = (f"{key}: {json.dumps(str(value))}" for key, value in values.items())
+    values = {
+        "title": str(html(title)),
+        "description": str(html(description)),
+        "styles": list(styles),
+        "scripts": list(scripts),
+        "head": [[str(html(name)), str(html(content))] for name, content in head],
+        "linked_data": linked_data and json.dumps(linked_data).replace("<", "\\u003c"),
+    }
+    lines = (f"{key}: {json.dumps(value)}" for key, value in values.items() if value)
     return safe("\n".join(["---", *lines, f"hide: {hide}", "---"]))
 
 

@@ -13,10 +13,11 @@ import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
 from tools import atlas as material
-from tools import compare, site
+from tools import site
 from tools.atlas import Atlas
 from tools.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
 from tools.ledger import LEDGER, read_ledger
+from tools.pages import compare
 from tools.runs import RunError
 
 PARTS = ["weights", "gradients", "optimizer", "activations", "other"]

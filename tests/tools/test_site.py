@@ -12,6 +12,7 @@ from tools import atlas as material
 from tools import readme, site
 from tools.atlas import Atlas
 from tools.markup import capital, fenced, first_sentence, from_repository, front, with_code
+from tools.pages import papers
 from tools.schema import Paper
 
 
@@ -67,7 +68,7 @@ def test_a_file_of_the_repository_becomes_a_page() -> None:
 
 def test_links_of_a_paper_are_each_given_once(atlas: Atlas) -> None:
     unipelt = atlas.catalog.paper["mao2021unipelt"]
-    assert [label for label, *_ in site.links(unipelt)] == [
+    assert [label for label, *_ in papers.links(unipelt)] == [
         "Publication",
         "Preprint",
         "DOI",
@@ -77,7 +78,7 @@ def test_links_of_a_paper_are_each_given_once(atlas: Atlas) -> None:
     only = unipelt.model_copy(
         update={"acl": None, "doi": None, "openreview": None, "url": None, "code": None}
     )
-    assert site.links(only) == [
+    assert papers.links(only) == [
         ("Publication", "https://arxiv.org/abs/2110.07577", "https://arxiv.org/abs/2110.07577")
     ]
 

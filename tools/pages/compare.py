@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from tools import charts, method_page
+from tools import charts
 from tools.atlas import Atlas
 from tools.escape import page
 from tools.ledger import Bytes, Refused, Report
 from tools.markup import table
+from tools.pages import method as method_page
+
+if TYPE_CHECKING:
+    from tools.site import Site
 
 FULL = "full_fine_tuning"
 ARCHITECTURES = {"bert-base": "BERT-base", "llama-2-7b": "Llama 2 7B"}
+
+
+def pages(site: Site) -> Iterator[tuple[str, str]]:
+    yield site.render("compare.md.j2", "methods/compare.md", **values(site.atlas))
 
 
 def values(atlas: Atlas) -> dict[str, object]:

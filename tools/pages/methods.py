@@ -1,0 +1,61 @@
+"""The table of all methods, and a page for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from tools import escape, markup
+from tools.bibtex import entry
+from tools.implementations import Implementation
+from tools.pages import method as method_page
+
+if TYPE_CHECKING:
+    from tools.site import Site
+
+
+def pages(site: Site) -> Iterator[tuple[str, str]]:
+    leaf_order = list(site.catalog.leaves)
+    methods = sorted(site.atlas.methods.values(), key=lambda m: (leaf_order.index(m.leaf), m.name))
+    yield site.render("methods.md.j2", "methods/index.md", table=overview(site, methods))
+    for method in methods:
+        yield page(site, method)
+
+
+def overview(site: Site, methods: list[Implementation]) -> Markup:
+    head = ["Method", "Leaf", "Paper", "Starts as the base", "Merges", "Base untouched"]
+    rows = []
+    for method in methods:
+        leaf = site.catalog.leaves[method.leaf]
+        declared = (method.init_noop, method.mergeable, method.frozen_base)
+        scores = (
+            f"{100 * runs[method.name].score:.1f}" if method.name in runs else "–"
+            for runs in site.atlas.runs.values()
+        )
+        rows.append(
+            [
+                f"[{escape.page(method.title)}]({quote(method.name)}.md)",
+                f"[{escape.page(leaf.name)}](../taxonomy/{leaf.id}.md)",
+                f"[{escape.page(site.cited(method.paper))}](../papers/{method.paper}.md)",
+                *("yes" if value else "no" for value in declared),
+                *scores,
+            ]
+        )
+    tasks = [escape.page(method_page.task_of(name).short) for name in site.atlas.runs]
+    return markup.table([*head, *tasks], "llllll" + "r" * len(tasks), rows)
+
+
+def page(site: Site, method: Implementation) -> tuple[str, str]:
+    paper = site.catalog.paper[method.paper]
+    return site.render(
+        "method.md.j2",
+        f"methods/{method.name}.md",
+        **method_page.values(site.atlas, method),
+        leaf=site.catalog.leaves[method.leaf],
+        source=method_page.body(site.atlas.source[method.name]),
+        papers=site.atlas.papers_of[method.name],
+        bibtex=entry(paper, site.catalog.venue[paper.venue]),
+    )
