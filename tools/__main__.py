@@ -14,6 +14,7 @@ import sys
 COMMANDS = {
     "validate": ("validation", "check papers.yaml and what belongs to it"),
     "build": ("build", "write README.md, the schema and the site's pages"),
+    "preview": ("preview", "show the site in a browser while it is edited"),
     "add": ("add", "make an entry from an identifier or a citation file"),
     "fmt": ("fmt", "bring the entries of papers.yaml into their canonical form"),
     "issue": ("issue", "make an entry from the form 'Suggest a paper'"),

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from textwrap import indent
+from unicodedata import combining, normalize
 
 from markupsafe import Markup
 
@@ -60,6 +61,14 @@ def table(head: list[str], align: str, rows: list[list[str]]) -> Markup:
     """A Markdown table of cells that are Markdown already. `align` has an `l` or `r` a column."""
     rule = ["---:" if letter == "r" else "---" for letter in align]
     return safe("\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *rows]))
+
+
+def unaccented(text: str) -> Markup:
+    """The words of a page that have accents, without them: unseen, but the search finds them."""
+    words = {word for word in re.findall(r"[^\W\d_]+", text) if not word.isascii()}
+    plain = {"".join(c for c in normalize("NFKD", word) if not combining(c)) for word in words}
+    found = sorted(word for word in plain - words if word.isascii())
+    return safe(f"<p hidden>{' '.join(found)}</p>" if found else "")
 
 
 def first_sentence(text: str) -> str:

@@ -54,8 +54,9 @@ class Site:
     def render(self, template: str, path: str, **values: object) -> tuple[str, str]:
         """A page as (path, text). `up` leads from it to the top of docs/."""
         up = "../" * path.count("/")
-        text = self.environment.get_template(template).render(up=up, **values)
-        return path, text.strip() + "\n"
+        text = self.environment.get_template(template).render(up=up, **values).strip()
+        unseen = markup.unaccented(text)
+        return path, f"{text}\n\n{unseen}\n" if unseen else f"{text}\n"
 
     def cited(self, paper_id: str) -> str:
         """'Hu et al. 2021'."""
