@@ -21,6 +21,10 @@ from tools.schema import Catalog
 HOSTILE = [
     "<evil-tag onclick=alert(1)>x</evil-tag>",
     "</title><evil-tag></evil-tag>",
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)><details open ontoggle=alert(1)>",
     '"><evil-tag onload="alert(1)">',
     "' onmouseover='alert(1)",
     "</code></pre><evil-tag>```</evil-tag>",
@@ -51,9 +55,9 @@ def hostile_atlas(root: Path) -> Atlas:
     node["children"][0]["description"] = HOSTILE[8]
     node["children"][0]["elsewhere"] = {"hu2021lora": HOSTILE[11]}
     data["modalities"][0]["name"] = HOSTILE[2]
-    data["venues"][0] |= {"id": HOSTILE[2], "name": HOSTILE[4], "url": "https://evil.example/)*"}
+    data["venues"][0] |= {"id": HOSTILE[6], "name": HOSTILE[4], "url": "https://evil.example/)*"}
     for paper in data["papers"]:
-        paper["venue"] = HOSTILE[2] if paper["venue"] == "ICLR" else paper["venue"]
+        paper["venue"] = HOSTILE[6] if paper["venue"] == "ICLR" else paper["venue"]
     model = data["papers"][0]
     for number, text in enumerate(HOSTILE):
         data["papers"].append(
@@ -62,7 +66,7 @@ def hostile_atlas(root: Path) -> Atlas:
                 "id": f"evil{2000 + number}text",
                 "title": text,
                 "authors": [{"literal": text}, f"Ev{{il<, {text.replace(',', '')}"],
-                "venue": HOSTILE[2],
+                "venue": HOSTILE[6],
                 "openreview": f"forum{number}",
                 "summary": text,
                 "note": text,
@@ -96,6 +100,7 @@ def test_no_element_or_handler_comes_out_of_text(pages: dict[str, HtmlPage]) -> 
     for page in pages.values():
         for element in page.elements:
             assert element.tag != "evil-tag", page.path
+            assert element.attributes.get("src") != "x", page.path
             assert not [name for name in element.attributes if name.startswith("on")], page.path
             assert "evil" not in element.attributes.get("class", "").split(), page.path
             assert element.attributes.get("id") != "evil", page.path
