@@ -64,9 +64,8 @@ def test_no_search_result_runs(visit: Visit, hostile_address: str) -> None:
     field = page.locator(".md-search__input")
     for words in SEARCHED:
         field.fill(words)
-        page.wait_for_function(
-            "words => document.querySelector('.md-search__input').value === words", arg=words
-        )
+        result = page.locator(".md-search-result__meta").filter(has_text="match")
+        result.wait_for(state="attached")
         page.wait_for_timeout(300)
     assert page.locator(".md-search-result__item").count() > 0
     assert page.locator(".md-search-result evil-tag, .md-search-result img").count() == 0
