@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export NO_MKDOCS_2_WARNING = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: site test parity check format clean
+.PHONY: site zip preview test parity check format clean
 
 site: $(VENV)/installed
 	$(RUN) -m tools build
@@ -15,7 +15,14 @@ site: $(VENV)/installed
 	$(RUN) -m tools build
 	$(VENV)/bin/mkdocs build --strict --quiet
 	@echo "The site is in site/: open $(CURDIR)/site/index.html in a browser,"
-	@echo "or run '$(VENV)/bin/mkdocs serve' to have search as well."
+	@echo "or run 'make preview' to see it change as you edit."
+
+# opens from disk, search included, with no network
+zip: site
+	cd site && ../$(RUN) -m zipfile -c ../fine-tuning-atlas.zip *
+
+preview: $(VENV)/installed
+	$(RUN) -m tools preview
 
 test: $(VENV)/installed
 	$(VENV)/bin/ruff check

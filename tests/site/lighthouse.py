@@ -1,0 +1,105 @@
+"""Ask Lighthouse about one page of each kind.
+
+    python -m tests.site.lighthouse LIGHTHOUSE [--least 95]
+
+takes the Lighthouse executable, expects `site/` to be built, and serves it compressed, as hosts do.
+Prints a table of the four scores, and under it what cost points. Returns 1 if a score is too low.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from tools.build import ROOT
+
+PAGES = (
+    "index.html",
+    "papers/index.html",
+    "papers/hu2021lora.html",
+    "methods/lora.html",
+    "methods/compare.html",
+)
+CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
+CHROME = "--headless=new --no-sandbox --disable-background-networking --disable-quic"
+
+
+class Compressed(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        data = gzip.compress(path.read_bytes())
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Cache-Control", "max-age=600")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Requests are not worth a line each."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Compressed, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+def audit(lighthouse: str, address: str) -> tuple[list[int], list[str]]:
+    """The scores by category, and the audits that cost points."""
+    command = [lighthouse, address, "--quiet", "--output=json", f"--chrome-flags={CHROME}"]
+    command.append(f"--only-categories={','.join(CATEGORIES)}")
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
+    report = json.loads(done.stdout)
+    scores = [round(100 * report["categories"][name]["score"]) for name in CATEGORIES]
+    counted = {
+        entry["id"]
+        for category in report["categories"].values()
+        for entry in category["auditRefs"]
+        if entry["weight"]
+    }
+    lost = [
+        f"{audit['id']} {audit['score']}: {audit['title']} {audit.get('displayValue', '')}".strip()
+        for audit in report["audits"].values()
+        if audit["id"] in counted and audit["score"] is not None and audit["score"] < 0.9
+    ]
+    return scores, lost
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lighthouse")
+    parser.add_argument("--least", type=int, default=95)
+    options = parser.parse_args()
+    print(f"| page | {' | '.join(CATEGORIES)} |\n| --- {'| ---: ' * len(CATEGORIES)}|")
+    remarks, low = [], False
+    with served(ROOT / "site") as address:
+        for page in PAGES:
+            scores, lost = audit(options.lighthouse, address + page)
+            print(f"| {page} | {' | '.join(map(str, scores))} |", flush=True)
+            low |= min(scores) < options.least
+            remarks += [f"{page}: {remark}" for remark in lost]
+    print("\n".join(remarks))
+    return int(low)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
