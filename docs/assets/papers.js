@@ -7,8 +7,10 @@
   const table = document.querySelector("table.listing");
   if (!form || !table) return;
 
-  // So many rows are laid out at a time: a browser needs longer for a row than the filters do.
-  const STEP = 200;
+  // A browser needs far longer to lay out a row than the filters need to find it. So a keystroke
+  // shows a few screens of rows; more follow when there is time, and the rest on scrolling.
+  const STEP = 40;
+  const ENOUGH = 400;
   // Letters that Unicode does not take apart into a base letter and an accent.
   const LETTERS = {ø: "o", ł: "l", ß: "ss", æ: "ae", œ: "oe", đ: "d", ð: "d", þ: "th", ı: "i"};
   const NEWEST = "-year"; // how the page comes
@@ -27,6 +29,8 @@
   const names = new Map([...field.venue.options].map((option) => [option.value, option.title]));
   const leafRank = new Map([...field.leaf.options].map((option, i) => [option.value, i]));
   const body = table.tBodies[0];
+  // The line breaks between rows would stay behind when rows go, and make each move a long search.
+  for (const node of [...body.childNodes]) if (node.nodeType === Node.TEXT_NODE) node.remove();
   const papers = [...body.rows].map((row, place) => {
     const [paper, authors, year, venue, leaves, kind, modality, code] = row.cells;
     return {
@@ -125,8 +129,9 @@
   table.after(none, more);
 
   let found = papers;
-  let shown = STEP;
+  let shown = ENOUGH;
   let pause = 0;
+  let idle = 0;
 
   /** Tell a screen reader, but not while the reader is still typing. */
   function say(text) {
@@ -134,8 +139,12 @@
     pause = setTimeout(() => (heard.textContent = text), 600);
   }
 
-  function update() {
-    shown = STEP;
+  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+  const notWhenIdle = window.cancelIdleCallback ?? clearTimeout;
+
+  function update(atOnce = STEP) {
+    notWhenIdle(idle);
+    shown = atOnce;
     found = ordered().filter(filter());
     const all = found.length === papers.length;
     const noun = papers.length === 1 ? "paper" : "papers";
@@ -144,6 +153,13 @@
     none.hidden = found.length > 0;
     markSorted();
     layOut();
+    idle = whenIdle(fill);
+  }
+
+  function fill() {
+    if (shown >= Math.min(found.length, ENOUGH)) return;
+    grow();
+    idle = whenIdle(fill);
   }
 
   /** The rows that are shown, moved as little as possible: what stays is not laid out again. */
@@ -185,7 +201,7 @@
   }
 
   /** Set the form by the address; what it does not offer is left out. */
-  function recall() {
+  function recall(atOnce = STEP) {
     const query = new URLSearchParams(location.search);
     for (const name of FIELDS) {
       field[name].value = query.get(name) ?? "";
@@ -194,7 +210,7 @@
     field.code.checked = query.get("code") === "1";
     const wanted = query.get("sort") ?? NEWEST;
     sort = Object.hasOwn(KEYS, wanted.replace("-", "")) ? wanted : NEWEST;
-    update();
+    update(atOnce);
   }
 
   // What is typed in one go is one step back.
@@ -217,7 +233,7 @@
     say(count.textContent);
     field.q.focus();
   });
-  addEventListener("popstate", recall);
+  addEventListener("popstate", () => recall());
 
   // Export
 
@@ -260,5 +276,5 @@
   });
 
   form.classList.add("ready");
-  recall();
+  recall(ENOUGH); // as many as are there already
 })();
