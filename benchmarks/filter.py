@@ -36,7 +36,7 @@ from tools.site import Site
 # One letter matches nearly all papers, the last word few; then the words are deleted again.
 QUERY = "adapt mono kei"
 MEASURE = """async (queries) => {
-    const field = document.querySelector("[name=q]");
+    const field = document.querySelector("[name=words]");
     const times = [];
     for (const query of queries) {
         await new Promise((done) => setTimeout(done, 50));

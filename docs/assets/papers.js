@@ -102,7 +102,7 @@
 
   /** Whether a paper fits the form as it stands. */
   function filter() {
-    const words = fold(field.q.value).split(/\s+/).filter(Boolean);
+    const words = fold(field.words.value).split(/\s+/).filter(Boolean);
     const leaves = new Set((field.leaf.selectedOptions[0]?.dataset.leaves ?? "").split(" "));
     const [from, to] = [Number(field.from.value), Number(field.to.value)];
     const tests = [];
@@ -186,9 +186,9 @@
     rootMargin: "600px",
   }).observe(more);
 
-  // The address
+  // The address. A field named "q" would open the theme's own search.
 
-  const FIELDS = ["q", "leaf", "kind", "modality", "venue", "from", "to"];
+  const FIELDS = ["words", "leaf", "kind", "modality", "venue", "from", "to"];
 
   function remember(replace) {
     const query = new URLSearchParams();
@@ -231,7 +231,7 @@
     update();
     remember(false);
     say(count.textContent);
-    field.q.focus();
+    field.words.focus();
   });
   addEventListener("popstate", () => recall());
 
