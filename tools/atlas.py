@@ -14,6 +14,7 @@ from tools.ledger import Ledger, read_ledger
 from tools.parity import Comparison, read_parity
 from tools.runs import Run, read_runs
 from tools.schema import Catalog, Node, Paper
+from tools.verify import Evidence, read_evidence
 
 
 class BuildError(Exception):
@@ -24,7 +25,8 @@ class BuildError(Exception):
 class Atlas:
     """The catalog, the implementations by name, and what was measured of them.
 
-    That is, by method, its committed runs, how it compares with libraries, and its ledger.
+    That is, by method, its committed runs, how it compares with libraries, and its ledger. Of
+    papers, by id: what other sources say of them, and the line of the entry in the catalog's file.
     """
 
     catalog: Catalog
@@ -33,6 +35,8 @@ class Atlas:
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    evidence: dict[str, tuple[Evidence, ...]] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         named = [(f"leaf {leaf.id}", leaf.implementations) for leaf in self.catalog.leaves.values()]
@@ -110,20 +114,40 @@ class Atlas:
                 found[other][paper.id] = paper
         return {key: [others[name] for name in sorted(others)] for key, others in found.items()}
 
+    @cached_property
+    def builds_on(self) -> dict[str, list[Paper]]:
+        """The papers that each paper builds on, oldest first, by its id."""
+        return {
+            paper.id: oldest_first(self.catalog.paper[other] for other in paper.builds_on)
+            for paper in self.catalog.papers
+        }
+
+    @cached_property
+    def built_on_by(self) -> dict[str, list[Paper]]:
+        """The papers that build on each paper, oldest first, by its id."""
+        found: dict[str, list[Paper]] = {paper.id: [] for paper in self.catalog.papers}
+        for paper in self.catalog.papers:
+            for other in paper.builds_on:
+                found[other].append(paper)
+        return {key: oldest_first(papers) for key, papers in found.items()}
+
 
 def load(root: Path) -> Atlas:
-    """Read catalog, method files and runs below `root`.
+    """Read catalog, evidence, method files and runs below `root`.
 
-    Raises CatalogError, DeclarationError, RunError, ParityError or BuildError.
+    Raises CatalogError, EvidenceError, DeclarationError, RunError, ParityError or BuildError.
     """
     methods = declarations.discover(root)
+    catalog, lines = catalog_file.read_with_lines(root / "papers.yaml")
     return Atlas(
-        catalog=catalog_file.read(root / "papers.yaml"),
+        catalog=catalog,
         methods=methods,
         source={m.name: (root / m.path).read_text(encoding="utf-8") for m in methods.values()},
         runs=read_runs(root),
         ledger=read_ledger(root),
         parity=read_parity(root),
+        evidence=read_evidence(root),
+        lines=lines,
     )
 
 
@@ -149,3 +173,8 @@ def full_authors(paper: Paper) -> list[str]:
 def newest_first(papers: Iterable[Paper]) -> list[Paper]:
     """By year, the newest first, undated ones last; by id within a year."""
     return sorted(papers, key=lambda paper: (-(paper.year or 0), paper.id))
+
+
+def oldest_first(papers: Iterable[Paper]) -> list[Paper]:
+    """By year of publication, undated ones last; by id within a year."""
+    return sorted(papers, key=lambda paper: (paper.year or 9999, paper.id))

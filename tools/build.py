@@ -13,6 +13,7 @@ from tools.implementations import DeclarationError
 from tools.parity import ParityError
 from tools.runs import RunError
 from tools.schema import json_schema
+from tools.verify import EvidenceError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,7 +38,14 @@ def build(check: bool = False, root: Path = ROOT) -> int:
             return _check(root, committed)
         contributing = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
         pages = site.pages(material, contributing)
-    except (CatalogError, DeclarationError, RunError, ParityError, atlas.BuildError) as error:
+    except (
+        CatalogError,
+        DeclarationError,
+        EvidenceError,
+        RunError,
+        ParityError,
+        atlas.BuildError,
+    ) as error:
         print(error, file=sys.stderr)
         return 1
     written = [write(root / name, text) for name, text in committed.items()]

@@ -37,12 +37,19 @@ def read(path: Path) -> Catalog:
     Raises CatalogError where its text, its schema, a reference or an identifier is wrong, OSError
     where there is no such file.
     """
+    return read_with_lines(path)[0]
+
+
+def read_with_lines(path: Path) -> tuple[Catalog, dict[str, int]]:
+    """As `read`, and the line on which each paper's entry starts, by the paper's id."""
     context, findings = examine(load(path), path.parent)
     if context is not None:
         findings += rules.check(context, "S200", "S399")
     if context is None or findings:
         raise CatalogError(in_order(findings, path.name))
-    return context.catalog
+    return context.catalog, {
+        paper.id: context.document.mark(place).line for place, paper in context.papers
+    }
 
 
 def examine(document: Document, root: Path) -> tuple[Context | None, list[Finding]]:

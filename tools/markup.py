@@ -21,12 +21,15 @@ def front(
     scripts: Iterable[str] = (),
     head: Iterable[tuple[str, str]] = (),
     linked_data: object = None,
+    entry: str = "",
+    line: int = 0,
 ) -> Markup:
     """Front matter. The theme puts its values into HTML as they are, so they are escaped here.
 
     What it hides makes a page wider: its navigation is in the tabs and in the path above it.
     `styles` and `scripts` are files in docs/assets/ that this page needs; `head` are (name,
-    content) of meta elements; `linked_data` is written as JSON-LD.
+    content) of meta elements; `linked_data` is written as JSON-LD. `entry` is the id of the paper
+    that the page is about, `line` where its entry starts in papers.yaml.
     """
     values = {
         "title": str(html(title)),
@@ -34,10 +37,17 @@ def front(
         "styles": list(styles),
         "scripts": list(scripts),
         "head": [[str(html(name)), str(html(content))] for name, content in head],
-        "linked_data": linked_data and json.dumps(linked_data).replace("<", "\\u003c"),
+        "linked_data": linked_data and _json(linked_data).replace("<", "\\u003c"),
+        "entry": entry,
+        "line": line,
     }
-    lines = (f"{key}: {json.dumps(value)}" for key, value in values.items() if value)
+    lines = (f"{key}: {_json(value)}" for key, value in values.items() if value)
     return safe("\n".join(["---", *lines, f"hide: {hide}", "---"]))
+
+
+def _json(value: object) -> str:
+    """JSON that YAML reads alike: it takes escapes beyond the first plane for two characters."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def code(text: str) -> Markup:

@@ -211,6 +211,10 @@ class Paper(Model):
     also_titled: Annotated[tuple[Text, ...], *Distinct] = ()
     summary: Text = Field(description="One sentence, ending with a full stop.")
     note: Text | None = Field(default=None, description="One line by the curator.")
+    builds_on: Annotated[tuple[PaperId, ...], *Distinct] = Field(
+        default=(),
+        description="Ids of the papers whose method this one extends, combines or changes.",
+    )
     related: Annotated[tuple[PaperId, ...], *Distinct] = ()
     implementations: Annotated[tuple[ImplementationName, ...], *Distinct] = ()
     added: Annotated[str, StringConstraints(pattern=DATE)] | None = Field(

@@ -97,6 +97,9 @@ FAULTS = [
     Fault("S204", LORA, "venue: ICLR", "venue: ICRL"),
     Fault("S205", "low-rank", "han2024peft", "han2024petf"),
     Fault("S206", LORA, "related: .*", "related: [hu2021lora]"),
+    Fault("S207", "dettmers2023qlora", "builds_on: .*", "builds_on: [hu2021loar]"),
+    Fault("S208", "dettmers2023qlora", "builds_on: .*", "builds_on: [dettmers2023qlora]"),
+    Fault("S412", "dettmers2023qlora", "builds_on: .*", "builds_on: [lv2023lomo]"),
     Fault("S301", "AAAI", r"^  - id: AAAI\n(?:    .*\n)+", r"\g<0>\g<0>", 5),
     Fault(
         "S302", LORA, "    openreview: ", '    doi: "10.1038/s42256-023-00626-4"\n    openreview: '

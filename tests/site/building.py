@@ -13,7 +13,7 @@ from tools.atlas import Atlas
 from tools.build import ROOT, write
 
 
-def build_site(atlas: Atlas, folder: Path) -> Path:
+def build_site(atlas: Atlas, folder: Path, site_url: str = "", repo_url: str = "") -> Path:
     """Write the pages, run MkDocs in strict mode and give the folder of the site."""
     shutil.copy(ROOT / "mkdocs.yml", folder)
     shutil.copytree(ROOT / "overrides", folder / "overrides")
@@ -24,7 +24,12 @@ def build_site(atlas: Atlas, folder: Path) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict"],
         cwd=folder,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "SITE_URL": ""},
+        env={
+            **os.environ,
+            "NO_MKDOCS_2_WARNING": "1",
+            "SITE_URL": site_url,
+            "REPO_URL": repo_url,
+        },
         capture_output=True,
         text=True,
         check=False,

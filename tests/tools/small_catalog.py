@@ -79,6 +79,7 @@ papers:
     also_titled: ["Low-Rank Adaptation"]
     summary: "Trains two small matrices beside each weight."
     note: "A café of methods."
+    builds_on: [ruckle2020drop]
     related: [mao2021unipelt]
     implementations: [lora]
   - id: mao2021unipelt

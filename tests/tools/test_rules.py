@@ -110,6 +110,7 @@ def _schema_not_named(root: Path) -> None:
 YEAR = "    year: 2022\n    venue: ICLR"
 LEAVES = '    leaves: [low-rank]\n    modality: [LLM]\n    arxiv: "2106'
 PLAIN = 'note: "Plain text."'
+BUILDS_ON = "builds_on: [ruckle2020drop]"
 
 CASES = [
     Case("S001", at="of methods", says="0xe9 is not UTF-8", spoil=_latin_1),
@@ -204,7 +205,9 @@ CASES = [
     ),
     Case("S205", 'hu2021lora: "Low', 'hu2021loar: "Low', "hu2021loar", "mean 'hu2021lora'?"),
     Case("S206", "[mao2021unipelt]", "[hu2021lora]", "[hu2021lora]", "names itself"),
-    Case("S301", "- id: ruckle2020survey", "- id: ruckle2020drop", says="the id on line 97"),
+    Case("S207", BUILDS_ON, "builds_on: [ruckle2020drap]", says="mean 'ruckle2020drop'?"),
+    Case("S208", BUILDS_ON, "builds_on: [hu2021lora]", says="hu2021lora → hu2021lora"),
+    Case("S301", "- id: ruckle2020survey", "- id: ruckle2020drop", says="the id on line 98"),
     Case("S301", "- id: VFM", "- id: LLM", says="already the id on line 3"),
     Case(
         "S301",
@@ -293,6 +296,14 @@ CASES = [
         "https://openreview.net/forum?id=abcdefgh",
         "forum",
         'openreview: "abcdefgh"',
+    ),
+    Case("S412", BUILDS_ON, "builds_on: [mao2021unipelt]", says="in 2021-10, this paper in 2021"),
+    Case(
+        "S412",
+        '2010.00001"\n    summary: "Counts what there is."\n',
+        '2009.00001"\n    summary: "Counts what there is."\n    builds_on: ["ruckle2020drop"]\n',
+        'builds_on: ["ruckle',
+        "in 2020-10, this paper in 2020-09",
     ),
     Case("S501", PLAIN, 'note: "<script>x</script>"', "<script>", "'<script'"),
     Case("S501", PLAIN, 'note: "A &amp; B."', "&amp;", "'&amp;'"),
@@ -481,6 +492,29 @@ def test_all_findings_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     assert [f.code for f in findings] == ["S410", "S204", "S201", "S507", "S103"]
     assert [f.line for f in findings] == sorted(f.line for f in findings)
     assert papers == 5
+
+
+def test_a_circle_of_papers_is_told_once_and_what_builds_on_it_is_not_blamed(
+    tmp_path: Path,
+) -> None:
+    text = CATALOG.replace(PLAIN, f"{PLAIN}\n    builds_on: [ruckle2020survey]").replace(
+        'arxiv: "2010.00001"\n', 'arxiv: "2010.00001"\n    builds_on: [ruckle2020drop]\n'
+    )
+    findings, _ = validate(write_tree(tmp_path, text))
+    [circle] = [f for f in findings if f.code == "S208"]
+    assert (circle.entry, circle.message) == (
+        "ruckle2020drop",
+        "leads back to the paper: ruckle2020drop → ruckle2020survey → ruckle2020drop",
+    )
+
+
+def test_a_month_of_another_year_than_the_id_is_not_compared(tmp_path: Path) -> None:
+    """A paper of 2020 that was put on arXiv in 2021 may build on one of late 2020."""
+    text = CATALOG.replace('"2010.00001"', '"2101.00001"').replace(
+        'arxiv: "2101.00001"\n', 'arxiv: "2101.00001"\n    builds_on: [ruckle2020drop]\n'
+    )
+    findings, _ = validate(write_tree(tmp_path, text))
+    assert [f.code for f in findings if f.code in ("S208", "S412")] == []
 
 
 def test_a_faulty_entry_makes_no_faults_of_the_references_to_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tools import atlas as material
 from tools import readme, site
 from tools.atlas import Atlas
 from tools.markup import capital, fenced, first_sentence, from_repository, front, with_code
-from tools.pages import papers
+from tools.pages import paper
 from tools.schema import Paper
 
 
@@ -68,23 +69,24 @@ def test_a_file_of_the_repository_becomes_a_page() -> None:
 
 def test_links_of_a_paper_are_each_given_once(atlas: Atlas) -> None:
     unipelt = atlas.catalog.paper["mao2021unipelt"]
-    assert [label for label, *_ in papers.links(unipelt)] == [
-        "Publication",
-        "Preprint",
-        "DOI",
-        "Reviews",
-        "Page",
+    assert paper.links(unipelt) == [
+        ("Publication", "https://aclanthology.org/2022.acl-long.433/"),
+        ("Page", "https://example.org/unipelt"),
+        ("Preprint", "https://arxiv.org/abs/2110.07577"),
+        ("PDF", "https://aclanthology.org/2022.acl-long.433.pdf"),
+        ("Reviews", "https://openreview.net/forum?id=kBjlDJpGGwF"),
     ]
-    only = unipelt.model_copy(
-        update={"acl": None, "doi": None, "openreview": None, "url": None, "code": None}
-    )
-    assert papers.links(only) == [
-        ("Publication", "https://arxiv.org/abs/2110.07577", "https://arxiv.org/abs/2110.07577")
+    only = unipelt.model_copy(update={"acl": None, "doi": None, "openreview": None})
+    assert paper.links(only)[0] == ("Page", "https://example.org/unipelt")
+    only = only.model_copy(update={"url": None})
+    assert paper.links(only) == [
+        ("Preprint", "https://arxiv.org/abs/2110.07577"),
+        ("PDF", "https://arxiv.org/pdf/2110.07577"),
     ]
 
 
 def test_pages_do_not_depend_on_the_order_of_methods(atlas: Atlas) -> None:
-    turned = Atlas(atlas.catalog, dict(reversed(atlas.methods.items())), atlas.source)
+    turned = replace(atlas, methods=dict(reversed(atlas.methods.items())))
     assert site.pages(turned, "# C") == site.pages(atlas, "# C")
 
 

@@ -46,7 +46,7 @@ def test_text_from_another_directory(tmp_path: Path) -> None:
     assert lines[0] == (
         "papers.yaml:56:5 S204 hu2021lora.venue: 'ICRL' is not a venue; did you mean 'ICLR'?"
     )
-    assert lines[1].startswith("papers.yaml:112:5 S401 ruckle2020survey.year: ")
+    assert lines[1].startswith("papers.yaml:113:5 S401 ruckle2020survey.year: ")
     assert lines[2:] == ["5 papers, 2 findings"]
 
 
@@ -55,7 +55,7 @@ def test_json(tmp_path: Path) -> None:
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert report["summary"] == "5 papers, 2 findings"
-    assert [(f["code"], f["line"]) for f in report["findings"]] == [("S204", 56), ("S401", 112)]
+    assert [(f["code"], f["line"]) for f in report["findings"]] == [("S204", 56), ("S401", 113)]
 
 
 def test_github(tmp_path: Path) -> None:

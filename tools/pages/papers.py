@@ -1,57 +1,73 @@
-"""The table of all papers, and a page for each."""
+"""The table of all papers, and what its script needs to export a part of it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from tools.atlas import full_authors, newest_first, years
 from tools.bibtex import entry
-from tools.schema import Paper
+from tools.escape import html, safe
+from tools.pages import paper as single
+from tools.schema import Catalog, Node, Paper
 
 if TYPE_CHECKING:
     from tools.site import Site
 
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
-    papers = site.catalog.papers
-    yield site.render(
-        "papers.md.j2", "papers/index.md", papers=newest_first(papers), span=years(papers)
-    )
-    for paper in papers:
-        yield page(site, paper)
-
-
-def page(site: Site, paper: Paper) -> tuple[str, str]:
     catalog = site.catalog
-    return site.render(
-        "paper.md.j2",
-        f"papers/{paper.id}.md",
-        paper=paper,
-        authors=full_authors(paper),
-        venue=catalog.venue[paper.venue],
-        methods=site.atlas.methods_of.get(paper.id, []),
-        gap=paper.kind == "method",
-        links=links(paper),
-        leaves=[catalog.leaves[leaf] for leaf in paper.leaves],
-        related=site.atlas.related[paper.id],
-        bibtex=entry(paper, catalog.venue[paper.venue]),
+    papers = newest_first(catalog.papers)
+    used = {paper.venue for paper in papers}
+    yield site.render(
+        "papers.md.j2",
+        "papers/index.md",
+        rows=[row(site, paper) for paper in papers],
+        span=years(papers),
+        nodes=[branch for top in catalog.taxonomy for branch in branches(top)],
+        venues=sorted((v for v in catalog.venues if v.id in used), key=lambda v: v.id.casefold()),
+        kinds=sorted({paper.kind for paper in papers}),
     )
+    yield "export/papers.bib.js", bibtex_script(catalog)
+    yield from single.pages(site)
 
 
-def links(paper: Paper) -> list[tuple[str, str, str]]:
-    """Where a paper can be found, as (label, text, link); each link once, the publication first."""
-    forum = f"https://openreview.net/forum?id={paper.openreview}"
-    every = [
-        ("Publication", paper.link, paper.link),
-        ("Preprint", f"arXiv:{paper.arxiv}", paper.arxiv_link),
-        ("DOI", paper.doi, f"https://doi.org/{paper.doi}" if paper.doi else None),
-        ("Reviews", forum, forum if paper.openreview else None),
-        ("Page", paper.url, paper.url),
-        ("Authors' code", paper.code, paper.code),
-    ]
-    found: dict[str, tuple[str, str, str]] = {}
-    for label, text, link in every:
-        if link and text:
-            found.setdefault(link, (label, text, link))
-    return list(found.values())
+def branches(node: Node, depth: int = 0) -> Iterator[tuple[Node, int, str]]:
+    """The node and all below it: each with its depth and the ids of its leaves."""
+    yield node, depth, " ".join(leaf.id for leaf in node.leaves())
+    for child in node.children:
+        yield from branches(child, depth + 1)
+
+
+def row(site: Site, paper: Paper) -> Markup:
+    """The paper's row as HTML. Markdown of a thousand rows would take MkDocs a minute."""
+    catalog = site.catalog
+    venue = catalog.venue[paper.venue]
+    leaves = ", ".join(
+        f'<a href="../taxonomy/{leaf}.html">{html(catalog.leaves[leaf].name)}</a>'
+        for leaf in paper.leaves
+    )
+    methods = ", ".join(
+        f'<a href="../methods/{html(method.name)}.html">{html(method.title)}</a>'
+        for method in site.atlas.methods_of.get(paper.id, [])
+    )
+    cells = (
+        f'<a href="{paper.id}.html">{html(paper.title)}</a><p>{html(paper.summary)}</p>',
+        f"<p>{html(', '.join(full_authors(paper)))}</p>",
+        str(paper.year or ""),
+        f'<span class="venue" style="--venue:{venue.color}">{html(venue.id)}</span>',
+        leaves,
+        paper.kind,
+        ", ".join(paper.modality),
+        methods,
+    )
+    return safe(f"<tr><td>{'</td><td>'.join(cells)}</td></tr>")
+
+
+def bibtex_script(catalog: Catalog) -> str:
+    """Every entry as the exporter writes it, by id: a page on a disk can load only a script."""
+    entries = {paper.id: entry(paper, catalog.venue[paper.venue]) for paper in catalog.papers}
+    return f"window.atlasBibtex = {json.dumps(entries, ensure_ascii=False, indent=0)};\n"

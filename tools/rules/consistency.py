@@ -72,8 +72,8 @@ def year_against_arxiv(context: Context) -> Iterator[Fault]:
     "The id carries the year in which the work first appeared: that of its arXiv identifier or, if "
     "it has none or was published earlier, that of its publication. Without an arXiv identifier "
     "the id may be earlier than the publication, for a preprint elsewhere. An undated work has nd.",
-    bad="- id: ruckle2019drop",
-    good="- id: ruckle2020drop",
+    bad="- id: microsoft2020tuning",
+    good="- id: microsoftndtuning",
 )
 def year_in_id(context: Context) -> Iterator[Fault]:
     for path, paper in context.papers:
@@ -191,8 +191,8 @@ def preprint_against_published(context: Context) -> Iterator[Fault]:
     "An id starts with the first author's family name in lower-case ASCII (Rücklé: ruckle, Ben "
     "Zaken: benzaken), followed by the year. Of a name of several words, the first or the last "
     "ones will do.",
-    bad="- id: pfeiffer2020drop",
-    good="- id: ruckle2020drop",
+    bad="- id: mitndtuning",
+    good="- id: microsoftndtuning",
 )
 def id_against_author(context: Context) -> Iterator[Fault]:
     for path, paper in context.papers:
@@ -292,3 +292,39 @@ def link_for_identifier(context: Context) -> Iterator[Fault]:
             found = pattern.fullmatch(paper.url or "")
             if found:
                 yield Fault((*path, "url"), f'write {key}: "{found[1]}" and no url')
+
+
+@rule(
+    "S412",
+    "Built on a later paper",
+    "A paper builds on what had appeared before it. What counts is the year in the id, that of the "
+    "first appearance, and within one year the months of the arXiv identifiers, where both papers "
+    "have one of that year.",
+    bad="builds_on: [mao2021unipelt]",
+    good="builds_on: [ruckle2020drop]",
+)
+def built_on_later(context: Context) -> Iterator[Fault]:
+    first = {paper.id: _first(paper) for _, paper in context.papers}
+    for path, paper in context.papers:
+        year, month = first[paper.id]
+        for i, other in enumerate(paper.builds_on):
+            other_year, other_month = first.get(other, (None, None))
+            if year is None or other_year is None:
+                continue
+            same_year = year == other_year and month is not None and other_month is not None
+            if other_year > year or (same_year and other_month > month):
+                message = f"'{other}' first appeared {_moment(other_year, other_month)}"
+                message += f", this paper {_moment(year, month)}"
+                yield Fault((*path, "builds_on", i), message)
+
+
+def _first(paper: Paper) -> tuple[int | None, int | None]:
+    """Year and month in which a paper first appeared, as far as its identifiers tell."""
+    year = _id_year(paper)
+    if paper.arxiv and year == _arxiv_year(paper):
+        return year, int(paper.arxiv.rpartition("/")[2][2:4])
+    return year, None
+
+
+def _moment(year: int, month: int | None) -> str:
+    return f"in {year}-{month:02}" if month else f"in {year}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from tools.findings import nearest
 from tools.rules import Context, Fault, rule
@@ -106,3 +108,71 @@ def related_to_itself(context: Context) -> Iterator[Fault]:
         if paper.id in paper.related:
             where = (*path, "related", paper.related.index(paper.id))
             yield Fault(where, "the paper names itself")
+
+
+@rule(
+    "S207",
+    "Unknown paper that another builds on",
+    "What a paper builds on are ids of other entries of the catalog.",
+    bad="builds_on: [ruckle2022drop]",
+    good="builds_on: [ruckle2020drop]",
+)
+def unknown_foundation(context: Context) -> Iterator[Fault]:
+    known = context.ids["papers"]
+    for path, paper in context.papers:
+        for i, other in enumerate(paper.builds_on):
+            if other not in known:
+                message = f"'{other}' is not a paper"
+                yield Fault((*path, "builds_on", i), message, nearest(other, known))
+
+
+@rule(
+    "S208",
+    "Builds on itself",
+    "What a paper builds on was there before it, so that no path of `builds_on` leads back to the "
+    "paper from which it starts.",
+    bad="builds_on: [hu2021lora]",
+    good="builds_on: [ruckle2020drop]",
+)
+def builds_on_itself(context: Context) -> Iterator[Fault]:
+    below = {paper.id: paper.builds_on for _, paper in context.papers}
+    knotted = _knotted(below)
+    for path, paper in context.papers:
+        for i, other in enumerate(paper.builds_on if paper.id in knotted else ()):
+            way = _way(other, paper.id, below)
+            if way and paper.id == min(way):  # a circle is told once
+                through = " → ".join([paper.id, *way])
+                yield Fault((*path, "builds_on", i), f"leads back to the paper: {through}")
+
+
+def _knotted(below: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """The papers on a circle, and those that build on one."""
+    sorter = TopologicalSorter(below)
+    try:
+        sorter.prepare()
+    except CycleError:
+        knotted = set(below)
+        while sorter.is_active():
+            free = sorter.get_ready()
+            knotted.difference_update(free)
+            sorter.done(*free)
+        return knotted
+    return set()
+
+
+def _way(start: str, goal: str, below: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The ids of a shortest way from one paper down to another, both included, or nothing."""
+    came: dict[str, str] = {start: ""}
+    waiting = deque([start])
+    while waiting:
+        here = waiting.popleft()
+        if here == goal:
+            way = [here]
+            while came[way[0]]:
+                way.insert(0, came[way[0]])
+            return way
+        for other in below.get(here, ()):
+            if other not in came:
+                came[other] = here
+                waiting.append(other)
+    return []

@@ -1,0 +1,280 @@
+// The list of papers: filters, sorting, and the BibTeX of what is left. What a filter looks at is
+// what the table shows, so nothing is said twice in the page.
+"use strict";
+
+(() => {
+  const form = document.querySelector("form.filters");
+  const table = document.querySelector("table.listing");
+  if (!form || !table) return;
+
+  // A browser needs far longer to lay out a row than the filters need to find it. So a keystroke
+  // shows a few screens of rows; more follow when there is time, and the rest on scrolling.
+  const STEP = 40;
+  const ENOUGH = 400;
+  // Letters that Unicode does not take apart into a base letter and an accent.
+  const LETTERS = {ø: "o", ł: "l", ß: "ss", æ: "ae", œ: "oe", đ: "d", ð: "d", þ: "th", ı: "i"};
+  const NEWEST = "-year"; // how the page comes
+
+  /** A text without case, accents, hyphens and apostrophes: "Rücklé" is "ruckle", "P-Tuning" "ptuning". */
+  function fold(text) {
+    const lower = text.toLowerCase();
+    if (/^[\x20-\x7e\s]*$/.test(lower)) return lower.replace(/[-']/g, "");
+    return lower
+      .normalize("NFKD")
+      .replace(/[\p{M}\p{Pd}'’\u00ad]/gu, "")
+      .replace(/[øłßæœđðþı]/g, (letter) => LETTERS[letter]);
+  }
+
+  const field = form.elements;
+  const names = new Map([...field.venue.options].map((option) => [option.value, option.title]));
+  const leafRank = new Map([...field.leaf.options].map((option, i) => [option.value, i]));
+  const body = table.tBodies[0];
+  // The line breaks between rows would stay behind when rows go, and make each move a long search.
+  for (const node of [...body.childNodes]) if (node.nodeType === Node.TEXT_NODE) node.remove();
+  const papers = [...body.rows].map((row, place) => {
+    const [paper, authors, year, venue, leaves, kind, modality, code] = row.cells;
+    return {
+      row,
+      place,
+      id: /([^/]*)\.html$/.exec(paper.firstElementChild.getAttribute("href"))[1],
+      title: fold(paper.firstElementChild.textContent),
+      text: fold(
+        `${paper.firstElementChild.textContent} ${paper.lastElementChild.textContent} ` +
+          `${authors.textContent} ${venue.textContent} ${names.get(venue.textContent)}`,
+      ),
+      year: Number(year.textContent),
+      venue: venue.textContent,
+      leaves: [...leaves.children].map((link) => /([^/]*)\.html$/.exec(link.getAttribute("href"))[1]),
+      kind: kind.textContent,
+      modality: modality.textContent.split(", "),
+      code: code.textContent !== "",
+    };
+  });
+
+  // Sorting
+
+  const KEYS = {
+    title: (paper) => paper.title,
+    author: (paper) => paper.id, // which begins with the first author's family name
+    year: (paper) => paper.year,
+    venue: (paper) => paper.venue.toLowerCase(),
+    leaf: (paper) => leafRank.get(paper.leaves[0]),
+    kind: (paper) => paper.kind,
+    modality: (paper) => paper.modality.join(),
+    code: (paper) => (paper.code ? 0 : 1),
+  };
+  let sort = NEWEST;
+  const orders = new Map([[NEWEST, papers]]);
+
+  function ordered() {
+    if (!orders.has(sort)) {
+      const [key, sign] = sort.startsWith("-") ? [KEYS[sort.slice(1)], -1] : [KEYS[sort], 1];
+      const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+      const keyed = papers.map((paper) => [key(paper), paper]);
+      keyed.sort(([a, one], [b, other]) => sign * compare(a, b) || one.place - other.place);
+      orders.set(sort, keyed.map(([, paper]) => paper));
+    }
+    return orders.get(sort);
+  }
+
+  for (const head of table.tHead.rows[0].cells) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = head.textContent;
+    button.addEventListener("click", () => {
+      const key = head.dataset.sort;
+      sort = sort === key || (key === "year" && sort !== NEWEST) ? `-${key}` : key;
+      update();
+      remember(false);
+      say(`Sorted by ${button.textContent}, ${sort.startsWith("-") ? "descending" : "ascending"}`);
+    });
+    head.replaceChildren(button);
+  }
+
+  function markSorted() {
+    for (const head of table.tHead.rows[0].cells) {
+      if (sort.replace("-", "") !== head.dataset.sort) head.removeAttribute("aria-sort");
+      else head.ariaSort = sort.startsWith("-") ? "descending" : "ascending";
+    }
+  }
+
+  // Filters
+
+  /** Whether a paper fits the form as it stands. */
+  function filter() {
+    const words = fold(field.words.value).split(/\s+/).filter(Boolean);
+    const leaves = new Set((field.leaf.selectedOptions[0]?.dataset.leaves ?? "").split(" "));
+    const [from, to] = [Number(field.from.value), Number(field.to.value)];
+    const tests = [];
+    if (field.leaf.value) tests.push((paper) => paper.leaves.some((leaf) => leaves.has(leaf)));
+    if (field.kind.value) tests.push((paper) => paper.kind === field.kind.value);
+    if (field.modality.value) tests.push((paper) => paper.modality.includes(field.modality.value));
+    if (field.venue.value) tests.push((paper) => paper.venue === field.venue.value);
+    if (from) tests.push((paper) => paper.year >= from);
+    if (to) tests.push((paper) => paper.year && paper.year <= to);
+    if (field.code.checked) tests.push((paper) => paper.code);
+    for (const word of words) tests.push((paper) => paper.text.includes(word));
+    return (paper) => tests.every((test) => test(paper));
+  }
+
+  const count = form.querySelector(".count");
+  const heard = form.querySelector(".heard");
+  const none = document.createElement("p");
+  none.textContent = "No paper fits. Fewer words or filters may find some.";
+  none.hidden = true;
+  const more = document.createElement("button");
+  more.type = "button";
+  more.className = "more";
+  more.hidden = true;
+  table.after(none, more);
+
+  let found = papers;
+  let shown = ENOUGH;
+  let pause = 0;
+  let idle = 0;
+
+  /** Tell a screen reader, but not while the reader is still typing. */
+  function say(text) {
+    clearTimeout(pause);
+    pause = setTimeout(() => (heard.textContent = text), 600);
+  }
+
+  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+  const notWhenIdle = window.cancelIdleCallback ?? clearTimeout;
+
+  function update(atOnce = STEP) {
+    notWhenIdle(idle);
+    shown = atOnce;
+    found = ordered().filter(filter());
+    const all = found.length === papers.length;
+    const noun = papers.length === 1 ? "paper" : "papers";
+    const number = (value) => value.toLocaleString("en");
+    count.textContent = `${all ? "" : `${number(found.length)} of `}${number(papers.length)} ${noun}`;
+    none.hidden = found.length > 0;
+    markSorted();
+    layOut();
+    idle = whenIdle(fill);
+  }
+
+  function fill() {
+    if (shown >= Math.min(found.length, ENOUGH)) return;
+    grow();
+    idle = whenIdle(fill);
+  }
+
+  /** The rows that are shown, moved as little as possible: what stays is not laid out again. */
+  function layOut() {
+    const wanted = found.slice(0, shown).map((paper) => paper.row);
+    const kept = new Set(wanted);
+    for (const row of [...body.rows]) if (!kept.has(row)) row.remove();
+    let cursor = body.firstElementChild;
+    for (const row of wanted) {
+      if (row === cursor) cursor = cursor.nextElementSibling;
+      else body.insertBefore(row, cursor);
+    }
+    more.hidden = found.length <= shown;
+    more.textContent = `Show ${Math.min(STEP, found.length - shown)} more`;
+  }
+
+  function grow() {
+    shown += STEP;
+    layOut();
+  }
+
+  more.addEventListener("click", grow);
+  new IntersectionObserver(([entry]) => entry.isIntersecting && grow(), {
+    rootMargin: "600px",
+  }).observe(more);
+
+  // The address. A field named "q" would open the theme's own search.
+
+  const FIELDS = ["words", "leaf", "kind", "modality", "venue", "from", "to"];
+
+  function remember(replace) {
+    const query = new URLSearchParams();
+    for (const name of FIELDS) if (field[name].value.trim()) query.set(name, field[name].value.trim());
+    if (field.code.checked) query.set("code", "1");
+    if (sort !== NEWEST) query.set("sort", sort);
+    const address = query.size ? `?${query}` : location.pathname;
+    if (`?${query}` === (location.search || "?")) return;
+    history[replace ? "replaceState" : "pushState"](null, "", address);
+  }
+
+  /** Set the form by the address; what it does not offer is left out. */
+  function recall(atOnce = STEP) {
+    const query = new URLSearchParams(location.search);
+    for (const name of FIELDS) {
+      field[name].value = query.get(name) ?? "";
+      if (field[name].selectedIndex === -1) field[name].value = "";
+    }
+    field.code.checked = query.get("code") === "1";
+    const wanted = query.get("sort") ?? NEWEST;
+    sort = Object.hasOwn(KEYS, wanted.replace("-", "")) ? wanted : NEWEST;
+    update(atOnce);
+  }
+
+  // What is typed in one go is one step back.
+  let typing = false;
+  form.addEventListener("input", (event) => {
+    const typed = event.target.matches("[type=search], [type=number]");
+    update();
+    remember(typed && typing);
+    typing = typed;
+    say(count.textContent);
+  });
+  form.addEventListener("change", () => (typing = false));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("reset", (event) => {
+    event.preventDefault();
+    for (const name of FIELDS) field[name].value = "";
+    field.code.checked = false;
+    update();
+    remember(false);
+    say(count.textContent);
+    field.words.focus();
+  });
+  addEventListener("popstate", () => recall());
+
+  // Export
+
+  let loading = null;
+
+  /** The entries of all papers, by id, in the catalog's order; loaded when somebody wants them. */
+  function entries() {
+    loading ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = form.dataset.bibtex;
+      script.onload = () => resolve(window.atlasBibtex);
+      script.onerror = reject;
+      document.head.append(script);
+    });
+    return loading;
+  }
+
+  async function bibtex() {
+    const wanted = new Set(found.map((paper) => paper.id));
+    return Object.entries(await entries())
+      .filter(([id]) => wanted.has(id))
+      .map(([, text]) => text)
+      .join("\n");
+  }
+
+  field.download.addEventListener("click", async () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([await bibtex()], {type: "application/x-bibtex"}));
+    link.download = "papers.bib";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+  field.copy.hidden = !navigator.clipboard;
+  field.copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(await bibtex());
+    const said = `Copied ${found.length} ${found.length === 1 ? "entry" : "entries"}`;
+    say(said);
+    field.copy.textContent = "Copied";
+    setTimeout(() => (field.copy.textContent = "Copy"), 1500);
+  });
+
+  form.classList.add("ready");
+  recall(ENOUGH); // as many as are there already
+})();

@@ -1,0 +1,416 @@
+"""The list of papers in a browser: filters, sorting, address, export; and a paper's citations."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from benchmarks.filter import MEASURE, build, many, queries
+from tests.site.browser.conftest import PHONE, Visit, overflow, serious
+from tools import export
+from tools.atlas import Atlas, full_authors, newest_first
+from tools.schema import Paper
+
+LIST = "papers/index.html"
+ROWS = "[...document.querySelectorAll('.listing tbody tr')]"
+
+
+def shown(page: Page) -> list[str]:
+    """The ids of the rows, in their order, once all of them are there."""
+    page.wait_for_function(
+        f"{ROWS}.length === parseInt(document.querySelector('.count').textContent)"
+    )
+    ids = page.evaluate(f"{ROWS}.map(row => row.querySelector('a').getAttribute('href'))")
+    return [Path(link).stem for link in ids]
+
+
+def choose(page: Page, **values: str) -> None:
+    for name, value in values.items():
+        field = page.locator(f"[name={name}]")
+        if name in ("words", "from", "to"):
+            field.fill(value)
+        elif name == "code":
+            field.set_checked(bool(value))
+        else:
+            field.select_option(value)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Filters, and which papers fit them."""
+
+    values: dict[str, str]
+    fits: Callable[[Atlas, Paper], bool]
+
+
+CASES = [
+    Case({"leaf": "low-rank"}, lambda atlas, p: "low-rank" in p.leaves),
+    Case(
+        {"leaf": "prompt"},
+        lambda atlas, p: bool({"hard", "soft", "deep"} & {*p.leaves}),
+    ),
+    Case({"modality": "VLM"}, lambda atlas, p: "VLM" in p.modality),
+    Case({"venue": "Findings of EMNLP"}, lambda atlas, p: p.venue == "Findings of EMNLP"),
+    Case({"kind": "survey"}, lambda atlas, p: p.kind == "survey"),
+    Case({"from": "2022"}, lambda atlas, p: (p.year or 0) >= 2022),
+    Case({"to": "2019"}, lambda atlas, p: p.year is not None and p.year <= 2019),
+    Case({"code": "1"}, lambda atlas, p: bool(atlas.methods_of.get(p.id))),
+    Case(
+        {"leaf": "additive", "from": "2021", "to": "2022", "code": "1", "words": "adapter"},
+        lambda atlas, p: (
+            bool({*p.leaves} & {leaf.id for leaf in atlas.catalog.nodes["additive"].leaves()})
+            and p.year in (2021, 2022)
+            and bool(atlas.methods_of.get(p.id))
+            and "adapter" in text(atlas, p)
+        ),
+    ),
+    Case({"words": "machine"}, lambda atlas, p: "machine" in text(atlas, p)),
+    Case(
+        {"words": "prompt  SHOT"},
+        lambda atlas, p: "prompt" in text(atlas, p) and "shot" in text(atlas, p),
+    ),
+    Case({"words": "zzz"}, lambda atlas, p: False),
+]
+
+
+def text(atlas: Atlas, paper: Paper) -> str:
+    venue = atlas.catalog.venue[paper.venue]
+    parts = (paper.title, paper.summary, *full_authors(paper), venue.id, venue.name)
+    return " ".join(parts).casefold()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: json.dumps(case.values))
+def test_filters_leave_what_fits(visit: Visit, atlas: Atlas, case: Case) -> None:
+    page = visit(LIST)
+    choose(page, **case.values)
+    papers = newest_first(atlas.catalog.papers)
+    fitting = [paper.id for paper in papers if case.fits(atlas, paper)]
+    assert shown(page) == fitting
+    assert len(fitting) < len(papers)
+    count = page.locator(".count").inner_text()
+    assert count == f"{len(fitting)} of {len(papers)} papers"
+    assert page.get_by_text("No paper fits.").is_visible() is (not fitting)
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("rücklé", "ruckle2020adapterdrop"),
+        ("Ruckle", "ruckle2020adapterdrop"),
+        ("ru\u0308ckle\u0301", "ruckle2020adapterdrop"),
+        ("vulić", "ansell2021ltsft"),
+        ("vulic", "ansell2021ltsft"),
+        ("šnajder DUKIC", "dukic2024looking"),
+        ("p tuning", "liu2021ptuningv2"),
+        ("ptuning", "liu2021ptuningv2"),
+        ("P–Tuning", "liu2021ptuningv2"),
+        ("finetuning", "dettmers2023qlora"),
+        ("fine-tuning", "dodge2020finetuning"),
+        ("Learning Representations lora", "hu2021lora"),
+        ("rank low", "hu2021lora"),
+    ],
+)
+def test_words_are_found_however_they_are_written(visit: Visit, typed: str, found: str) -> None:
+    page = visit(LIST)
+    choose(page, words=typed)
+    ids = shown(page)
+    assert found in ids
+    assert len(ids) < 80
+
+
+def test_every_author_is_found_with_and_without_accents(visit: Visit, atlas: Atlas) -> None:
+    page = visit(LIST)
+    wanted = {name.family: p.id for p in atlas.catalog.papers for name in p.names}
+    found = page.evaluate(
+        """(names) => names.filter(([name, id]) => {
+            const plain = name.normalize("NFD").replace(/\\p{M}/gu, "").toUpperCase();
+            return ![name, plain].every((typed) => {
+                const field = document.querySelector("[name=words]");
+                field.value = typed;
+                field.dispatchEvent(new InputEvent("input", {bubbles: true}));
+                return document.querySelector(`.listing a[href="${id}.html"]`);
+            });
+        })""",
+        [[name, paper] for name, paper in wanted.items() if len(name) > 4],
+    )
+    assert found == []
+
+
+def test_columns_sort_up_and_down_by_keyboard(visit: Visit, atlas: Atlas) -> None:
+    page = visit(LIST)
+    papers = newest_first(atlas.catalog.papers)
+    keys: dict[str, Callable[[Paper], Any]] = {
+        "Authors": lambda p: p.id,
+        "Year": lambda p: p.year or 0,
+        "Venue": lambda p: p.venue.lower(),
+        "Kind": lambda p: p.kind,
+        "Leaf": lambda p: list(atlas.catalog.nodes).index(p.leaves[0]),
+        "Runs here": lambda p: p.id not in atlas.methods_of,
+    }
+    for name, key in keys.items():
+        head = page.locator("th", has=page.get_by_role("button", name=name))
+        head.get_by_role("button").focus()
+        first = "ascending" if name != "Year" else "descending"
+        for direction in (first, "descending" if first == "ascending" else "ascending"):
+            page.keyboard.press("Enter")
+            assert head.get_attribute("aria-sort") == direction
+            assert page.locator("th[aria-sort]").count() == 1
+            # In both directions ties stay newest first.
+            ordered = sorted(papers, key=key, reverse=direction == "descending")
+            assert shown(page) == [paper.id for paper in ordered], (name, direction)
+
+
+def test_titles_sort_by_their_letters(visit: Visit) -> None:
+    page = visit(f"{LIST}?sort=title")
+    titles = page.locator(".listing td:first-child a").all_inner_texts()
+    plain = [title.casefold().replace("-", "").replace("'", "") for title in titles]
+    assert plain == sorted(plain)
+
+
+def test_the_address_holds_the_state_and_can_be_shared(visit: Visit) -> None:
+    page = visit(LIST)
+    choose(page, words="adapter", leaf="composition", code="1")
+    page.get_by_role("button", name="Authors").click()
+    state = parse_qs(urlsplit(page.url).query)
+    assert state == {
+        "words": ["adapter"],
+        "leaf": ["composition"],
+        "code": ["1"],
+        "sort": ["author"],
+    }
+    ids = shown(page)
+    other = visit(page.url)
+    assert shown(other) == ids
+    assert other.locator("[name=words]").input_value() == "adapter"
+    assert other.locator("th[aria-sort=ascending]").inner_text().startswith("Authors")
+
+
+def test_what_the_address_makes_up_is_ignored(visit: Visit, atlas: Atlas) -> None:
+    page = visit(f"{LIST}?leaf=nonsense&sort=__proto__&venue=%3Cb%3E&from=x&kind=&other=1")
+    assert len(shown(page)) == len(atlas.catalog.papers)
+    assert page.locator("[name=leaf]").input_value() == ""
+
+
+def test_back_and_forward(visit: Visit, atlas: Atlas) -> None:
+    page = visit(LIST)
+    page.locator("[name=words]").press_sequentially("lora", delay=5)
+    typed = shown(page)
+    choose(page, kind="survey")
+    page.go_back()
+    assert page.locator("[name=words]").input_value() == "lora"
+    assert shown(page) == typed
+    page.go_back()  # what was typed in one go is one step
+    assert page.locator("[name=words]").input_value() == ""
+    assert len(shown(page)) == len(atlas.catalog.papers)
+    page.go_forward()
+    assert shown(page) == typed
+    page.reload()
+    assert shown(page) == typed
+
+
+def test_the_count_is_announced_once_when_typing_ends(visit: Visit) -> None:
+    page = visit(LIST)
+    heard = page.locator("[aria-live=polite]", has_not=page.locator("*"))
+    assert heard.count() == 1
+    page.evaluate(
+        """() => {
+            window.heard = [];
+            const region = document.querySelector("form [aria-live=polite]");
+            new MutationObserver(() => window.heard.push(region.textContent))
+                .observe(region, {childList: true, characterData: true, subtree: true});
+        }"""
+    )
+    page.locator("[name=words]").press_sequentially("adapterdrop", delay=30)
+    page.wait_for_function("window.heard.length > 0")
+    page.wait_for_timeout(800)
+    assert page.evaluate("window.heard") == [page.locator(".count").inner_text()]
+
+
+def test_filters_are_cleared_at_once(visit: Visit, atlas: Atlas) -> None:
+    page = visit(f"{LIST}?words=lora&leaf=low-rank&kind=method&from=2020&code=1&modality=LLM")
+    assert len(shown(page)) < 5
+    page.get_by_role("button", name="Clear filters").click()
+    assert len(shown(page)) == len(atlas.catalog.papers)
+    assert urlsplit(page.url).query == ""
+    assert page.evaluate("document.activeElement.name") == "words"
+
+
+@pytest.mark.parametrize("query", ["", "?leaf=low-rank", "?words=rücklé&sort=title", "?words=zzz"])
+def test_the_export_is_what_the_exporter_writes(visit: Visit, atlas: Atlas, query: str) -> None:
+    page = visit(LIST + query)
+    ids = {*shown(page)}
+    papers = [paper for paper in atlas.catalog.papers if paper.id in ids]
+    wanted = export.bibtex(atlas.catalog, papers)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == "papers.bib"
+    assert Path(download.value.path()).read_bytes() == wanted.encode()
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == wanted
+
+
+def test_the_export_of_a_leaf_is_the_file_of_the_leaf(visit: Visit, built: Path) -> None:
+    page = visit(f"{LIST}?leaf=low-rank&sort=title")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    file = built / "export" / "low-rank.bib"
+    assert Path(download.value.path()).read_bytes() == file.read_bytes()
+
+
+def test_it_works_from_a_disk(chromium: Browser, built: Path, atlas: Atlas) -> None:
+    page = chromium.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(f"{(built / LIST).as_uri()}?words=lora")
+    ids = {*shown(page)}
+    assert 0 < len(ids) < 30
+    choose(page, kind="method")
+    assert "kind=method" in page.url
+    page.go_back()
+    assert {*shown(page)} == ids
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    papers = [paper for paper in atlas.catalog.papers if paper.id in ids]
+    wanted = export.bibtex(atlas.catalog, papers)
+    assert Path(download.value.path()).read_bytes() == wanted.encode()
+    page.close()
+    # The theme's search wants a server.
+    assert [fault for fault in faults if "search_index" not in fault] == []
+
+
+def test_without_scripts_it_is_a_table(visit: Visit, atlas: Atlas) -> None:
+    page = visit(LIST, javascript=False)
+    assert page.locator(".listing tbody tr").count() == len(atlas.catalog.papers)
+    assert not page.locator("form.filters").is_visible()
+    assert page.locator(".listing button").count() == 0
+    assert page.locator("th[aria-sort=descending]").inner_text() == "Year"
+
+
+def test_on_a_phone_rows_are_cards_and_still_a_table(visit: Visit, atlas: Atlas) -> None:
+    page = visit(f"{LIST}?words=adapter", width=PHONE)
+    assert overflow(page) <= 0
+    assert page.evaluate("getComputedStyle(document.querySelector('.listing tr')).display") == (
+        "flex"
+    )
+    cards = page.locator(".listing tbody tr")
+    assert cards.count() == len(shown(page))
+    for box in (cards.nth(i).bounding_box() for i in range(3)):
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE
+    nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    roles = [node["role"]["value"] for node in nodes if not node["ignored"]]
+    assert roles.count("row") == cards.count() + 1
+    assert roles.count("columnheader") == 8
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, 800, 1280])
+def test_axe_finds_nothing_serious_while_filtering(visit: Visit, scheme: str, width: int) -> None:
+    page = visit(f"{LIST}?words=adapter&leaf=additive", width=width, scheme=scheme)
+    assert serious(page) == []
+    assert overflow(page) <= 0
+    choose(page, words="zzz")
+    assert serious(page) == []
+
+
+def test_a_shared_list_does_not_jump(visit: Visit) -> None:
+    page = visit(f"{LIST}?leaf=soft&words=prompt")
+    shift = page.evaluate(
+        """() => new Promise((done) => {
+            let sum = 0;
+            new PerformanceObserver((list) => {
+                for (const entry of list.getEntries()) sum += entry.value;
+            }).observe({type: "layout-shift", buffered: true});
+            setTimeout(() => done(sum), 400);
+        })"""
+    )
+    assert shift < 0.01
+
+
+def test_the_keyboard_reaches_every_control_in_order(visit: Visit) -> None:
+    page = visit(LIST)
+    page.locator("[name=words]").focus()
+    reached = []
+    for _ in range(19):
+        reached.append(
+            page.evaluate("document.activeElement.name || document.activeElement.textContent")
+        )
+        page.keyboard.press("Tab")
+    assert [*dict.fromkeys(reached)] == [
+        *("words", "leaf", "venue", "kind", "modality", "from", "to", "code"),
+        *("Clear filters", "download", "copy"),
+        *("Paper", "Authors", "Year", "Venue", "Leaf", "Kind", "Modality", "Runs here"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def large(atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    page, *_ = build(many(atlas, 1000), tmp_path_factory.mktemp("large"))
+    return page
+
+
+def test_a_keystroke_on_a_thousand_papers_takes_less_than_50_ms(
+    chromium: Browser, large: Path
+) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(large.as_uri())
+    page.wait_for_selector("form.ready")
+    times = [laid_out for laid_out, _ in page.evaluate(MEASURE, queries())]
+    page.close()
+    assert median(times) < 50
+
+
+def test_long_lists_are_whole_after_scrolling(chromium: Browser, large: Path, atlas: Atlas) -> None:
+    page = chromium.new_page()
+    page.goto(large.as_uri())
+    page.wait_for_selector("form.ready")
+    assert page.locator(".listing tbody tr").count() == 400
+    more = page.locator("button.more")
+    while more.is_visible():
+        more.scroll_into_view_if_needed()
+        page.wait_for_timeout(20)
+    ids = shown(page)
+    assert ids == [paper.id for paper in newest_first(many(atlas, 1000).catalog.papers)]
+    page.close()
+
+
+def test_three_hundred_papers_are_under_150_kilobytes(
+    atlas: Atlas, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    page, *_ = build(many(atlas, 300), tmp_path_factory.mktemp("three-hundred"))
+    files = (page, page.parent.parent / "export" / "papers.bib.js")
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 150_000
+
+
+@pytest.mark.parametrize("style", ["bibtex", "ris", "csl"])
+def test_a_citation_can_be_copied(visit: Visit, atlas: Atlas, style: str) -> None:
+    page = visit("papers/ruckle2020adapterdrop.html")
+    place = ["bibtex", "ris", "csl"].index(style)
+    for details in page.locator("details").all():
+        details.locator("summary").click()
+    page.locator(".highlight").nth(place).hover()
+    page.locator(".highlight").nth(place).get_by_role("button").click()
+    paper = atlas.catalog.paper["ruckle2020adapterdrop"]
+    wanted = export.FORMATS[style](atlas.catalog, [paper], "")
+    page.wait_for_timeout(300)
+    assert page.evaluate("navigator.clipboard.readText()").strip() == wanted.strip()
+
+
+def test_the_mark_leads_to_its_evidence(visit: Visit) -> None:
+    page = visit("papers/ruckle2020adapterdrop.html")
+    page.get_by_role("link", name="verified", exact=True).click()
+    assert page.locator(".evidence").is_visible()
+    assert "acl-org/acl-anthology" in page.locator(".evidence").inner_text()
+    page.get_by_role("link", name="How entries are verified").click()
+    assert page.locator("#verified").is_visible()
