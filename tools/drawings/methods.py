@@ -30,8 +30,8 @@ DRAWINGS: dict[str, Drawing] = {
             "after_feed_forward": (
                 "1 an adapter for",
                 "each task, alone",
-                "2 attention (Q, K, V)",
-                "over all of them",
+                "2 attention to all",
+                "of them (Q, K, V)",
             )
         },
     ),
@@ -207,7 +207,7 @@ DRAWINGS: dict[str, Drawing] = {
         states={part: State.ENTRIES for part in BASE if part not in NORMS},
         aside=Aside(
             "entries",
-            ("1 all but the norms", "2 rewound; only the", "K entries that had", "changed most"),
+            ("1 all but norms", "2 rewound, only", "the K entries that", "had changed most"),
         ),
     ),
     "mam": Drawing(
@@ -292,7 +292,7 @@ DRAWINGS: dict[str, Drawing] = {
     "pfeiffer": Drawing(
         "Pfeiffer adapters",
         added=(_BETWEEN_NORMS,),
-        notes={"after_feed_forward": ("one adapter,", "between two uses of", "the same norm")},
+        notes={"after_feed_forward": ("one adapter,", "between two uses", "of the same norm")},
     ),
     "prefix_tuning": Drawing(
         "Prefix tuning",
@@ -330,7 +330,7 @@ DRAWINGS: dict[str, Drawing] = {
             Piece("adapter", "between_norms", gated=True),
         ),
         notes={
-            "prefix": ("gates G: one for the", "prefix, one for both", "low-rank updates …"),
+            "prefix": ("one gate G for the", "prefix, one for", "both updates …"),
             "after_feed_forward": ("… and one for the", "adapter"),
         },
     ),

@@ -14,8 +14,7 @@ STEP = 7  # between the dots or lines of a pattern
 def text(x: float, y: float, words: str, style: str = "") -> str:
     """Words at (x, y), the middle of the line; what follows a `_`, up to a space, is lowered."""
     shown = re.sub(r"_(\S+)", r'<tspan class="low" dy="3">\1</tspan>', str(html(words)))
-    if shown.count("<tspan") > 1:  # back up to the line, before what follows
-        shown = re.sub(r"(</tspan>)( \S)", r'\1<tspan dy="-3">\2</tspan>', shown)
+    shown = shown.replace("</tspan> ", '</tspan><tspan dy="-3"> </tspan>')
     attribute = f' class="{style}"' if style else ""
     return f'<text x="{x:g}" y="{y:g}" dy=".35em"{attribute}>{shown}</text>'
 
@@ -56,13 +55,13 @@ def pattern(x: float, y: float, width: float, height: float, state: State, step:
     if state is State.BIASES:
         strip = max(step / 2, 2.5)
         return f'<path class="strip" d="M{x + width - strip / 2:g} {y:g}v{height:g}"/>'
-    if state is State.MIXED:
+    if state is State.MIXED and width > 2 * step:
         path = "".join(f"M{x + at:g} {y + 1:g}v{height - 2:g}" for at in _along(width, 1.5 * step))
         return f'<path class="columns" d="{path}"/>'
     if state is State.PROJECTED:
         return f'<path class="strip thin" d="M{x + 1:g} {y + height / 2:g}h{width - 2:g}"/>'
     if state in (State.SAMPLED, State.QUANTIZED):
-        lean, step = (height, 1.4 * step) if state is State.SAMPLED else (0, step)
+        lean, step = (height, 1.6 * step) if state is State.SAMPLED else (0, step)
         path = ""
         for at in _along(width + lean, step):
             low, high = min(at, width), max(at - lean, 0)  # cut off at the sides
