@@ -11,7 +11,7 @@ from tools.drawings.block import block
 from tools.drawings.margin import EDGES, margin
 from tools.drawings.methods import DRAWINGS
 from tools.drawings.shapes import box, hourglass
-from tools.drawings.thumbnail import HEIGHT, WIDTH, stamp
+from tools.drawings.thumbnail import stamp
 from tools.drawings.vocabulary import MEANING, Drawing, State
 from tools.drawings.words import described, states
 from tools.escape import html, safe
@@ -54,7 +54,4 @@ def small(name: str) -> Markup:
     """A thumbnail of it without words, for text that names the method anyway."""
     if name not in DRAWINGS:
         return safe("")
-    return safe(
-        f'<span class="thumb" aria-hidden="true"><svg viewBox="0 0 {WIDTH} {HEIGHT}">'
-        f"{''.join(stamp(DRAWINGS[name]))}</svg></span>"
-    )
+    return safe(f'<span class="thumb" aria-hidden="true">{stamp(DRAWINGS[name])}</span>')

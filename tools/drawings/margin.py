@@ -107,7 +107,7 @@ def _average(canvas: Canvas, top: float, bottom: float) -> list[str]:
         ]
     return [
         *shapes,
-        flow((NOTES + 97, y + 10), (NOTES - 60, y + 10), style="flow helped"),
+        flow((NOTES + 97, y + 10), (MAIN + 46, y + 10), style="flow helped"),
         text(NOTES + 56, y + 56, "one a domain", "quiet"),
         *words(canvas.drawing.aside.words, y + 78),
     ]

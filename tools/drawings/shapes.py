@@ -13,7 +13,7 @@ STEP = 7  # between the dots or lines of a pattern
 
 def text(x: float, y: float, words: str, style: str = "") -> str:
     """Words at (x, y), the middle of the line; what follows a `_`, up to a space, is lowered."""
-    shown = re.sub(r"_(\S+)", r'<tspan class="low" dy="3">\1</tspan>', str(html(words)))
+    shown = re.sub(r"_(\w+)", r'<tspan class="low" dy="3">\1</tspan>', str(html(words)))
     shown = shown.replace("</tspan> ", '</tspan><tspan dy="-3"> </tspan>')
     attribute = f' class="{style}"' if style else ""
     return f'<text x="{x:g}" y="{y:g}" dy=".35em"{attribute}>{shown}</text>'
@@ -55,7 +55,7 @@ def pattern(x: float, y: float, width: float, height: float, state: State, step:
     if state is State.BIASES:
         strip = max(step / 2, 2.5)
         return f'<path class="strip" d="M{x + width - strip / 2:g} {y:g}v{height:g}"/>'
-    if state is State.MIXED and width > 2 * step:
+    if state is State.MIXED:
         path = "".join(f"M{x + at:g} {y + 1:g}v{height - 2:g}" for at in _along(width, 1.5 * step))
         return f'<path class="columns" d="{path}"/>'
     if state is State.PROJECTED:
@@ -72,7 +72,7 @@ def pattern(x: float, y: float, width: float, height: float, state: State, step:
 
 
 def _along(length: float, step: float) -> Iterable[float]:
-    count = int((length - 1) / step)
+    count = max(1, int((length - 1) / step))
     first = (length - (count - 1) * step) / 2
     return (round(first + i * step, 1) for i in range(count))
 

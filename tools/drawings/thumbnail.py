@@ -25,11 +25,18 @@ PLACES = {
 }
 SLOTS = {"after_attention": 51.7, "after_feed_forward": 24, "between_norms": 24}
 BESIDE = 96  # the middle of what stands right of the block
+DIRECTIONS = ("backward", "fused", "forward")
 MATRICES = (State.ENTRIES, State.SAMPLED, State.MIXED, State.PROJECTED)
 
 
-def stamp(drawing: Drawing) -> list[str]:
-    """The shapes of the thumbnail."""
+def stamp(drawing: Drawing) -> str:
+    """The thumbnail; the block stands in its middle where nothing stands beside it."""
+    beside = drawing.aside and drawing.aside.picture in (*MATRICES, *DIRECTIONS)
+    left = 0 if beside or drawing.pieces("layer_outputs", "last_states") else MAIN - WIDTH / 2
+    return f'<svg viewBox="{left:g} 0 {WIDTH} {HEIGHT}">{"".join(_shapes(drawing))}</svg>'
+
+
+def _shapes(drawing: Drawing) -> list[str]:
     shapes = [
         '<rect class="frame" x="8" y="12.5" width="76" height="63" rx="4"/>',
         flow((MAIN, 79), (MAIN, 9), arrow=False),
@@ -42,7 +49,7 @@ def stamp(drawing: Drawing) -> list[str]:
         shapes += added(piece)
     if drawing.aside and drawing.aside.picture in MATRICES:
         shapes.append(box(90, 32, 26, 26, State(drawing.aside.picture), step=STEP))
-    if drawing.aside and drawing.aside.picture in ("backward", "fused", "forward"):
+    if drawing.aside and drawing.aside.picture in DIRECTIONS:
         shapes += direction(drawing.aside.picture)
     return shapes
 
@@ -74,6 +81,7 @@ def added(piece: Piece) -> list[str]:
     if place:  # a vector above keys or values, or below the second map
         x, y, width, height = place
         return [circle(x + width / 2, y - 2 if width < 20 else y + height + 1, 2.8, "solid")]
+    around = (-2, 8, 80, 90)  # the text, or in front of it
     return {
         "attention": [box(x, 60.5, 8, 4, state) for x in (56, 77)],
         "entrance": [circle(x, 75.5, 2.8, "solid") for x in (26.5, 69.5)],
@@ -89,5 +97,5 @@ def added(piece: Piece) -> list[str]:
             flow((MAIN, 43), (82, 43), (82, 27), (MAIN, 27), arrow=False),
             hourglass(82, 28, 10, 14, state, active=False),
         ],
-        "input": [box(x, 80, 8, 8, state) for x in (88, 98, 108)],
+        "input": [box(x, 80, 8, 8, state) for x in (around if piece.helper else (-12, -2, 8))],
     }[piece.place]
