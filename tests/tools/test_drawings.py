@@ -97,6 +97,14 @@ def test_words_tell_what_is_trained_frozen_and_added() -> None:
     assert "the whole pretrained model" in described(Drawing("Other", every(State.TRAINED, *BASE)))
 
 
+@every_drawing
+def test_the_legend_explains_every_look(name: str) -> None:
+    figure = ElementTree.fromstring(drawing(name))
+    drawn = {shape.get("class") for shape in figure.find("svg").iter()} & set(State)
+    explained = {shape.get("class") for shape in figure.find("figcaption").iter()} & set(State)
+    assert drawn == explained
+
+
 def test_the_legend_has_what_is_shown_and_no_more() -> None:
     def entries(declared: Drawing) -> list[str]:
         items = ElementTree.fromstring(f"<ul>{legend(declared)}</ul>")

@@ -10,6 +10,7 @@ import pytest
 from tests.tools.small_catalog import write_tree
 from tools import atlas as material
 from tools.atlas import Atlas
+from tools.build import ROOT
 from tools.pages.about import compared, home
 from tools.parity import Comparison
 from tools.site import Site
@@ -69,7 +70,8 @@ def test_without_comparisons_nothing_is_said_of_any(atlas: Atlas) -> None:
     assert "**Not verified:**" in shown
 
 
-def test_every_branch_is_a_family_or_named_beside_them(atlas: Atlas) -> None:
+def test_every_branch_is_a_family_or_named_beside_them() -> None:
+    atlas = material.load(ROOT)
     shown = page(atlas)
     families, _, others = shown.partition("**Around them:**")
     for node in atlas.catalog.taxonomy:
@@ -78,7 +80,8 @@ def test_every_branch_is_a_family_or_named_beside_them(atlas: Atlas) -> None:
         assert (f"[{node.name}](taxonomy/{node.id}.md)" in others) != is_family
 
 
-def test_every_method_is_shown_with_its_drawing_once(atlas: Atlas) -> None:
+def test_every_method_is_shown_with_its_drawing_once() -> None:
+    atlas = material.load(ROOT)
     shown = page(atlas)
     for method in atlas.methods.values():
         assert shown.count(f" {method.title}](methods/{method.name}.md)") == 1
