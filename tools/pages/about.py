@@ -4,24 +4,78 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tools import markup, rules
+from markupsafe import Markup
+
+from tools import escape, markup, rules
 from tools.__main__ import COMMANDS
+from tools.atlas import Atlas, newest_first
+from tools.drawings import small
+from tools.drawings.words import listed
 
 if TYPE_CHECKING:
     from tools.site import Site
 
+NEWEST = 3  # papers on the home page
+
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
-    yield site.render("index.md.j2", "index.md", gaps=site.atlas.gaps(site.catalog.taxonomy))
+    yield home(site)
     yield venues(site)
     yield checks(site)
     text = markup.from_repository(site.contributing)
     yield site.render("contributing.md.j2", "contributing.md", text=text)
     yield site.render("commands.md.j2", "commands.md", commands=list(commands()))
+
+
+def home(site: Site) -> tuple[str, str]:
+    atlas, tree = site.atlas, site.catalog.taxonomy
+    families = [node for node in tree if node.main or atlas.implementations(node)]
+    running = [paper for paper in site.catalog.papers if paper.id in atlas.methods_of]
+    return site.render(
+        "index.md.j2",
+        "index.md",
+        families=families,
+        others=[node for node in tree if node not in families],
+        gaps=atlas.gaps(tree),
+        newest=newest_first(running)[:NEWEST],
+        parity=compared(atlas),
+        small=small,
+    )
+
+
+def compared(atlas: Atlas) -> dict[str, object]:
+    """How the comparisons with other implementations came out, all methods together."""
+    every = [one for comparisons in atlas.parity.values() for one in comparisons]
+    number = Counter(one.outcome for one in every)
+    return {
+        "total": len(every),
+        "methods": sum(map(bool, atlas.parity.values())),
+        "libraries": escape.page(listed(sorted({one.library for one in every}) or [""])),
+        "equal": number["equal"],
+        "after": number["equal-after"],
+        "deviates": number["deviates"],
+        "bar": bar(
+            [
+                ("equal", number["equal"]),
+                ("after", number["equal-after"]),
+                ("deviates", number["deviates"]),
+            ]
+        ),
+    }
+
+
+def bar(parts: list[tuple[str, int]]) -> Markup:
+    """The shares of a whole, side by side; the words beside it say the same."""
+    return escape.safe(
+        '<div class="shares" aria-hidden="true">'
+        + "".join(f'<span class="{name}" style="flex-grow: {n}"></span>' for name, n in parts)
+        + "</div>"
+    )
 
 
 def venues(site: Site) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from tools import escape, markup
 from tools.bibtex import entry
+from tools.drawings import drawing
 from tools.implementations import Implementation
 from tools.pages import method as method_page
 
@@ -54,6 +55,7 @@ def page(site: Site, method: Implementation) -> tuple[str, str]:
         "method.md.j2",
         f"methods/{method.name}.md",
         **method_page.values(site.atlas, method),
+        drawing=drawing(method.name),
         leaf=site.catalog.leaves[method.leaf],
         source=method_page.body(site.atlas.source[method.name]),
         papers=site.atlas.papers_of[method.name],
