@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -18,8 +17,9 @@ from markupsafe import Markup
 from tools import escape, markup
 from tools.atlas import Atlas
 from tools.implementations import Implementation
-from tools.ledger import Bytes, Refused, Report
+from tools.ledger import Bytes, Refused
 from tools.pages.compare import FULL, amount, listed
+from tools.pages.needs import MEASURED, cost, needs, reports
 from tools.templating import TEMPLATES
 
 if TYPE_CHECKING:
@@ -29,31 +29,12 @@ TEMPLATE = "choose.md.j2"
 BERT, LLAMA = "bert-base", "llama-2-7b"
 # The methods whose ledgers the question about memory sets side by side.
 MEMORY = (FULL, "lora", "qlora", "galore", "lomo", "ladder_side_tuning", "mezo")
-FAMILIES = {"encoder": "an encoder", "decoder": "a decoder", "encoder-decoder": "a T5"}
-# What is measured: which part, in words, in a table's head, and the share of full fine-tuning's.
-MEASURED = (
-    ("stored", "under 1% of the weights stored for a task", "Stored <1%", 0.01),
-    ("state", "gradients and optimizer under a tenth", "Gradients, optimizer <10%", 0.1),
-    ("activations", "activations under half", "Activations <50%", 0.5),
-    ("weights", "weights under half", "Weights <50%", 0.5),
-)
-
-
-@dataclass(frozen=True)
-class Need:
-    """Something that a reader may need: the methods that have it, and those not measured."""
-
-    id: str
-    words: str
-    short: str
-    methods: frozenset[str]
-    unknown: frozenset[str] = frozenset()
 
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
     atlas = site.atlas
-    wanted = {need.id: need for need in needs(atlas)}
-    told = complete(atlas)
+    wanted = needs(atlas)
+    told = complete(atlas) and {part for part, *_ in MEASURED} <= set(wanted)
     yield site.render(
         TEMPLATE,
         "methods/choose.md",
@@ -86,66 +67,6 @@ def complete(atlas: Atlas) -> bool:
         and methods | set(MEMORY) <= set(atlas.methods)
         and set(MEMORY) <= set(reports(atlas, LLAMA))
     )
-
-
-def reports(atlas: Atlas, architecture: str) -> dict[str, Report]:
-    """The ledgers of an architecture, without the methods that have none there."""
-    found = atlas.ledger.architectures.get(architecture, {})
-    return {
-        name: report
-        for name, report in found.items()
-        if isinstance(report, Report) and name in atlas.methods
-    }
-
-
-def needs(atlas: Atlas) -> list[Need]:
-    """What a reader may ask for. What is measured must hold on every architecture measured."""
-    measured = [reports(atlas, name) for name in atlas.ledger.architectures]
-    known = {name for found in measured for name in found}
-
-    def declared(flag: str) -> frozenset[str]:
-        return frozenset(name for name, m in atlas.methods.items() if getattr(m, flag))
-
-    def cheap(part: str, limit: float) -> tuple[frozenset[str], frozenset[str]]:
-        dear = {
-            name
-            for found in measured
-            for name, report in found.items()
-            if cost(report, part) >= limit * cost(found[FULL], part)
-        }
-        return frozenset(known - dear), frozenset(set(atlas.methods) - known)
-
-    measurable = all(FULL in found for found in measured) and measured
-    trained: dict[str, set[str]] = {family: set() for family in FAMILIES}
-    for runs in atlas.runs.values():
-        for name, run in runs.items():
-            family = run.backbone.name.removesuffix("-gpt2")
-            trained.setdefault(family, set()).add(name)
-    found = [
-        Need("merge", "inference must cost nothing extra", "Merges", declared("mergeable")),
-        Need("base", "the base stays as it is", "Base untouched", declared("frozen_base")),
-        Need(
-            "start", "training starts exactly as the base", "Starts as base", declared("init_noop")
-        ),
-    ]
-    if measurable:
-        found += [
-            Need(part, words, short, *cheap(part, limit)) for part, words, short, limit in MEASURED
-        ]
-    found += [
-        Need(family, f"trained here on {words}", words.split()[-1].capitalize(), frozenset(names))
-        for family, words in FAMILIES.items()
-        if (names := trained[family] & set(atlas.methods))
-    ]
-    return found
-
-
-def cost(report: Report, part: str) -> int:
-    """Numbers stored, or bytes of a part of the ledger; 'state' is gradients and optimizer."""
-    if part == "stored":
-        return report.counts.stored
-    ledger = report.ledger
-    return ledger.gradients + ledger.optimizer if part == "state" else getattr(ledger, part)
 
 
 def ordered(atlas: Atlas, names: Iterable[str]) -> list[Implementation]:
@@ -208,6 +129,9 @@ def figures(atlas: Atlas) -> dict[str, str | Markup]:
         "lora_stored": f"{one.counts.stored:,}",
         "lora_running": f"×{one.inference.adapted / one.inference.base:.4f}",
         "masked": links(atlas, masked),
+        "merge_and_base": links(
+            atlas, (name for name, m in atlas.methods.items() if m.mergeable and m.frozen_base)
+        ),
         "cheapest": f"×{min(slower.values()):.4f}",
         "dearest": escape.safe(
             listed(f"{links(atlas, [name])} (×{slower[name]:.2f})" for name in slowest)

@@ -19,10 +19,13 @@ FEW = 8
 
 
 class Day(NamedTuple):
-    """The entries of a day, by the top branch of their first leaf; (None, all) where few."""
+    """The entries of a day that are shown, by the top branch of their first leaf, or (None, all)
+    where they are few; `number` counts all of the day, `shown` those that are shown.
+    """
 
     date: str
     number: int
+    shown: int
     groups: list[tuple[Node | None, list[Paper]]]
 
 
@@ -71,7 +74,8 @@ def days(site: Site, papers: list[Paper]) -> list[Day]:
                 for node in site.catalog.taxonomy
                 if (own := [paper for paper in listed if tops[paper.id] is node])
             ]
-        found.append(Day(date, len(listed), groups))
+        number = sum(paper.added == date for paper in site.catalog.papers)
+        found.append(Day(date, number, len(listed), groups))
     return found
 
 

@@ -30,9 +30,9 @@ MONTHS = [
     "December",
 ]
 # Of the drawing, in its own units: a year, one that stands alone, the place of years left out; a
-# row of labels, what is above the first, a letter, and the room on either side.
+# row of labels, what is above the first, a letter, a bold one, and the room on either side.
 YEAR, ALONE, BREAK = 112, 40, 18
-ROW, TOP, LETTER = 17, 14, 6.1
+ROW, TOP, LETTER, BOLD = 17, 14, 6.6, 7.5
 LEFT, RIGHT = 6, 88
 
 
@@ -150,8 +150,8 @@ def lanes(atlas: Atlas, dates: dict[str, Date], axis: Axis) -> list[Lane]:
         for paper in papers:
             x, label = axis.x(dates[paper.id]), short_name(paper, atlas)
             row = next((i for i, end in enumerate(ends) if end <= x - 6), len(ends))
-            ends[row : row + 1] = [x + 10 + LETTER * len(label)]
             runs = paper.id in atlas.methods_of
+            ends[row : row + 1] = [x + 11 + (BOLD if runs else LETTER) * len(label)]
             points.append(Point(paper, dates[paper.id], label, x, row, paper.id in seen, runs))
         seen.update(paper.id for paper in papers)
         if points:
@@ -160,12 +160,11 @@ def lanes(atlas: Atlas, dates: dict[str, Date], axis: Axis) -> list[Lane]:
 
 
 def short_name(paper: Paper, atlas: Atlas) -> str:
-    """What a paper is called in a drawing: its only method, its name before a colon, its author."""
-    methods = atlas.methods_of.get(paper.id, [])
-    if len(methods) == 1 and len(methods[0].title) < 20:
-        return methods[0].title
+    """What a paper is called in a drawing: by its title's name, its only method, or its authors."""
     name, colon, _ = paper.title.partition(":")
-    if colon and len(name) < 16 and " " not in name:
-        return name
+    named = name if colon and len(name) < 16 and " " not in name else ""
+    methods = [m.title for m in atlas.methods_of.get(paper.id, []) if paper.kind == "method"]
+    if len(methods) == 1 and len(methods[0]) < 20:
+        return methods[0] if methods[0].lower().startswith(named.lower()) else named
     authors = short_authors(paper).removesuffix(" et al.")
-    return authors if len(authors) < 20 else paper.names[0].family[:18]
+    return named or (authors if len(authors) < 20 else paper.names[0].family[:18])
