@@ -85,6 +85,8 @@ def test_measured_lists_hold_on_every_architecture(part: str, limit: float) -> N
 def test_trained_lists_are_those_of_the_committed_runs() -> None:
     ran = {name for task in ("first-clause", "cloze") for name in ATLAS.runs[task]}
     assert needs(ATLAS)["encoder"].methods == ran
+    ran = {name for task in ("cue", "cue-gpt2", "new-topic") for name in ATLAS.runs[task]}
+    assert needs(ATLAS)["decoder"].methods == ran
     assert needs(ATLAS)["encoder-decoder"].methods == set(ATLAS.runs["summary"])
     assert methods(sentence("An encoder-decoder (T5).**")) == set(ATLAS.methods) - set(
         ATLAS.runs["summary"]
