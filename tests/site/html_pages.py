@@ -115,6 +115,7 @@ def is_external(link: str) -> bool:
 
 
 def target(page: HtmlPage, link: str) -> tuple[str, str]:
-    """The file and the anchor that an internal link leads to."""
+    """The file and the anchor that an internal link leads to, whatever it asks of the page."""
     address, anchor = urldefrag(urljoin(page.path, link))
+    address = address.partition("?")[0]
     return unquote(address), unquote(anchor)

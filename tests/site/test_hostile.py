@@ -130,7 +130,7 @@ def test_every_text_is_shown_as_it_was_written(atlas: Atlas, pages: dict[str, Ht
     branch = pages["taxonomy/reparameterized.html"]
     assert " ".join(HOSTILE) in " ".join(branch.text.split())
     cells = [cell.text for cell in pages["crosswalk.html"].all("td")]
-    assert HOSTILE[11] in cells
+    assert any(HOSTILE[11] in cell for cell in cells)
 
 
 def test_one_main_heading_and_no_torn_table(pages: dict[str, HtmlPage]) -> None:

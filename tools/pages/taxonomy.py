@@ -1,13 +1,11 @@
-"""The taxonomy: the tree, a page for each node, and how other surveys cut the field."""
+"""The taxonomy: a map of it, what there is for each modality, and a page for each node."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from markupsafe import Markup
-
-from tools import escape, markup
 from tools.atlas import newest_first
 from tools.readme import coverage
 from tools.schema import Node
@@ -16,16 +14,30 @@ if TYPE_CHECKING:
     from tools.site import Site
 
 
+class Cell(NamedTuple):
+    """How many papers a node has of a modality, and how dark that is drawn (0 to 1)."""
+
+    modality: str
+    number: int
+    shade: float
+
+
 def pages(site: Site) -> Iterator[tuple[str, str]]:
+    top = site.catalog.taxonomy
     yield site.render(
         "taxonomy.md.j2",
         "taxonomy/index.md",
         coverage=coverage(site.atlas),
-        modalities=modalities(site, site.catalog.taxonomy),
+        groups=[
+            ("Main branches", [node for node in top if node.main]),
+            ("Around them", [node for node in top if not node.main]),
+        ],
+        matrix=matrix(site, top),
+        size=sizes(site),
+        words={node.id: words(site, node) for node in site.catalog.nodes.values()},
     )
     for node in site.catalog.nodes.values():
         yield page(site, node)
-    yield crosswalk(site)
 
 
 def page(site: Site, node: Node) -> tuple[str, str]:
@@ -38,34 +50,39 @@ def page(site: Site, node: Node) -> tuple[str, str]:
         trail=[("Taxonomy", "index.md"), *((n.name, f"{n.id}.md") for n in above)],
         siblings=[other for other in beside if other.id != node.id],
         papers=newest_first(site.atlas.papers(node)),
-        modalities=modalities(site, node.children) if node.children else "",
+        matrix=matrix(site, node.children),
     )
 
 
-def modalities(site: Site, nodes: Iterable[Node]) -> Markup:
-    """How many papers each node has for each modality; a gap is a dash."""
-    modalities = site.catalog.modalities
+def matrix(site: Site, nodes: Iterable[Node]) -> list[tuple[Node, list[Cell]]]:
+    """How many papers each node has for each modality; a gap has the number 0."""
+    modalities = [modality.id for modality in site.catalog.modalities]
     rows = []
     for node in nodes:
         papers = site.atlas.papers(node)
-        numbers = (sum(m.id in paper.modality for paper in papers) for m in modalities)
-        name = f"[{escape.page(node.name)}]({node.id}.md)"
-        rows.append([name, *(str(number or "–") for number in numbers)])
-    head = ["Branch", *(escape.page(m.id) for m in modalities)]
-    legend = ", ".join(f"{escape.page(m.id)}: {escape.page(m.name)}" for m in modalities)
-    body = markup.table(head, "l" + "r" * len(modalities), rows)
-    return escape.safe(f"{body}\n\n{legend}.\n{{: .meta }}")
+        rows.append((node, [sum(m in paper.modality for paper in papers) for m in modalities]))
+    most = max((number for _, numbers in rows for number in numbers), default=0)
+    return [
+        (node, [Cell(m, n, _shade(n, most)) for m, n in zip(modalities, numbers, strict=True)])
+        for node, numbers in rows
+    ]
 
 
-def crosswalk(site: Site) -> tuple[str, str]:
-    leaves = site.catalog.leaves.values()
-    named = {survey for leaf in leaves for survey in leaf.elsewhere}
-    surveys = newest_first(paper for paper in site.catalog.papers if paper.id in named)
-    rows = []
-    for leaf in leaves:
-        line = [*site.atlas.line(leaf), leaf]
-        label = " / ".join(f"[{escape.page(n.name)}](taxonomy/{n.id}.md)" for n in line)
-        rows.append([label, *(escape.page(leaf.elsewhere.get(s.id, "")) for s in surveys)])
-    head = [f"[{escape.page(site.cited(s.id))}](papers/{s.id}.md)" for s in surveys]
-    table = markup.table(["Leaf", *head], "l" * (len(head) + 1), rows)
-    return site.render("crosswalk.md.j2", "crosswalk.md", table=table)
+def _shade(number: int, most: int) -> float:
+    """Logarithmic, so that one paper can be told from none beside a cell with a hundred."""
+    return round(math.log1p(number) / math.log1p(most), 2) if number else 0
+
+
+def sizes(site: Site) -> dict[str, float]:
+    """The diameter of each node's disk by the node's id: its area goes with its papers."""
+    numbers = {node.id: len(site.atlas.papers(node)) for node in site.catalog.nodes.values()}
+    most = max(numbers.values(), default=0) or 1
+    return {node: round(math.sqrt(number / most), 3) for node, number in numbers.items()}
+
+
+def words(site: Site, node: Node) -> str:
+    """What a reader may type to find a node: its name and id, and those of its methods."""
+    own = [node.name, node.id]
+    for name in node.implementations:
+        own += [name, site.atlas.methods[name].title]
+    return " ".join(own).lower()

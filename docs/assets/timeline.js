@@ -1,0 +1,98 @@
+// Finds papers on the timeline and in its list, and says what a point stands for.
+"use strict";
+
+{
+  const form = document.querySelector("form.map-tools");
+  const box = document.querySelector(".timeline");
+  const tip = box.querySelector(".tip");
+  const points = new Map(); // id of a paper -> its points
+  for (const point of box.querySelectorAll("a[data-paper]")) {
+    const own = points.get(point.dataset.paper) ?? [];
+    points.set(point.dataset.paper, [...own, point]);
+    // The tip says it at once; a browser's own would come on top of it.
+    const title = point.querySelector("title");
+    point.setAttribute("aria-label", title.textContent);
+    title.remove();
+  }
+  const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const items = [...document.querySelectorAll(".years li")];
+  const words = new Map(
+    items.map((item) => {
+      const labels = (points.get(item.dataset.paper) ?? []).map((point) => point.textContent);
+      return [item, plain([item.textContent, item.dataset.paper, ...labels].join(" "))];
+    }),
+  );
+
+  function show() {
+    const text = form.q.value.trim();
+    const runs = form.runs.checked;
+    const wanted = plain(text).split(/\s+/).filter(Boolean);
+    let found = 0;
+    for (const item of items) {
+      const fits =
+        wanted.every((word) => words.get(item).includes(word)) &&
+        (!runs || item.classList.contains("runs"));
+      found += fits;
+      item.hidden = !fits;
+      for (const point of points.get(item.dataset.paper) ?? []) {
+        point.classList.toggle("dim", !fits);
+      }
+    }
+    for (const section of document.querySelectorAll(".years section")) {
+      section.hidden = !section.querySelector("li:not([hidden])");
+    }
+    const all = items.length;
+    form.querySelector("output").textContent = text || runs ? `${found} of ${all} papers` : "";
+    const query = new URLSearchParams();
+    if (text) query.set("q", text);
+    if (runs) query.set("runs", "1");
+    const address = new URL(location.href);
+    address.search = query;
+    history.replaceState(null, "", address);
+  }
+
+  function point(event) {
+    const link = event.target.closest?.("a[data-paper]");
+    for (const marked of box.querySelectorAll("a.same")) marked.classList.remove("same");
+    tip.hidden = !link;
+    if (!link) return;
+    for (const other of points.get(link.dataset.paper)) other.classList.add("same");
+    const item = items.find((candidate) => candidate.dataset.paper === link.dataset.paper);
+    const title = document.createElement("strong");
+    title.textContent = item.querySelector(".title").textContent;
+    const year = item.closest("section").querySelector("h3").firstChild.textContent.trim();
+    const when = [item.querySelector(".when").textContent, year].filter(Boolean).join(" ");
+    const by = document.createElement("span");
+    by.textContent = `${item.querySelector(".by").textContent}, ${when}`;
+    const where = document.createElement("div");
+    where.textContent = item.querySelector(".where")?.textContent ?? "";
+    tip.replaceChildren(title, by, where);
+    const circle = link.querySelector("circle").getBoundingClientRect();
+    const frame = box.getBoundingClientRect();
+    const seen = [box.scrollLeft + 4, box.scrollLeft + box.clientWidth - tip.offsetWidth - 4];
+    const left = circle.left - frame.left + box.scrollLeft;
+    const below = circle.bottom - frame.top + 10;
+    const fits = below + tip.offsetHeight < box.clientHeight;
+    tip.style.left = `${Math.max(seen[0], Math.min(left, seen[1]))}px`;
+    tip.style.top = `${fits ? below : circle.top - frame.top - tip.offsetHeight - 8}px`;
+  }
+
+  for (const name of ["pointerover", "focusin"]) box.addEventListener(name, point);
+  for (const name of ["pointerleave", "focusout"]) box.addEventListener(name, point_out);
+  function point_out() {
+    tip.hidden = true;
+    for (const marked of box.querySelectorAll("a.same")) marked.classList.remove("same");
+  }
+  box.addEventListener("keydown", (event) => event.key === "Escape" && point_out());
+
+  // Where the drawing is wider than the window, it opens at the first point of its first lane.
+  const first = box.querySelector("circle");
+  box.scrollLeft = first.getBoundingClientRect().left - box.getBoundingClientRect().left - 190;
+
+  const asked = new URLSearchParams(location.search);
+  form.q.value = asked.get("q") ?? "";
+  form.runs.checked = asked.get("runs") === "1";
+  form.addEventListener("input", show);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  if (form.q.value || form.runs.checked) show();
+}

@@ -1,0 +1,177 @@
+"""The map, the matrix, the crosswalk and the timeline say what the catalog says."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from tools import atlas as material
+from tools.atlas import Atlas
+from tools.build import ROOT
+from tools.pages import crosswalk, taxonomy, timeline
+from tools.pages.timeline import ALONE, BREAK, LEFT, YEAR, Date
+from tools.schema import Catalog, Node, Paper
+from tools.site import Site, pages
+
+ATLAS = material.load(ROOT)
+SITE = Site(ATLAS, "# C")
+PAPER = ATLAS.catalog.paper["hu2021lora"]
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, str]:
+    return pages(ATLAS, "# C")
+
+
+def paper(**changes: object) -> Paper:
+    return PAPER.model_copy(update=changes)
+
+
+def leaf(name: str, **elsewhere: str) -> Node:
+    return Node(id=name, name=name.title(), description="A leaf.", elsewhere=elsewhere)
+
+
+def test_the_map_names_every_node_with_its_papers_and_methods(made: dict[str, str]) -> None:
+    text = made["taxonomy/index.md"]
+    rows = re.findall(r'<a class="name" href="([\w-]+)\.html">', text)
+    assert rows == list(ATLAS.catalog.nodes)
+    for node in ATLAS.catalog.nodes.values():
+        number = len(ATLAS.papers(node))
+        assert re.search(rf'index\.html\?leaf={node.id}">{number} papers?</a>', text), node.id
+    runs = Counter(re.findall(r'href="\.\./methods/(\w+)\.html"', text))
+    named = Counter(name for leaf in ATLAS.catalog.leaves.values() for name in leaf.implementations)
+    assert runs == named
+
+
+def test_what_a_node_is_found_by_holds_its_methods() -> None:
+    words = taxonomy.words(SITE, ATLAS.catalog.nodes["rescaling"])
+    assert "(ia)³" in words
+    assert "ia3" in words
+
+
+def test_the_area_of_a_disk_goes_with_the_papers() -> None:
+    size = taxonomy.sizes(SITE)
+    number = {node.id: len(ATLAS.papers(node)) for node in ATLAS.catalog.nodes.values()}
+    most = max(number.values())
+    assert size == {node: pytest.approx((n / most) ** 0.5, abs=1e-3) for node, n in number.items()}
+
+
+def test_the_matrix_counts_and_shows_its_gaps(made: dict[str, str]) -> None:
+    rows = taxonomy.matrix(SITE, ATLAS.catalog.taxonomy)
+    for node, cells in rows:
+        for cell, modality in zip(cells, ATLAS.catalog.modalities, strict=True):
+            counted = [p for p in ATLAS.papers(node) if modality.id in p.modality]
+            assert (cell.modality, cell.number) == (modality.id, len(counted))
+            assert (cell.shade > 0) is (cell.number > 0)
+    text = made["taxonomy/index.md"]
+    cells = [cell for _, own in rows for cell in own]
+    assert text.count('<td class="none">') == sum(not cell.number for cell in cells)
+    assert max(cell.shade for cell in cells) == 1
+    for node, own in rows:
+        for cell in own:
+            link = f"index.html?leaf={node.id}&amp;modality={cell.modality}"
+            assert (link in text) is bool(cell.number)
+
+
+def test_a_survey_has_a_category_of_its_own_a_wider_one_or_none() -> None:
+    survey = PAPER
+    one, two = leaf("one", **{survey.id: "A / b"}), leaf("two", **{survey.id: "A / b"})
+    alone = leaf("alone", **{survey.id: "A / c"})
+    refused = leaf("refused", **{survey.id: "Not a class; studied elsewhere"})
+    other, nothing = leaf("other", **{survey.id: refused.elsewhere[survey.id]}), leaf("nothing")
+    leaves = [one, two, alone, refused, other, nothing]
+    found = [crosswalk.counterpart(node, survey, leaves) for node in leaves]
+    assert [same.kind for same in found] == ["wider", "wider", "own", "none", "none", "none"]
+    assert found[0].shared == (two,)
+    assert found[3].category.startswith("Not a class")
+
+
+def test_each_survey_is_shown_from_its_own_side() -> None:
+    survey = ATLAS.catalog.paper["han2024peft"]
+    leaves = [leaf for leaf in ATLAS.catalog.leaves.values() if leaf.elsewhere]
+    cut = crosswalk.cut(SITE, survey, leaves)
+    assert cut.own + cut.wider + cut.none == len(leaves)
+    shown = {leaf.id: name for name, tops in cut.classes for _, leaves in tops for leaf in leaves}
+    assert shown == {
+        leaf.id: leaf.elsewhere[survey.id].split(" / ")[0]
+        for leaf in leaves
+        if survey.id in leaf.elsewhere
+    }
+    for _, tops in cut.classes:
+        for top, own in tops:
+            assert {ATLAS.catalog.tops[leaf.id].id for leaf in own} == {top.id}
+
+
+@pytest.mark.parametrize(
+    ("changes", "date"),
+    [
+        ({"id": "hu2021lora", "arxiv": "2106.09685"}, Date(2021, 6)),
+        ({"id": "chen2023hadamard", "arxiv": "2407.11033"}, Date(2023)),
+        ({"id": "hu2021lora", "arxiv": None}, Date(2021)),
+        ({"id": "old2007paper", "arxiv": "cs.CL/0711001"}, Date(2007, 11)),
+        ({"id": "nobodyndpage", "arxiv": None}, None),
+    ],
+)
+def test_a_paper_stands_where_it_first_appeared(changes: dict, date: Date | None) -> None:
+    assert timeline.first_seen(paper(**changes)) == date
+
+
+def test_empty_years_shrink_to_a_break_and_a_lone_year_is_short() -> None:
+    axis = timeline.axis_of([2014, 2018, 2019, 2021])
+    start = LEFT + ALONE + BREAK
+    assert axis.years == {2014: LEFT} | {2018 + i: start + i * YEAR for i in range(4)}
+    assert axis.breaks == [LEFT + ALONE + BREAK / 2]
+    assert axis.x(Date(2018, 1)) < axis.x(Date(2018)) < axis.x(Date(2018, 12)) < axis.years[2019]
+
+
+def test_every_dated_paper_has_a_point_on_each_of_its_lanes() -> None:
+    dates = {p.id: date for p in ATLAS.catalog.papers if (date := timeline.first_seen(p))}
+    lanes = timeline.lanes(ATLAS, dates, timeline.axis_of({date.year for date in dates.values()}))
+    for lane in lanes:
+        on_lane = {p.id for p in ATLAS.papers(lane.node)} & set(dates)
+        assert sorted(point.paper.id for point in lane.points) == sorted(on_lane)
+        for row in range(lane.rows):
+            own = [point for point in lane.points if point.row == row]
+            for point, later in pairwise(own):
+                assert later.x - 5 > point.x + 8 + 6 * len(point.label)
+    first = [point.paper.id for lane in lanes for point in lane.points if not point.again]
+    assert sorted(first) == sorted(dates)
+    runs = {point.paper.id for lane in lanes for point in lane.points if point.runs}
+    assert runs == set(ATLAS.methods_of) & set(dates)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("hu2021lora", "LoRA"),
+        ("devlin2018bert", "BERT"),
+        ("liu2021ptuningv2", "P-tuning v2"),
+        ("schick2020pet", "PET"),
+        ("mosbach2020stability", "Mosbach"),
+        ("hewitt2019control", "Hewitt and Liang"),
+    ],
+)
+def test_labels_of_the_drawing(name: str, label: str) -> None:
+    assert timeline.short_name(ATLAS.catalog.paper[name], ATLAS) == label
+
+
+def test_the_list_below_the_drawing_has_every_paper_once(made: dict[str, str]) -> None:
+    listed = made["taxonomy/timeline.md"].partition('class="years"')[2]
+    ids = re.findall(r'<li data-paper="(\w+)"', listed)
+    assert sorted(ids) == sorted(paper.id for paper in ATLAS.catalog.papers)
+
+
+def test_a_catalog_without_dates_or_surveys_still_has_the_pages() -> None:
+    undated = {"id": "nobodyndpage", "leaves": ("only",), "arxiv": None}
+    catalog = Catalog.model_construct(
+        modalities=ATLAS.catalog.modalities,
+        venues=ATLAS.catalog.venues,
+        taxonomy=(leaf("only"),),
+        papers=(paper(**undated, related=(), implementations=()),),
+    )
+    site = Site(Atlas(catalog), "# C")
+    assert "No paper has a date yet." in dict(timeline.pages(site))["taxonomy/timeline.md"]
+    assert "compares no survey yet" in dict(crosswalk.pages(site))["crosswalk.md"]
