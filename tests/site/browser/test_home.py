@@ -28,4 +28,4 @@ def test_a_whole_route_card_is_a_link(visit: Visit) -> None:
     page = visit("index.html", width=PHONE, javascript=False)
     card = page.locator(".routes li").filter(has_text="Choose one")
     card.click(position={"x": 10, "y": card.bounding_box()["height"] - 6})
-    page.wait_for_url("**/methods/compare.html")
+    page.wait_for_url("**/methods/choose.html")
