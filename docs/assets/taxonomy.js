@@ -1,4 +1,5 @@
-// Filters the map of the taxonomy. What is asked for is kept in the address.
+// Filters the map of the taxonomy. What is asked for is kept in the address, where a field named "q"
+// would open the theme's own search.
 "use strict";
 
 {
@@ -16,7 +17,7 @@
     (!gaps || node.classList.contains("missing"));
 
   function show() {
-    const text = form.q.value.trim();
+    const text = form.words.value.trim();
     const gaps = form.gaps.checked;
     const wanted = plain(text).split(/\s+/).filter(Boolean);
     const shown = new Set();
@@ -42,7 +43,7 @@
     }
     said.textContent = filtered ? `${found} of ${nodes.length} branches and leaves` : "";
     const query = new URLSearchParams();
-    if (text) query.set("q", text);
+    if (text) query.set("words", text);
     if (gaps) query.set("gaps", "1");
     const address = new URL(location.href);
     address.search = query;
@@ -50,7 +51,7 @@
   }
 
   const asked = new URLSearchParams(location.search);
-  form.q.value = asked.get("q") ?? "";
+  form.words.value = asked.get("words") ?? "";
   form.gaps.checked = asked.get("gaps") === "1";
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -58,5 +59,5 @@
     if (event.target.dataset.open === undefined) return;
     for (const fold of folds) fold.open = Boolean(event.target.dataset.open);
   });
-  if (form.q.value || form.gaps.checked) show();
+  if (form.words.value || form.gaps.checked) show();
 }

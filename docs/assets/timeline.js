@@ -24,7 +24,7 @@
   );
 
   function show() {
-    const text = form.q.value.trim();
+    const text = form.words.value.trim();
     const runs = form.runs.checked;
     const wanted = plain(text).split(/\s+/).filter(Boolean);
     let found = 0;
@@ -44,7 +44,7 @@
     const all = items.length;
     form.querySelector("output").textContent = text || runs ? `${found} of ${all} papers` : "";
     const query = new URLSearchParams();
-    if (text) query.set("q", text);
+    if (text) query.set("words", text);
     if (runs) query.set("runs", "1");
     const address = new URL(location.href);
     address.search = query;
@@ -90,9 +90,9 @@
   box.scrollLeft = first.getBoundingClientRect().left - box.getBoundingClientRect().left - 190;
 
   const asked = new URLSearchParams(location.search);
-  form.q.value = asked.get("q") ?? "";
+  form.words.value = asked.get("words") ?? "";
   form.runs.checked = asked.get("runs") === "1";
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
-  if (form.q.value || form.runs.checked) show();
+  if (form.words.value || form.runs.checked) show();
 }

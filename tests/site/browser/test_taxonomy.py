@@ -29,7 +29,7 @@ def test_typing_narrows_the_map_to_what_fits_and_what_leads_there(visit: Visit) 
     page.get_by_label("Find a branch or method").press_sequentially("qlor")
     assert shown(page) == ["Reparameterized", "Quantized"]
     expect(page.locator(".map-tools output")).to_contain_text("1 of 32")
-    assert query(page) == {"q": ["qlor"]}
+    assert query(page) == {"words": ["qlor"]}
     page.get_by_label("Find a branch or method").fill("")
     assert shown(page) == everything
     assert query(page) == {}
@@ -53,7 +53,7 @@ def test_the_address_brings_the_state_back(visit: Visit, atlas: Atlas) -> None:
     gaps = {leaf.name for leaf in atlas.gaps(atlas.catalog.taxonomy)}
     assert gaps <= set(shown(page))
     assert "Selective" not in shown(page)
-    assert shown(visit(f"{MAP}?q=zzz")) == []
+    assert shown(visit(f"{MAP}?words=zzz")) == []
 
 
 def test_the_map_works_by_keyboard_alone(visit: Visit) -> None:
@@ -124,7 +124,7 @@ def test_on_a_phone_each_cell_of_the_crosswalk_names_its_survey(visit: Visit) ->
 @pytest.mark.parametrize(
     ("path", "start", "more"),
     [
-        (f"{MAP}?q=quantized", ".map li:visible", ".map-tools [type=search]"),
+        (f"{MAP}?words=quantized", ".map li:visible", ".map-tools [type=search]"),
         ("crosswalk.html?survey=han2024peft", ".crosswalk thead th:visible", "[name=survey]"),
     ],
 )

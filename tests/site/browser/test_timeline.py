@@ -22,7 +22,7 @@ def test_typing_dims_points_and_narrows_the_list(visit: Visit) -> None:
     papers = {link.get_attribute("data-paper") for link in bright.all()}
     assert papers == {item.get_attribute("data-paper") for item in visible.all()}
     expect(page.locator(".map-tools output")).to_contain_text(f"{visible.count()} of")
-    assert parse_qs(urlsplit(page.url).query) == {"q": ["schutze"]}
+    assert parse_qs(urlsplit(page.url).query) == {"words": ["schutze"]}
 
 
 def test_what_runs_here_is_seen_and_can_be_asked_for(visit: Visit, atlas: Atlas) -> None:
