@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tools import catalog as catalog_file
 from tools import implementations as declarations
+from tools.guides import Guide, read_guides
 from tools.implementations import Implementation
 from tools.ledger import Ledger, read_ledger
 from tools.parity import Comparison, read_parity
@@ -33,6 +34,7 @@ class Atlas:
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    guides: tuple[Guide, ...] = ()
 
     def __post_init__(self) -> None:
         named = [(f"leaf {leaf.id}", leaf.implementations) for leaf in self.catalog.leaves.values()]
@@ -114,7 +116,7 @@ class Atlas:
 def load(root: Path) -> Atlas:
     """Read catalog, method files and runs below `root`.
 
-    Raises CatalogError, DeclarationError, RunError, ParityError or BuildError.
+    Raises CatalogError, DeclarationError, RunError, ParityError, GuideError or BuildError.
     """
     methods = declarations.discover(root)
     return Atlas(
@@ -124,6 +126,7 @@ def load(root: Path) -> Atlas:
         runs=read_runs(root),
         ledger=read_ledger(root),
         parity=read_parity(root),
+        guides=read_guides(root),
     )
 
 
