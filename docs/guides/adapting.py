@@ -53,7 +53,7 @@ print("wanted: ", task.classes[example.labels])
 # Let $\theta$ be the pretrained parameters and $(x_i, y_i)$ the examples of the task. Adaptation
 # looks for parameters $\gamma$ in a family $\Gamma$:
 #
-# $$ \gamma^* = \arg\min_{\gamma \in \Gamma} \; \frac{1}{n} \sum_{i=1}^{n}
+# $$ \gamma^* = \underset{\gamma \in \Gamma}{\text{arg min}} \; \frac{1}{n} \sum_{i=1}^{n}
 # \ell\left(\gamma, \theta, x_i, y_i\right) $$
 #
 # The methods differ in $\Gamma$, and in little else. A **probe** trains a new output layer and
@@ -105,7 +105,7 @@ boxes("Parameters trained, of all in each part of the adapted model", list(PARTS
 # each task; the *head* is new whatever the method. A prefix trains about three times what it
 # stores.
 
-print(f"{'':18} {'trained':>8} {'stored':>8} {'head':>5}")
+print(f"{'method':18} {'trained':>8} {'stored':>8} {'head':>5}")
 for name, (trained, stored, head) in counts.items():
     print(f"{METHODS[name].title:18} {trained:8,} {stored:8,} {head:5,}")
 
@@ -149,10 +149,10 @@ dots("Test score after 100 steps, a dot for each of two seeds", scores, chance=0
 # time. It can fail on small data, which is what the [guide to a stable recipe](recipe.md) is
 # about.
 #
-# **Light methods** reach the same score here with a small part of the parameters. On real tasks
-# they come close in many settings and not in all: with equal budgets and many seeds,
-# [Chen et al.](../papers/chen2022revisiting.md) find none that matches full fine-tuning
-# throughout.
+# **Light methods** come to the same or nearly the same score here with a small part of the
+# parameters. On real tasks they come close in many settings and not in all: with equal budgets and
+# many seeds, [Chen et al.](../papers/chen2022revisiting.md) find none that matches full
+# fine-tuning throughout.
 #
 # ## What a step takes
 #

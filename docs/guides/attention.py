@@ -37,6 +37,7 @@ from reference_impls.runs import prepare
 from reference_impls.training import train
 
 METHODS = load_methods()
+TOLERANCE = 0.05  # by how much trained shares of attention may differ in another run
 
 
 def attend(q, k, v):
@@ -103,8 +104,7 @@ for number, layer in enumerate(parts.layers, 1):
         rows[f"layer {number}, head {head}"] = [1 - part, part]
 
 print(f"largest difference from the model's heads: {worst:.0e}")
-bars("Where the last token's attention goes", "of 1", ["text", "prefix"], rows)
-TOLERANCE = 0.05
+bars("Where the last token's attention goes", "shares", ["text", "prefix"], rows)
 
 # The bars show $\lambda$, averaged over the sentences. Here every head keeps most of its
 # attention, or about half of it, for the text; the prefix takes more in the first layer than in

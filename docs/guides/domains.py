@@ -34,7 +34,7 @@ one that does.
 #
 # The lab's decoder writes how a review ended. Unasked, it goes by the first clause; the task
 # `new-topic` wants the last one. We train on restaurants, hotels and films, with 16 adjectives,
-# and test four times on 500 sentences: on data like those of training, with other adjectives, on
+# and test four times on 300 sentences: on data like those of training, with other adjectives, on
 # another topic (gadgets), and with both changes. All settings are the lab's usual ones, none was
 # picked for this guide.
 
@@ -58,9 +58,9 @@ task = TASKS["new-topic"]
 
 
 def questions(name: str, label=task.label, **changes) -> list:
-    """500 sentences like those of training, but for the changes."""
+    """300 sentences like those of training, but for the changes."""
     grammar = replace(task.training, **changes)
-    shifted = replace(task, name=name, testing=grammar, test_size=500, label=label)
+    shifted = replace(task, name=name, testing=grammar, test_size=300, label=label)
     return [task.kind.question(example) for example in shifted.test()]
 
 
@@ -88,7 +88,7 @@ def tuned(name: str, seed: int):
 CHOSEN = ("linear_probe", "full_fine_tuning", "lora", "ia3", "prefix_tuning")
 models = {name: [tuned(name, seed) for seed in SEEDS] for name in CHOSEN}
 
-print(f"{'':18}" + "".join(f"{shift:>16}" for shift in SHIFTS))
+print(f"{'trained':18}" + "".join(f"{shift:>16}" for shift in SHIFTS))
 base = task.model()
 print(f"{'not tuned':18}" + "".join(f"{score(base, SHIFTS[shift]):16.1%}" for shift in SHIFTS))
 for name in CHOSEN:
@@ -132,7 +132,7 @@ def features(model, batch) -> torch.Tensor:
 
 polarity = TASKS["last-clause"]
 unseen = collate([polarity.kind.question(example) for example in polarity.test()[:250]])
-print(f"{'':18} {'new adjectives':>16}   features moved by")
+print(f"{'order':18} {'new adjectives':>16}   features moved by")
 for label, cls in (("All at once", METHODS["full_fine_tuning"]), ("Probe, then all", ProbeThenAll)):
     scores, moved = [], []
     for seed in SEEDS:

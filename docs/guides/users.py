@@ -174,7 +174,7 @@ print(f"LoRA by row: largest difference {(by_row(x, a, b) - one_by_one).abs().ma
 
 NAMES = ("ia3", "prefix_tuning", "lora", "full_fine_tuning")
 small, large = anatomy(TASKS["cue"].model()), anatomy(model_on_meta(LlamaConfig()))
-print(f"{'':18} {'lab, 32 bits':>14} {'Llama 2 7B, 16 bits':>22} {'users in 10 GB':>16}")
+print(f"{'method':18} {'lab, 32 bits':>14} {'Llama 2 7B, 16 bits':>22} {'users in 10 GB':>16}")
 for name in NAMES:
     method = METHODS[name]()
     little, much = 4 * method.stored(small), 2 * method.stored(large)
