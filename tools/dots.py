@@ -50,5 +50,5 @@ def dots(title: str, rows: Mapping[str, Sequence[float]], chance: float | None =
     return safe(
         f'<figure class="chart bars dots"><svg viewBox="0 0 {WIDTH} {bottom + AXIS}" role="img">'
         f"<title>{html(title)}</title><desc>{'; '.join(described)}.</desc>{''.join(drawn)}</svg>"
-        f'<figcaption>{html(title)}<ul class="legend">{legend}</ul></figcaption></figure>'
+        f'<figcaption><ul class="legend">{legend}</ul></figcaption></figure>'
     )

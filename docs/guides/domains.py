@@ -81,7 +81,7 @@ SHIFTS = {
 
 def tuned(name: str, seed: int):
     method, model = METHODS[name](**METHODS[name].lab), task.model(seed=seed)
-    train(method, model, Loop(task.batches, steps=100, seed=seed, progress=False))
+    train(method, model, Loop(task.batches, steps=80, seed=seed, progress=False))
     return method, model
 
 
@@ -138,7 +138,7 @@ for label, cls in (("All at once", METHODS["full_fine_tuning"]), ("Probe, then a
     for seed in SEEDS:
         model = polarity.model(seed=seed)
         before = features(model, unseen)
-        loop = Loop(polarity.batches, steps=100, seed=seed, progress=False)
+        loop = Loop(polarity.batches, steps=80, seed=seed, progress=False)
         train(cls(**METHODS["full_fine_tuning"].lab), model, loop)
         scores.append(polarity.evaluate(model))
         change = (features(model, unseen) - before).norm(dim=1) / before.norm(dim=1)

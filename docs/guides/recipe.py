@@ -91,8 +91,7 @@ for step, gradient in enumerate(gradients, 1):
 print(f"largest difference: {abs(by_hand - weight.item()):.0e}")
 
 # A warm-up over the first tenth of the steps multiplies the same steps by a factor below one. So
-# it covers up part of a missing correction. This is one reason why some people never saw the
-# failures.
+# it takes back part of a missing correction, as long as it lasts.
 #
 # ## The experiment
 #
@@ -138,7 +137,7 @@ for lr in (1e-3, 3e-3, 1e-2):
     for label, (correct, warm) in RECIPES.items():
         scores[lr, label] = [run(lr, correct, warm, seed)[0] for seed in SEEDS]
 
-print(f"{'':14}" + "".join(f"{f'learning rate {lr}':>24}" for lr in (1e-3, 3e-3, 1e-2)))
+print(f"{'with':14}" + "".join(f"{f'learning rate {lr}':>24}" for lr in (1e-3, 3e-3, 1e-2)))
 for label in RECIPES:
     cells = [scores[lr, label] for lr in (1e-3, 3e-3, 1e-2)]
     spread = (f"{fmean(c):7.1%} ({min(c):.1%} to {max(c):.1%})" for c in cells)
@@ -171,7 +170,7 @@ assert max(scores[1e-2, "no correction"] + scores[1e-2, "neither"]) < 0.65
 
 _, good, good_loss = run(1e-2, True, True, seed=0)
 _, bad, bad_loss = run(1e-2, False, False, seed=0)
-print(f"{'':9} {'with both':^20} {'with neither':^20}")
+print(f"{'run':9} {'with both':^20} {'with neither':^20}")
 print(f"{'step':9} {'loss':>9} {'gradient':>10} {'loss':>9} {'gradient':>10}")
 for step in (1, 3, 10, 20, 40, 60):
     i = step - 1

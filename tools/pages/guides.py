@@ -58,15 +58,21 @@ def prose(guide: Guide, text: str) -> Markup:
 
 
 def drawn(figure: Bars | Dots | Boxes) -> Markup:
-    """A figure as HTML."""
+    """A figure as HTML, its title above it."""
     match figure:
-        case Bars():
+        case Bars(title=title, unit=unit):
             rows = [(label, list(numbers)) for label, numbers in figure.rows.items()]
-            return charts.stacked_bars(figure.title, figure.unit, list(figure.parts), rows)
-        case Dots():
-            return dots(figure.title, figure.rows, figure.chance)
+            chart = charts.stacked_bars(title, unit, list(figure.parts), rows)
+            return titled(f"{title}, in {unit}", chart)
+        case Dots(title=title):
+            return titled(title, dots(title, figure.rows, figure.chance))
         case Boxes():
-            return boxes(figure)
+            return titled(figure.title, boxes(figure))
+
+
+def titled(title: str, chart: Markup) -> Markup:
+    """A figure below its title."""
+    return safe(f'<p class="figure">{html(title)}</p>\n\n{chart}')
 
 
 def boxes(figure: Boxes) -> Markup:
@@ -78,7 +84,7 @@ def boxes(figure: Boxes) -> Markup:
         body += f'<tr><th scope="row">{html(part)}</th>{cells}</tr>'
     return safe(
         f'<div class="boxes" tabindex="0" role="region" aria-label="{html(figure.title)}">'
-        f"<table><caption>{html(figure.title)}</caption>"
+        '<table class="parts">'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
