@@ -94,10 +94,10 @@ for name in CHOSEN:
 
 boxes("Parameters trained, of all in each part of the adapted model", list(PARTS), columns)
 
-# The head's box holds BERT's pooler (a dense layer between the first token and the classifier) and
-# the classifier, which starts at random for each task. In the model with a prefix the first
-# layer's box also holds the perceptron that the prefix comes from; training needs it and nothing
-# else does.
+# The head's box holds the classifier, which starts at random for each task, and BERT's pooler, a
+# dense layer before it, which only full fine-tuning trains. The probe brings a linear map of its
+# own instead. In the model with a prefix the first layer's box also holds the perceptron that the
+# prefix comes from; training needs it and nothing else does.
 #
 # ## Trained, stored, head
 #

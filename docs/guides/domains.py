@@ -99,15 +99,15 @@ for name in CHOSEN:
 # four columns, full fine-tuning as well as the light methods; from one column to the next nothing
 # is lost. The probe is worse in each of them and loses a little with new adjectives. The reason
 # lies in the toy: pretraining covered all adjectives and topics evenly, the model has represented
-# them alike ever since, and a rule learned on some of them holds for all. A shift in the sense of
-# Kumar et al. is one between data on which features differ.
+# them alike ever since, and a rule learned on some of them holds for all. A shift can only
+# separate methods where the features differ across it.
 #
 # ## Probe first, then tune everything
 #
 # The remedy can be tried as well, on a classifier with a random head: is the last clause positive?
 # Half of the steps go to the head alone, the other half to everything. Beside the score on new
-# adjectives we measure how far the features moved, as the mean relative change of the vector that
-# the classifier reads.
+# adjectives we measure how far the features moved, as the mean relative change of the first
+# token's last vector, from which the classifier reads.
 
 
 class ProbeThenAll(METHODS["full_fine_tuning"]):

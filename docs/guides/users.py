@@ -129,9 +129,9 @@ for number, user in enumerate(tasks):
     difference = (mixed[mine] - own)[real[mine]].abs().max()
     print(f"{user:5} {int(mine.sum()):4} rows, largest difference {difference:.0e}")
 
-# Not a bit differs here; on another processor, what another order of the same additions makes. And
-# the users do get what they asked for. This is one mixed batch of 600 test sentences, 200 for each
-# user, with adjectives that no training showed:
+# Not a bit differs here; on another processor it may be what another order of the same additions
+# makes. And the users do get what they asked for. This is one mixed batch of 600 test sentences,
+# 200 for each user, with adjectives that no training showed:
 
 asked = [
     (task.kind.question(example), number)

@@ -17,6 +17,8 @@ TEMPLATES = (
     "methods/compare.html",
     "methods/lora.html",
     "crosswalk.html",
+    "guides/index.html",
+    "guides/attention.html",
     "venues.html",
     "rules.html",
     "commands.html",
