@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tools import catalog as catalog_file
 from tools import implementations as declarations
+from tools.guides import Guide, read_guides
 from tools.implementations import Implementation
 from tools.ledger import Ledger, read_ledger
 from tools.parity import Comparison, read_parity
@@ -37,6 +38,7 @@ class Atlas:
     ledger: Ledger = field(default_factory=Ledger)
     evidence: dict[str, tuple[Evidence, ...]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
+    guides: tuple[Guide, ...] = ()
 
     def __post_init__(self) -> None:
         named = [(f"leaf {leaf.id}", leaf.implementations) for leaf in self.catalog.leaves.values()]
@@ -135,7 +137,8 @@ class Atlas:
 def load(root: Path) -> Atlas:
     """Read catalog, evidence, method files and runs below `root`.
 
-    Raises CatalogError, EvidenceError, DeclarationError, RunError, ParityError or BuildError.
+    Raises CatalogError, EvidenceError, DeclarationError, RunError, ParityError, GuideError or
+    BuildError.
     """
     methods = declarations.discover(root)
     catalog, lines = catalog_file.read_with_lines(root / "papers.yaml")
@@ -148,6 +151,7 @@ def load(root: Path) -> Atlas:
         parity=read_parity(root),
         evidence=read_evidence(root),
         lines=lines,
+        guides=read_guides(root),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tools import atlas, readme, site
 from tools.catalog import CatalogError
+from tools.guides import GuideError
 from tools.implementations import DeclarationError
 from tools.parity import ParityError
 from tools.runs import RunError
@@ -16,6 +17,15 @@ from tools.schema import json_schema
 from tools.verify import EvidenceError
 
 ROOT = Path(__file__).resolve().parent.parent
+ERRORS = (
+    CatalogError,
+    DeclarationError,
+    EvidenceError,
+    GuideError,
+    ParityError,
+    RunError,
+    atlas.BuildError,
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,14 +48,7 @@ def build(check: bool = False, root: Path = ROOT) -> int:
             return _check(root, committed)
         contributing = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
         pages = site.pages(material, contributing)
-    except (
-        CatalogError,
-        DeclarationError,
-        EvidenceError,
-        RunError,
-        ParityError,
-        atlas.BuildError,
-    ) as error:
+    except ERRORS as error:
         print(error, file=sys.stderr)
         return 1
     written = [write(root / name, text) for name, text in committed.items()]

@@ -6,14 +6,25 @@ from urllib.parse import quote
 
 from tools import escape, export, markup
 from tools.atlas import Atlas, short_authors
-from tools.pages import about, choose, compare, crosswalk, methods, news, papers, taxonomy, timeline
+from tools.pages import (
+    about,
+    choose,
+    compare,
+    crosswalk,
+    guides,
+    methods,
+    news,
+    papers,
+    taxonomy,
+    timeline,
+)
 from tools.pages.method import oneline
 from tools.readme import count
 from tools.templating import environment
 
 # Folder of docs/ -> which of its files are all written here; others of them are removed.
-FOLDERS = {"papers": "*.md", "methods": "*.md", "taxonomy": "*.md", "export": "*"}
-PARTS = (about, papers, taxonomy, timeline, crosswalk, methods, choose, compare, news)
+FOLDERS = {"papers": "*.md", "methods": "*.md", "taxonomy": "*.md", "guides": "*.md", "export": "*"}
+PARTS = (about, papers, taxonomy, timeline, crosswalk, methods, choose, compare, guides, news)
 
 
 def pages(atlas: Atlas, contributing: str) -> dict[str, str]:

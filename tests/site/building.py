@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import shutil
 import subprocess
@@ -13,11 +14,17 @@ from tools.atlas import Atlas
 from tools.build import ROOT, write
 
 
+def generated(folder: str, names: list[str]) -> list[str]:
+    """What of a folder of docs/ a build would write, and so belongs to another catalog."""
+    inside = Path(folder).relative_to(ROOT / "docs").as_posix()
+    return fnmatch.filter(names, site.FOLDERS[inside]) if inside in site.FOLDERS else []
+
+
 def build_site(atlas: Atlas, folder: Path, site_url: str = "", repo_url: str = "") -> Path:
     """Write the pages, run MkDocs in strict mode and give the folder of the site."""
     shutil.copy(ROOT / "mkdocs.yml", folder)
     shutil.copytree(ROOT / "overrides", folder / "overrides")
-    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns(*site.FOLDERS))
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=generated)
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for name, text in site.pages(atlas, contributing).items():
         write(folder / "docs" / name, text)

@@ -20,6 +20,8 @@ TEMPLATES = (
     "methods/lora.html",
     "crosswalk.html",
     "news.html",
+    "guides/index.html",
+    "guides/attention.html",
     "venues.html",
     "rules.html",
     "commands.html",
