@@ -85,9 +85,11 @@
   }
   box.addEventListener("keydown", (event) => event.key === "Escape" && point_out());
 
-  // Where the drawing is wider than the window, it opens at the first point of its first lane.
-  const first = box.querySelector("circle");
-  box.scrollLeft = first.getBoundingClientRect().left - box.getBoundingClientRect().left - 190;
+  // Where the drawing is wider than its box, it opens with the paper in the middle of all in sight.
+  const places = [...box.querySelectorAll("circle")].map((dot) => dot.getBoundingClientRect().left);
+  places.sort((one, other) => one - other);
+  const middle = places[places.length >> 1] - box.getBoundingClientRect().left;
+  box.scrollLeft = middle - box.clientWidth / 2;
 
   const asked = new URLSearchParams(location.search);
   form.words.value = asked.get("words") ?? "";

@@ -70,8 +70,13 @@ def test_a_phone_scrolls_the_drawing_and_not_the_page(visit: Visit) -> None:
     assert overflow(page) <= 0
     box = page.locator(".timeline")
     assert box.evaluate("e => e.scrollWidth > e.clientWidth")
+    seen = page.evaluate(
+        "[...document.querySelectorAll('.timeline circle')].map(e => e.getBoundingClientRect().x)"
+        f".filter(x => 0 < x && x < {PHONE}).length"
+    )
+    assert seen > page.locator(".timeline circle").count() / 2
     name = page.locator(".lane-name").first
-    box.evaluate("e => { e.scrollLeft = 400; }")
+    box.evaluate("e => { e.scrollLeft = 200; }")
     assert 0 <= name.bounding_box()["x"] < 60
 
 
