@@ -376,7 +376,7 @@ def test_long_lists_are_whole_after_scrolling(chromium: Browser, large: Path, at
     page.goto(large.as_uri())
     page.wait_for_selector("form.ready")
     assert page.locator(".listing tbody tr").count() == 400
-    page.get_by_role("button", name="Show 40 more").press("Enter")
+    page.evaluate("document.querySelector('button.more').click()")
     assert page.locator(".listing tbody tr").count() == 440
     for _ in range(60):
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
