@@ -27,7 +27,7 @@ ROWS = "[...document.querySelectorAll('.listing tbody tr')]"
 def shown(page: Page) -> list[str]:
     """The ids of the rows, in their order, once all of them are there."""
     page.wait_for_function(
-        f"{ROWS}.length === parseInt(document.querySelector('.count').textContent)"
+        f"{ROWS}.length === parseInt(document.querySelector('.count').textContent.replace(',', ''))"
     )
     ids = page.evaluate(f"{ROWS}.map(row => row.querySelector('a').getAttribute('href'))")
     return [Path(link).stem for link in ids]
@@ -376,10 +376,11 @@ def test_long_lists_are_whole_after_scrolling(chromium: Browser, large: Path, at
     page.goto(large.as_uri())
     page.wait_for_selector("form.ready")
     assert page.locator(".listing tbody tr").count() == 400
-    more = page.locator("button.more")
-    while more.is_visible():
-        more.scroll_into_view_if_needed()
-        page.wait_for_timeout(20)
+    page.evaluate("document.querySelector('button.more').click()")
+    assert page.locator(".listing tbody tr").count() == 440
+    for _ in range(60):
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        page.wait_for_timeout(50)
     ids = shown(page)
     assert ids == [paper.id for paper in newest_first(many(atlas, 1000).catalog.papers)]
     page.close()
