@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.site.browser.conftest import PHONE, Visit, overflow, serious
+from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious
 from tools.guides import ORDER
 
 PAGES = ("index", *ORDER)
@@ -30,12 +30,25 @@ def test_output_stands_directly_below_its_code(visit: Visit, name: str) -> None:
         """found => found.map(output => {
             const code = output.previousElementSibling
             const box = element => element.querySelector("pre").getBoundingClientRect()
-            return [code.className, box(output).top - box(code).bottom]
+            return [!!code.querySelector("code .kn, code .n"), box(output).top - box(code).bottom]
         })""",
     )
     assert gaps
-    assert {kind for kind, _ in gaps} == {"language-python highlight"}
+    assert all(is_code for is_code, _ in gaps)
     assert all(-2 <= gap <= 3 for _, gap in gaps), gaps
+
+
+def test_a_wide_formula_is_reached_by_the_keyboard_where_it_scrolls(visit: Visit) -> None:
+    for width in (PHONE, DESKTOP):
+        page = visit("guides/attention.html", width=width)
+        page.wait_for_timeout(200)
+        boxes = page.eval_on_selector_all(
+            ".formula.block",
+            "all => all.map(box => [box.scrollWidth > box.clientWidth, box.tabIndex])",
+        )
+        assert {index for scrolls, index in boxes if scrolls} <= {0}
+        assert {index for scrolls, index in boxes if not scrolls} == {-1}
+        assert any(scrolls for scrolls, _ in boxes) is (width == PHONE)
 
 
 def test_frozen_and_trained_boxes_look_different(visit: Visit) -> None:
