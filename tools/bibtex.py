@@ -19,6 +19,7 @@ TYPES = {
 }
 
 
+@cache  # a build writes an entry on its page, and in five files
 def entry(paper: Paper, venue: Venue, *, latex: bool = False) -> str:
     """The entry under the paper's id, ending with a newline.
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tools.catalog import read
 from tools.citations import csl, ris
 from tools.escape import plain
 from tools.findings import nearest
-from tools.schema import Catalog, Paper
+from tools.schema import Catalog, Paper, Venue
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +29,17 @@ class ExportError(Exception):
 def bibtex(catalog: Catalog, papers: Iterable[Paper], *, latex: bool = False) -> str:
     """Entries in Unicode; with `latex`, in ASCII."""
     return "\n".join(entry(p, catalog.venue[p.venue], latex=latex) for p in papers)
+
+
+def csl_json(catalog: Catalog, papers: Iterable[Paper]) -> str:
+    """A list of items."""
+    items = ",\n".join(_csl_item(paper, catalog.venue[paper.venue]) for paper in papers)
+    return f"[\n{items}\n]\n"
+
+
+@cache
+def _csl_item(paper: Paper, venue: Venue) -> str:
+    return json.dumps(csl(paper, venue), indent=1, ensure_ascii=False)
 
 
 def dump(catalog: Catalog, papers: Iterable[Paper]) -> dict[str, Any]:
@@ -125,7 +137,7 @@ FORMATS: dict[str, Callable[[Catalog, list[Paper], str], str]] = {
     "bibtex": lambda catalog, papers, topic: bibtex(catalog, papers),
     "bibtex-latex": lambda catalog, papers, topic: bibtex(catalog, papers, latex=True),
     "ris": lambda catalog, papers, topic: "\n".join(ris(p, catalog.venue[p.venue]) for p in papers),
-    "csl": lambda catalog, papers, topic: _json([csl(p, catalog.venue[p.venue]) for p in papers]),
+    "csl": lambda catalog, papers, topic: csl_json(catalog, papers),
     "json": lambda catalog, papers, topic: _json(dump(catalog, papers)),
     "atom": lambda catalog, papers, topic: feeds.atom(papers, topic=topic),
     "jsonfeed": lambda catalog, papers, topic: _json(feeds.json_feed(papers, topic=topic)),

@@ -75,6 +75,8 @@ def table(head: list[str], align: str, rows: list[list[str]]) -> Markup:
 
 def unaccented(text: str) -> Markup:
     """The words of a page that have accents, without them: unseen, but the search finds them."""
+    if not any(letter.isalpha() and not letter.isascii() for letter in set(text)):
+        return safe("")
     words = {word for word in re.findall(r"[^\W\d_]+", text) if not word.isascii()}
     plain = {"".join(c for c in normalize("NFKD", word) if not combining(c)) for word in words}
     found = sorted(word for word in plain - words if word.isascii())

@@ -18,6 +18,7 @@ def environment(escape: Callable[[str], Markup]) -> Environment:
         autoescape=True,  # so that macros and blocks are Markup, which `finalize` lets pass
         finalize=lambda value: value if isinstance(value, Markup) else escape(str(value)),
         undefined=StrictUndefined,
+        auto_reload=False,  # an environment lasts for one build
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
