@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -146,12 +147,14 @@ def _definition(
 
 
 def _names(nodes: Iterable[ast.stmt]) -> list[str]:
+    """What the statements assign to."""
     targets = [
         target
         for node in nodes
         for target in getattr(node, "targets", [getattr(node, "target", None)])
     ]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+    names = [name for target in targets for name in getattr(target, "elts", [target])]
+    return [name.id for name in names if isinstance(name, ast.Name)]
 
 
 def _first_line(node: ast.stmt, lines: list[str]) -> int:
@@ -218,9 +221,10 @@ def read_details(text: str) -> dict[int, str]:
     }
 
 
-def read_notes(path: Path = NOTES) -> dict[str, Notes]:
+@cache
+def read_notes() -> dict[str, Notes]:
     """annotations.toml, by method."""
-    found = tomllib.loads(path.read_text(encoding="utf-8"))
+    found = tomllib.loads(NOTES.read_text(encoding="utf-8"))
     return {
         name: Notes(
             equation=tuple(entry.get("equation", ())),

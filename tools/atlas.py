@@ -12,6 +12,7 @@ from tools import implementations as declarations
 from tools.implementations import Implementation
 from tools.ledger import Ledger, read_ledger
 from tools.parity import Comparison, read_parity
+from tools.published import Published, read_published
 from tools.runs import Run, read_runs
 from tools.schema import Catalog, Node, Paper
 
@@ -24,7 +25,8 @@ class BuildError(Exception):
 class Atlas:
     """The catalog, the implementations by name, and what was measured of them.
 
-    That is, by method, its committed runs, how it compares with libraries, and its ledger.
+    That is, by method, its committed runs, how it compares with libraries, its ledger, and the
+    counts that others print of it.
     """
 
     catalog: Catalog
@@ -33,6 +35,7 @@ class Atlas:
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    published: dict[str, tuple[Published, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         named = [(f"leaf {leaf.id}", leaf.implementations) for leaf in self.catalog.leaves.values()]
@@ -114,7 +117,7 @@ class Atlas:
 def load(root: Path) -> Atlas:
     """Read catalog, method files and runs below `root`.
 
-    Raises CatalogError, DeclarationError, RunError, ParityError or BuildError.
+    Raises CatalogError, DeclarationError, RunError, ParityError, PublishedError or BuildError.
     """
     methods = declarations.discover(root)
     return Atlas(
@@ -124,6 +127,7 @@ def load(root: Path) -> Atlas:
         runs=read_runs(root),
         ledger=read_ledger(root),
         parity=read_parity(root),
+        published=read_published(root),
     )
 
 

@@ -12,10 +12,19 @@ from tools import atlas, readme, site
 from tools.catalog import CatalogError
 from tools.implementations import DeclarationError
 from tools.parity import ParityError
+from tools.published import PublishedError
 from tools.runs import RunError
 from tools.schema import json_schema
 
 ROOT = Path(__file__).resolve().parent.parent
+FAULTS = (
+    CatalogError,
+    DeclarationError,
+    RunError,
+    ParityError,
+    PublishedError,
+    atlas.BuildError,
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +47,7 @@ def build(check: bool = False, root: Path = ROOT) -> int:
             return _check(root, committed)
         contributing = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
         pages = site.pages(material, contributing)
-    except (CatalogError, DeclarationError, RunError, ParityError, atlas.BuildError) as error:
+    except FAULTS as error:
         print(error, file=sys.stderr)
         return 1
     written = [write(root / name, text) for name, text in committed.items()]

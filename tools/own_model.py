@@ -1,4 +1,4 @@
-"""How to use a method on a Hugging Face model: a short program, made of what the method declares."""
+"""How to use a method on a Hugging Face model: a short program, made of its declaration."""
 
 from __future__ import annotations
 
@@ -118,10 +118,7 @@ def _program(method: Implementation, name: str, model: str) -> str:
         *_call("method", name, asked | settings),
         "method.setup(fresh)",
         f'method.load_delta(fresh, load_file("{file}"))',
-        *(
-            [f'{head.format("fresh")}.load_state_dict(load_file("head.safetensors"))']
-            * classifies
-        ),
+        *([f'{head.format("fresh")}.load_state_dict(load_file("head.safetensors"))'] * classifies),
         *_end(method),
     ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The programs on the methods' pages run, on tiny models of the same families as those they name."""
+"""The programs on the methods' pages run, on tiny models of the families that they name."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
     yield site.render("methods.md.j2", "methods/index.md", table=overview(site, methods))
     for method in methods:
         yield page(site, method)
+        yield f"methods/{method.name}.py", site.atlas.source[method.name]
 
 
 def overview(site: Site, methods: list[Implementation]) -> Markup:
@@ -55,7 +56,6 @@ def page(site: Site, method: Implementation) -> tuple[str, str]:
         f"methods/{method.name}.md",
         **method_page.values(site.atlas, method),
         leaf=site.catalog.leaves[method.leaf],
-        source=method_page.body(site.atlas.source[method.name]),
         papers=site.atlas.papers_of[method.name],
         bibtex=entry(paper, site.catalog.venue[paper.venue]),
     )

@@ -20,8 +20,8 @@ from tools.annotated import (
     read_notes,
     segments,
 )
-from tools.escape import page, safe
-from tools.formulas import rendered
+from tools.escape import safe
+from tools.formulas import FormulaError, rendered
 from tools.implementations import Implementation
 from tools.markup import with_code
 
@@ -56,7 +56,7 @@ def parts(method: Implementation, source: str) -> list[Part]:
     """
     notes = read_notes().get(method.name, Notes())
     details = read_details(method.page.details)
-    own = next((s.name for s in segments(source) if s.lines[0] <= method.line <= s.lines[1]), "")
+    own = _own(method, source).name
     return [
         Part(
             anchor=segment.anchor,
@@ -77,9 +77,9 @@ def numbered(method: Implementation) -> str:
     items = []
     for number, text in read_details(method.page.details).items():
         places = [name for name, numbers in notes.details.items() if number in numbers]
-        links = ", ".join(f"[`{name}`](#{Segment(name, '').anchor})" for name in places)
+        links = ", ".join(f"[`{name}`](<#{Segment(name, '').anchor}>)" for name in places)
         seen = f" In the code: {links}." if links else ""
-        items.append(f"{number}. {text}{seen} {{: #detail-{number} }}")
+        items.append(f"{number}. {text}{seen}\n    {{: #detail-{number} }}")
     return "\n".join(items)
 
 
@@ -88,6 +88,17 @@ def fence(piece: Piece) -> Markup:
     longest = max((len(ticks) for ticks in re.findall("`+", piece.text)), default=0)
     ticks = "`" * max(3, longest + 1)
     return safe(f'{ticks}python linenums="{piece.first}"\n{piece.text}\n{ticks}')
+
+
+def refuses(method: Implementation, source: str) -> list[Markup]:
+    """When the method's class says that it raises an error."""
+    docstring = read_docstring(_own(method, source).docstring)
+    return [_text(text) for text in docstring.raises.values()]
+
+
+def _own(method: Implementation, source: str) -> Segment:
+    """The segment of the method's class."""
+    return next(s for s in segments(source) if s.lines[0] <= method.line <= s.lines[1])
 
 
 def embedded(source: str) -> Markup:
@@ -129,11 +140,20 @@ def _said(docstring: Docstring) -> Iterator[Markup]:
 
 
 def _equations(method: Implementation, notes: Notes, name: str) -> list[Markup]:
-    """The n-th equation for the n-th of as many segments, else all of them."""
+    """The n-th equation for the n-th of as many segments, else all of them; a line each part."""
     found = _EQUATION.findall(method.page.lead)
     if len(found) == len(notes.equation):
         found = [found[notes.equation.index(name)]]
-    return [rendered(equation) for equation in found]
+    return [line for equation in found for line in _lines(equation)]
+
+
+def _lines(equation: str) -> list[Markup]:
+    """An equation cut at its wide spaces, or whole where one of them is inside a bracket."""
+    lines = re.split(r"\\q?quad", equation.strip("$"))
+    try:
+        return [rendered(f"$${line.strip().rstrip(',')}$$") for line in lines]
+    except FormulaError:
+        return [rendered(equation)]
 
 
 def _text(text: str) -> Markup:
@@ -146,10 +166,7 @@ def _text(text: str) -> Markup:
     )
 
 
-def _between(piece: str) -> Markup:
-    """Text between formulas, its blanks at both ends kept."""
-    body = piece.strip()
-    if not body:
-        return safe(piece)
-    before, after = piece[: piece.index(body)], piece[piece.index(body) + len(body) :]
-    return safe(f"{page('') if not before else ' '}{with_code(body)}{' ' if after else ''}")
+def _between(text: str) -> Markup:
+    """Text between formulas; escaping alone would drop the blanks at its ends."""
+    left, right = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return safe(f"{left and ' '}{with_code(text.strip())}{right and ' '}")
