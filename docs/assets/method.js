@@ -1,14 +1,13 @@
-// What scrolls must be reachable by keyboard, and only what scrolls.
-const formulas = [...document.querySelectorAll(".md-content .formula")];
-
+// What scrolls must be reachable by keyboard, and only what scrolls. The theme wraps tables itself.
 function reach() {
-  for (const formula of formulas) {
-    if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
-    else formula.removeAttribute("tabindex");
+  for (const box of document.querySelectorAll(".formula, .md-typeset__scrollwrap")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
   }
 }
 
 reach();
+addEventListener("load", reach);
 addEventListener("resize", reach);
 
 // The page has the whole file as JSON, because `fetch` cannot read from disk.
