@@ -89,7 +89,8 @@ def _program(method: Implementation, name: str, model: str) -> str:
     prepared, asked = ASKED.get(method.name, ("", {}))
     shown = [h for h in method.hyperparameters if h.name != "lr"][:SHOWN]
     rate = [h for h in method.hyperparameters if h.name == "lr"]
-    settings = {h.name: SMALLER.get(h.name, h.default) for h in (*shown, *rate)}
+    settings = {h.name: SMALLER.get(h.name, h.default).replace("'", '"') for h in (*shown, *rate)}
+    made = _made(name, asked | settings)
     file = f"{method.name}.safetensors"
     head = "torch.nn.ModuleList(anatomy({}).head)"
     lines = [
@@ -108,14 +109,14 @@ def _program(method: Implementation, name: str, model: str) -> str:
         "",
         *prepared.strip("\n").splitlines(),
         *(["", ""] if prepared.endswith("\n\n\n") else []),
-        *_call("method", name, asked | settings),
+        *made,
         "train(method, model, Loop(batches, steps=20))",
         f'save_file(method.delta(model), "{file}")',
         *([f'save_file({head.format("model")}.state_dict(), "head.safetensors")'] * classifies),
         "",
         "# later, on a fresh copy of the same model",
         f"fresh = {load}",
-        *_call("method", name, asked | settings),
+        made[-1],
         "method.setup(fresh)",
         f'method.load_delta(fresh, load_file("{file}"))',
         *([f'{head.format("fresh")}.load_state_dict(load_file("head.safetensors"))'] * classifies),
@@ -157,13 +158,14 @@ def _batches(classifies: bool) -> list[str]:
     ]
 
 
-def _call(variable: str, name: str, arguments: dict[str, str]) -> list[str]:
-    """`variable = Name(…)`, an argument a line where one line is too short."""
+def _made(name: str, arguments: dict[str, str]) -> list[str]:
+    """The lines that make the method, of which the last one makes it again."""
     given = [f"{key}={value}" for key, value in arguments.items()]
-    line = f"{variable} = {name}({', '.join(given)})"
+    line = f"method = {name}({', '.join(given)})"
     if len(line) <= WIDTH:
         return [line]
-    return [f"{variable} = {name}(", *(f"    {argument}," for argument in given), ")"]
+    lines = [f"    {argument}," for argument in given]
+    return ["settings = dict(", *lines, ")", f"method = {name}(**settings)"]
 
 
 def _end(method: Implementation) -> list[str]:

@@ -101,6 +101,15 @@ def costs(atlas: Atlas, method: Implementation) -> list[dict[str, object]]:
     return found
 
 
+def trained_share(atlas: Atlas, method: Implementation) -> str | None:
+    """'0.27%': what the method trains of BERT-base, where the ledger has it there."""
+    report = atlas.ledger.architectures.get("bert-base", {}).get(method.name)
+    if not isinstance(report, Report):
+        return None
+    percent = 100 * report.counts.trained / report.counts.base
+    return f"{percent:.2g}%" if percent < 10 else f"{percent:.0f}%"
+
+
 def cost(
     atlas: Atlas,
     method: Implementation,
