@@ -114,4 +114,5 @@ def test_a_method_without_runs_ledger_and_printed_counts_has_a_page(tmp_path: Pa
     assert "## Cost" not in page
     assert "## Counts" not in page
     assert '<h3 id="source-LoRA"' in page
+    assert "(<#source-LoRA.setup>)" not in page  # there is no such function in that file
     assert "1. B starts at zero. [Section 4.1]" in page

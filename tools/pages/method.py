@@ -97,7 +97,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
     compared = atlas.parity.get(method.name, ())
     text = atlas.source[method.name]
     try:
-        parts, details = source.parts(method, text), source.numbered(method)
+        parts, details = source.parts(method, text), source.numbered(method, text)
     except FormulaError as error:
         raise BuildError(f"{method.path}: {error}") from None
     return {

@@ -71,13 +71,14 @@ def parts(method: Implementation, source: str) -> list[Part]:
     ]
 
 
-def numbered(method: Implementation) -> str:
+def numbered(method: Implementation, source: str) -> str:
     """The docstring's details, each with an anchor and links to the code that carries it out."""
     notes = read_notes().get(method.name, Notes())
+    anchors = {segment.name: segment.anchor for segment in segments(source)}
     items = []
     for number, text in read_details(method.page.details).items():
-        places = [name for name, numbers in notes.details.items() if number in numbers]
-        links = ", ".join(f"[`{name}`](<#{Segment(name, '').anchor}>)" for name in places)
+        places = [name for name, own in notes.details.items() if number in own and name in anchors]
+        links = ", ".join(f"[`{name}`](<#{anchors[name]}>)" for name in places)
         seen = f" In the code: {links}." if links else ""
         items.append(f"{number}. {text}{seen}\n    {{: #detail-{number} }}")
     return "\n".join(items)
