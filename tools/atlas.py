@@ -13,6 +13,7 @@ from tools.guides import Guide, read_guides
 from tools.implementations import Implementation
 from tools.ledger import Ledger, read_ledger
 from tools.parity import Comparison, read_parity
+from tools.published import Published, read_published
 from tools.runs import Run, read_runs
 from tools.schema import Catalog, Node, Paper
 from tools.verify import Evidence, read_evidence
@@ -26,8 +27,9 @@ class BuildError(Exception):
 class Atlas:
     """The catalog, the implementations by name, and what was measured of them.
 
-    That is, by method, its committed runs, how it compares with libraries, and its ledger. Of
-    papers, by id: what other sources say of them, and the line of the entry in the catalog's file.
+    That is, by method, its committed runs, how it compares with libraries, its ledger, and the
+    counts that others print of it. Of papers, by id: what other sources say of them, and the line
+    of the entry in the catalog's file.
     """
 
     catalog: Catalog
@@ -36,6 +38,7 @@ class Atlas:
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    published: dict[str, tuple[Published, ...]] = field(default_factory=dict)
     evidence: dict[str, tuple[Evidence, ...]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     guides: tuple[Guide, ...] = ()
@@ -137,8 +140,8 @@ class Atlas:
 def load(root: Path) -> Atlas:
     """Read catalog, evidence, method files and runs below `root`.
 
-    Raises CatalogError, EvidenceError, DeclarationError, RunError, ParityError, GuideError or
-    BuildError.
+    Raises CatalogError, EvidenceError, DeclarationError, RunError, ParityError, PublishedError,
+    GuideError or BuildError.
     """
     methods = declarations.discover(root)
     catalog, lines = catalog_file.read_with_lines(root / "papers.yaml")
@@ -149,6 +152,7 @@ def load(root: Path) -> Atlas:
         runs=read_runs(root),
         ledger=read_ledger(root),
         parity=read_parity(root),
+        published=read_published(root),
         evidence=read_evidence(root),
         lines=lines,
         guides=read_guides(root),

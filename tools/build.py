@@ -12,6 +12,7 @@ from tools.catalog import CatalogError
 from tools.guides import GuideError
 from tools.implementations import DeclarationError
 from tools.parity import ParityError
+from tools.published import PublishedError
 from tools.runs import RunError
 from tools.schema import json_schema
 from tools.verify import EvidenceError
@@ -23,6 +24,7 @@ ERRORS = (
     EvidenceError,
     GuideError,
     ParityError,
+    PublishedError,
     RunError,
     atlas.BuildError,
 )

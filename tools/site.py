@@ -23,7 +23,7 @@ from tools.readme import count
 from tools.templating import environment
 
 # Folder of docs/ -> which of its files are all written here; others of them are removed.
-FOLDERS = {"papers": "*.md", "methods": "*.md", "taxonomy": "*.md", "guides": "*.md", "export": "*"}
+FOLDERS = {"papers": "*.md", "methods": "*", "taxonomy": "*.md", "guides": "*.md", "export": "*"}
 PARTS = (about, papers, taxonomy, timeline, crosswalk, methods, choose, compare, guides, news)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import BertConfig, GPT2Config, RobertaConfig
+from transformers import GPT2Config, RobertaConfig
 
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.method import trainable
@@ -68,23 +68,6 @@ def test_a_bias_shifts_the_output_of_its_map(name):
 def test_a_model_without_biases_is_refused():
     with pytest.raises(ValueError, match="BitFit trains biases, and LlamaModel has none"):
         BitFit().setup(models.build("llama"))
-
-
-BERT_LARGE = BertConfig(
-    hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096
-)
-# the paper prints 0.09 % for BERT-base and 0.08 % for BERT-large
-PUBLISHED = {"base": (BertConfig(), 102_912, "0.09"), "large": (BERT_LARGE, 272_384, "0.08")}
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_published_counts(name):
-    config, expected, percent = PUBLISHED[name]
-    model = model_on_meta(config)
-    count = BitFit().trained(anatomy(model))
-    layers, width, middle = config.num_hidden_layers, config.hidden_size, config.intermediate_size
-    assert count == layers * (7 * width + middle) + 2 * width == expected
-    assert f"{100 * count / model.base_model.num_parameters():.2f}" == percent
 
 
 def test_counts_follow_what_an_architecture_has():

@@ -156,18 +156,6 @@ def test_the_perceptron_is_an_option_and_dropped_after_training():
     assert left == method.stored(anatomy(model))
 
 
-def test_the_count_that_the_official_code_notes():
-    """`model/sequence_classification.py` notes 9,860,105 for a whole model beside BERT.
-
-    That is BERT base, 5 rows through a perceptron of 512 units, and a classifier of 9 classes.
-    """
-    model = model_on_meta(BertConfig(num_labels=9))
-    parts = anatomy(model)
-    method = PTuningV2(length=5, reparametrize=True)
-    assert method.trained(parts) + numel(parts.head_parameters()) == 9_860_105
-    assert method.stored(parts) == 5 * 12 * 2 * 768
-
-
 def test_the_count_of_the_script_for_rte():
     """20 rows of 2 · 24 · 1024 numbers, as `PrefixEncoder` has without projection."""
     config = BertConfig(hidden_size=1024, num_hidden_layers=24, num_attention_heads=16)

@@ -1,8 +1,7 @@
-"""What a method's page shows beside its docstring: curves and tables of its committed runs."""
+"""What a method's page shows: its docstring, its runs, its code and what that costs."""
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from textwrap import indent
 
@@ -14,6 +13,8 @@ from tools.escape import page, safe
 from tools.formulas import FormulaError, rendered
 from tools.implementations import Implementation
 from tools.markup import capital, code, table
+from tools.own_model import snippets
+from tools.pages import cost, source
 from tools.parity import comparison_table, verdicts
 from tools.runs import Run
 
@@ -94,14 +95,26 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         for name in fields
     }
     compared = atlas.parity.get(method.name, ())
+    text = atlas.source[method.name]
+    try:
+        parts, details = source.parts(method, text), source.numbered(method, text)
+    except FormulaError as error:
+        raise BuildError(f"{method.path}: {error}") from None
     return {
         "method": method,
         "verdicts": verdicts(compared),
         "comparisons": comparison_table(compared) if compared else None,
         "page": {
             name: docstring(method, getattr(method.page, name))
-            for name in ("lead", "details", "differences", "source")
+            for name in ("lead", "differences", "source")
         },
+        "details": docstring(method, details or method.page.details),
+        "parts": parts,
+        "file": source.embedded(text),
+        "counts": cost.counts(atlas, method),
+        "costs": cost.costs(atlas, method),
+        "snippets": snippets(method, text),
+        "refuses": source.refuses(method, text),
         "facts": {**facts, "In short": page(in_short(method))},
         "results": [
             result(atlas, method, name, runs)
@@ -123,12 +136,6 @@ def docstring(method: Implementation, text: str) -> Markup:
         return rendered(text)
     except FormulaError as error:
         raise BuildError(f"{method.path}: {error}") from None
-
-
-def body(source: str) -> str:
-    """A method's file without its docstring, which is the page itself."""
-    docstring_end = ast.parse(source).body[0].end_lineno
-    return "\n".join(source.split("\n")[docstring_end:]).strip()
 
 
 def in_short(method: Implementation) -> str:

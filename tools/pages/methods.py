@@ -12,7 +12,9 @@ from tools import escape, markup
 from tools.bibtex import entry
 from tools.drawings import drawing
 from tools.implementations import Implementation
+from tools.pages import cost
 from tools.pages import method as method_page
+from tools.schema import Node
 
 if TYPE_CHECKING:
     from tools.site import Site
@@ -21,9 +23,27 @@ if TYPE_CHECKING:
 def pages(site: Site) -> Iterator[tuple[str, str]]:
     leaf_order = list(site.catalog.leaves)
     methods = sorted(site.atlas.methods.values(), key=lambda m: (leaf_order.index(m.leaf), m.name))
-    yield site.render("methods.md.j2", "methods/index.md", table=overview(site, methods))
+    yield site.render(
+        "methods.md.j2",
+        "methods/index.md",
+        table=overview(site, methods),
+        branches=branches(site, methods),
+    )
     for method in methods:
         yield page(site, method)
+        yield f"methods/{method.name}.py", site.atlas.source[method.name]
+
+
+def branches(site: Site, methods: list[Implementation]) -> list[tuple[Node, list[dict]]]:
+    """The top branches of the taxonomy with their methods, each with what its card says."""
+    found: dict[str, list[dict]] = {}
+    for method in methods:
+        leaf = site.catalog.leaves[method.leaf]
+        branch = (*site.atlas.line(leaf), leaf)[0]
+        share = cost.trained_share(site.atlas, method)
+        card = {"method": method, "leaf": leaf, "share": share}
+        found.setdefault(branch.id, []).append(card)
+    return [(site.catalog.nodes[branch], cards) for branch, cards in found.items()]
 
 
 def overview(site: Site, methods: list[Implementation]) -> Markup:
@@ -57,7 +77,6 @@ def page(site: Site, method: Implementation) -> tuple[str, str]:
         **method_page.values(site.atlas, method),
         drawing=drawing(method.name),
         leaf=site.catalog.leaves[method.leaf],
-        source=method_page.body(site.atlas.source[method.name]),
         papers=site.atlas.papers_of[method.name],
         bibtex=entry(paper, site.catalog.venue[paper.venue]),
     )

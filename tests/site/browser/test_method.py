@@ -1,0 +1,160 @@
+"""A method's page in the browser: its source beside its prose, its links, its buttons."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
+from playwright.sync_api import Page
+
+from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow
+from tools.annotated import segments
+from tools.atlas import Atlas
+
+PAGES = ("lora", "unipelt", "mezo", "pet", "adaptersoup", "qlora")
+# What this page has and no other: the rest is looked at with every template.
+OWN_PARTS = [
+    *(".badges", ".jump", ".equation", ".details", ".counts", ".pair", ".curves"),
+    *(".annotated", "section", "p:has(.copy)"),
+]
+BOXES = """() => [...document.querySelectorAll(".segment")].map(segment =>
+    [".prose", ".code"].map(part => {
+        const box = segment.querySelector(part).getBoundingClientRect();
+        return {left: box.left, right: box.right, top: box.top, bottom: box.bottom};
+    }))"""
+
+
+def boxes(page: Page) -> list[tuple[dict, dict]]:
+    found = page.evaluate(BOXES)
+    assert len(found) > 5
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_code_stands_beside_its_prose_and_below_it_on_a_phone(visit: Visit, name: str) -> None:
+    for prose, code in boxes(visit(f"methods/{name}.html", width=DESKTOP)):
+        assert code["left"] > prose["right"]
+        assert abs(code["top"] - prose["top"]) < 20
+        assert code["right"] - code["left"] > 1.8 * (prose["right"] - prose["left"])
+    page = visit(f"methods/{name}.html", width=PHONE)
+    assert overflow(page) <= 0
+    for prose, code in boxes(page):
+        assert code["top"] >= prose["bottom"]
+        assert abs(code["left"] - prose["left"]) < 2
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["unipelt", "qlora"])
+def test_axe_finds_nothing_serious(visit: Visit, name: str, scheme: str, width: int) -> None:
+    page = visit(f"methods/{name}.html", scheme=scheme, width=width)
+    page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
+    found = page.evaluate("parts => axe.run({include: parts})", OWN_PARTS)["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+
+
+def test_lines_have_the_numbers_of_the_file_which_are_not_part_of_the_text(
+    visit: Visit, atlas: Atlas
+) -> None:
+    page = visit("methods/lora.html")
+    shown = page.evaluate(
+        """() => [...document.querySelectorAll(".segment pre")].map(block =>
+            [block.querySelector("[data-linenos]").dataset.linenos, block.textContent])"""
+    )
+    pieces = [p for s in segments(atlas.source["lora"]) for p in s.code]
+    assert [(int(number), text.strip("\n")) for number, text in shown] == [
+        (piece.first, piece.text) for piece in pieces
+    ]
+
+
+def test_a_link_to_a_function_marks_it(visit: Visit) -> None:
+    page = visit("methods/lora.html#source-LowRank.forward")
+    colors = """name => getComputedStyle(
+        document.getElementById(name).closest(".segment")).backgroundColor"""
+    marked = page.evaluate(colors, "source-LowRank.forward")
+    assert marked != page.evaluate(colors, "source-LoRA.setup")
+    assert page.locator("[id='source-LowRank.forward']").bounding_box()["y"] < 300
+    page.locator("#detail-5 a", has_text="LowRank.forward").click()
+    assert page.url.endswith("#source-LowRank.forward")
+    page.locator(".detail a", has_text="Detail 2").click()
+    assert page.url.endswith("#detail-2")
+    item = page.locator("#detail-2")
+    assert item.evaluate("item => item.tagName") == "LI"
+    assert item.evaluate("item => getComputedStyle(item).backgroundColor") == marked
+
+
+def test_jump_links_lead_to_sections_that_are_there(visit: Visit) -> None:
+    page = visit("methods/mezo.html")
+    links = page.locator(".jump a")
+    names = links.all_inner_texts()
+    assert "Counts" not in names
+    assert {"Details", "Cost", "Source", "Papers"} <= set(names)
+    for link in links.all():
+        target = link.get_attribute("href")
+        assert page.locator(f"h2{target}").count() == 1, target
+
+
+def test_prose_stays_in_sight_beside_long_code(visit: Visit) -> None:
+    page = visit("methods/prompt_tuning.html#source-prepend")
+    segment = page.locator(".segment", has=page.locator("[id='source-prepend']"))
+    height = segment.bounding_box()["height"]
+    prose = segment.locator(".prose")
+    assert height > prose.bounding_box()["height"] + 150
+    page.evaluate("scrollBy(0, 120)")
+    box = prose.bounding_box()
+    assert box["y"] > 40  # below the header
+    assert box["y"] > segment.bounding_box()["y"] + 20
+
+
+def test_the_whole_file_is_one_click_away(visit: Visit, atlas: Atlas, built: Path) -> None:
+    page = visit("methods/qlora.html")
+    page.get_by_role("button", name="Copy the file").click()
+    page.locator("#copied", has_text="Copied.").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == atlas.source["qlora"]
+    link = page.get_by_role("link", name="Download the file")
+    assert link.get_attribute("download") == "qlora.py"
+    file = built / "methods" / link.get_attribute("href")
+    assert file.read_text(encoding="utf-8") == atlas.source["qlora"]
+
+
+def test_without_scripts_there_is_no_dead_button_and_all_the_code(
+    visit: Visit, atlas: Atlas
+) -> None:
+    page = visit("methods/lora.html", javascript=False)
+    assert not page.locator("#copy-file").is_visible()
+    assert (
+        "nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))"
+        in page.locator(".segment pre").nth(2).inner_text()
+    )
+
+
+def test_a_formula_that_scrolls_can_be_reached_by_keyboard(visit: Visit) -> None:
+    page = visit("methods/unipelt.html", width=PHONE)
+    scrolling = page.evaluate(
+        """() => [...document.querySelectorAll(".md-content .formula")]
+            .filter(formula => formula.scrollWidth > formula.clientWidth)
+            .map(formula => formula.tabIndex)"""
+    )
+    assert scrolling
+    assert set(scrolling) == {0}
+
+
+def test_search_finds_no_code(built: Path) -> None:
+    index = json.loads((built / "search" / "search_index.json").read_text(encoding="utf-8"))
+    own = [doc for doc in index["docs"] if doc["location"].startswith("methods/lora.html")]
+    assert any("details-that-matter" in doc["location"] for doc in own)
+    text = " ".join(doc["title"] + doc["text"] for doc in own)
+    assert "kaiming_uniform_(" not in text
+    assert "low_rank" not in text
+    assert not any("#source-" in doc["location"] for doc in own)
+
+
+def test_bars_of_the_cost_name_method_and_baselines(visit: Visit) -> None:
+    page = visit("methods/pfeiffer.html")
+    charts = page.locator(".pair svg")
+    assert charts.count() == 2
+    for chart in charts.all():
+        labels = chart.locator("text").all_text_contents()
+        assert {"Pfeiffer adapters", "Full fine-tuning", "LoRA", "Linear probe"} <= set(labels)

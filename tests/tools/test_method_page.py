@@ -1,0 +1,118 @@
+"""A method's page: that it shows what the data say, whatever of it there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.tools.small_catalog import write_tree
+from tools import atlas as material
+from tools import site
+from tools.annotated import read_details
+from tools.atlas import Atlas
+from tools.build import ROOT
+from tools.own_model import CLASSIFIER, LANGUAGE_MODEL, snippets
+from tools.pages import cost
+
+
+@pytest.fixture(scope="module")
+def real() -> Atlas:
+    return material.load(ROOT)
+
+
+@pytest.fixture(scope="module")
+def pages(real: Atlas) -> dict[str, str]:
+    return site.pages(real, "# C")
+
+
+def test_the_program_for_ones_own_model_is_the_one_that_is_tested(
+    real: Atlas, pages: dict[str, str]
+) -> None:
+    for name, method in real.methods.items():
+        own = snippets(method, real.source[name])
+        assert own, name
+        for snippet in own:
+            assert f"```python\n{snippet.text.strip()}\n```" in pages[f"methods/{name}.md"]
+
+
+def test_programs_follow_the_declarations(real: Atlas) -> None:
+    models = {
+        name: [snippet.model for snippet in snippets(method, real.source[name])]
+        for name, method in real.methods.items()
+    }
+    assert models["lora"] == [LANGUAGE_MODEL, CLASSIFIER]
+    assert models["pet"] == models["unipelt"] == models["pasta"] == [CLASSIFIER]
+    assert models["mezo"] == models["adaptersoup"] == [LANGUAGE_MODEL]
+    for name, method in real.methods.items():
+        for snippet in snippets(method, real.source[name]):
+            assert ("method.merge(fresh)" in snippet.text) == method.mergeable, name
+            assert max(map(len, snippet.text.splitlines())) <= 100, name
+
+
+def test_the_file_itself_is_beside_the_page(real: Atlas, pages: dict[str, str]) -> None:
+    for name, text in real.source.items():
+        assert pages[f"methods/{name}.py"] == text
+
+
+def test_each_detail_has_an_anchor_and_leads_to_the_code(
+    real: Atlas, pages: dict[str, str]
+) -> None:
+    for name, method in real.methods.items():
+        page = pages[f"methods/{name}.md"]
+        for number in read_details(method.page.details):
+            assert page.count(f"{{: #detail-{number} }}") == 1, name
+        anchors = set(re.findall(r'id="(source-[^"]+)"', page))
+        led_to = set(re.findall(r"\(<#(source-[^>]+)>\)", page))
+        assert led_to <= anchors, name
+
+
+def test_printed_counts_stand_beside_ours_with_their_source(
+    real: Atlas, pages: dict[str, str]
+) -> None:
+    page = pages["methods/lora.md"]
+    assert "of 25 printed counts reproduced" in page
+    row = next(line for line in page.splitlines() if "GPT-3 175B" in line and "r &#61; 32" in line)
+    assert "150,994,944" in row
+    assert "151,142,400 with a prompt" in row
+    assert "**151.1M**" in row.replace("&#46;", ".")
+    assert "(../papers/hu2021lora.md)" in row
+    differs = next(line for line in page.splitlines() if "0&#46;35M" in line)
+    assert 'class="verdict differs">differs<' in differs
+    assert "](https://github.com/microsoft/LoRA)" in differs
+    assert "## Counts" not in pages["methods/mezo.md"]
+    assert "(#counts)" not in pages["methods/mezo.md"]
+
+
+def test_costs_stand_beside_those_of_the_baselines(real: Atlas) -> None:
+    bert, llama = cost.costs(real, real.methods["pfeiffer"])
+    chart = str(bert["chart"])
+    labels = ["Pfeiffer adapters", "Full fine-tuning", "LoRA", "Linear probe"]
+    assert [chart.index(f">{label}<") for label in labels] == sorted(
+        chart.index(f">{label}<") for label in labels
+    )
+    report = real.ledger.architectures["bert-base"]["pfeiffer"]
+    assert f"Pfeiffer adapters ends at {report.ledger.total / 1e9:.2f} GB" in chart
+    assert llama["refused"] is None
+    own = str(cost.costs(real, real.methods["lora"])[0]["chart"])
+    assert own.count(">LoRA<") == 1
+
+
+def test_an_architecture_that_is_refused_says_why(real: Atlas, pages: dict[str, str]) -> None:
+    refused = [(m, c) for m in real.methods.values() for c in cost.costs(real, m) if c["refused"]]
+    assert refused
+    for method, shown in refused:
+        assert "chart" not in shown
+        assert "Not on this architecture: " in pages[f"methods/{method.name}.md"]
+
+
+def test_a_method_without_runs_ledger_and_printed_counts_has_a_page(tmp_path: Path) -> None:
+    write_tree(tmp_path)
+    page = site.pages(material.load(tmp_path), "# C")["methods/lora.md"]
+    assert "No run has been committed yet" in page
+    assert "## Cost" not in page
+    assert "## Counts" not in page
+    assert '<h3 id="source-LoRA"' in page
+    assert "(<#source-LoRA.setup>)" not in page  # there is no such function in that file
+    assert "1. B starts at zero. [Section 4.1]" in page
