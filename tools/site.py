@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from tools import escape, export, markup
 from tools.atlas import Atlas, short_authors
+from tools.drawings import small
 from tools.pages import (
     about,
     choose,
@@ -58,6 +59,7 @@ class Site:
             path=lambda name: escape.safe(quote(name, safe="")),
             safe=escape.safe,
             short_authors=short_authors,
+            small=small,
             url=escape.url,
             with_code=markup.with_code,
         )

@@ -14,7 +14,6 @@ from markupsafe import Markup
 from tools import escape, markup, rules
 from tools.__main__ import COMMANDS
 from tools.atlas import Atlas, newest_first
-from tools.drawings import small
 from tools.drawings.words import listed
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ def home(site: Site) -> tuple[str, str]:
         gaps=atlas.gaps(tree),
         newest=newest_first(running)[:NEWEST],
         parity=compared(atlas),
-        small=small,
     )
 
 
