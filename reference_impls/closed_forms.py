@@ -1,0 +1,746 @@
+"""Closed forms of what each method trains, stores and keeps, in an architecture's dimensions.
+
+`ledger.py` measures a step of any model. Here the same step is measured on many tiny models of random
+sizes, and each number is written as a sum of products of the dimensions with whole coefficients.
+The coefficients are the exact solution of linear equations (modulo a large prime, so without
+rounding); a form is accepted only if it leaves no remainder on further random models. A web page
+can evaluate such forms where it cannot run a model.
+
+What is measured is what `ledger.on_config` measures: 32-bit weights, full batches, attention by its
+formula and with a mask, two classes where the model is a classifier. Where a method computes a
+mask, it counts as if every tensor had an entry in it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from math import prod
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from tqdm import tqdm
+from transformers import (
+    BertConfig,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+    PretrainedConfig,
+    Qwen2Config,
+    RobertaConfig,
+    T5Config,
+)
+
+from reference_impls.anatomy import anatomy, model_on_meta, numel
+from reference_impls.lab.backbones import quiet
+from reference_impls.ledger import Ledger, Metered, batch_for, stand_ins, step_ledger
+from reference_impls.masks import MaskedMethod
+from reference_impls.method import METHODS, Batch, Method
+from reference_impls.training import seed_everything
+from tools.closed_forms import COMMITTED, KINDS, Form, Values, derive, faults, term, value
+
+PRIME = 2**61 - 1
+HELD_OUT = 6  # random models on which each form must leave no remainder
+BATCHES = 3  # of different shapes, for each model
+
+
+def rule(field: str, first: str, must: str, second: str, message: str) -> dict[str, str]:
+    """What inputs must fulfil: `first` divides `second`, or is at most `second`."""
+    return {"field": field, "first": first, "must": must, "second": second, "message": message}
+
+
+@dataclass(frozen=True)
+class Family:
+    """Architectures that have one set of forms.
+
+    dimensions: what describes one, with the least value; derived: what follows from them;
+    widths and matrices: what per-layer terms are made of.
+    """
+
+    title: str
+    config: Callable[[Values], PretrainedConfig]
+    dimensions: dict[str, int]
+    derived: dict[str, dict]
+    widths: tuple[str, ...]
+    matrices: tuple[str, ...]
+    rules: tuple[dict[str, str], ...]
+
+    def draw(self, generator: random.Random) -> Values:
+        """A tiny random architecture."""
+        draw = generator.randint
+        heads, size = draw(2, 5), 2 * draw(1, 6)
+        known = {
+            "L": draw(1, 3),
+            "d": draw(5, 40) if "e" in self.dimensions else heads * size,
+            "f": draw(5, 60),
+            "H": heads,
+            "K": generator.choice([k for k in range(1, heads + 1) if heads % k == 0]),
+            "e": size,
+            "V": draw(40, 90),
+            "P": draw(50, 80),
+            "u": draw(0, 1),
+        }
+        return {name: known[name] for name in self.dimensions}
+
+
+TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+HEADS = (
+    rule("H", "H", "divide", "d", "The heads must divide the width."),
+    rule("H", "2*H", "at most", "d", "A head needs at least two features."),
+)
+GROUPS = rule("K", "K", "divide", "H", "The key-value heads must divide the heads.")
+ROOM = rule("S", "S", "at most", "room", "The architecture has fewer positions than that.")
+
+
+def _bert(v: Values, config=BertConfig, **more: Any) -> PretrainedConfig:
+    return config(
+        num_hidden_layers=v["L"],
+        hidden_size=v["d"],
+        intermediate_size=v["f"],
+        num_attention_heads=v["H"],
+        vocab_size=v["V"],
+        max_position_embeddings=v["P"],
+        **{**TOKENS, **more},
+    )
+
+
+def _roberta(v: Values) -> PretrainedConfig:
+    tokens = {"pad_token_id": 1, "bos_token_id": 0}
+    return _bert(v, RobertaConfig, type_vocab_size=1, **tokens)
+
+
+def _gpt2(v: Values) -> PretrainedConfig:
+    return GPT2Config(
+        n_layer=v["L"],
+        n_embd=v["d"],
+        n_inner=v["f"],
+        n_head=v["H"],
+        vocab_size=v["V"],
+        n_positions=v["P"],
+        **TOKENS,
+    )
+
+
+def _llama(v: Values, config=LlamaConfig) -> PretrainedConfig:
+    return config(
+        num_hidden_layers=v["L"],
+        hidden_size=v["d"],
+        intermediate_size=v["f"],
+        num_attention_heads=v["H"],
+        num_key_value_heads=v["K"],
+        vocab_size=v["V"],
+        max_position_embeddings=v["P"],
+        tie_word_embeddings=not v["u"],
+        **TOKENS,
+    )
+
+
+def _t5(v: Values) -> PretrainedConfig:
+    return T5Config(
+        num_layers=v["L"],
+        num_decoder_layers=v["L"],
+        d_model=v["d"],
+        d_ff=v["f"],
+        num_heads=v["H"],
+        d_kv=v["e"],
+        vocab_size=v["V"],
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        decoder_start_token_id=0,
+        **TOKENS,
+    )
+
+
+_ENCODER = {"L": 1, "d": 2, "f": 1, "H": 2, "V": 3, "P": 2}
+_GROUPED = {"L": 1, "d": 4, "f": 1, "H": 2, "K": 1, "V": 3, "P": 2, "u": 0}
+# widths of queries and of keys and values, where they are the model's
+_PLAIN = {"q": {"sum": {"d": 1}}, "k": {"sum": {"d": 1}}}
+_GROUPS = {
+    "e": {"floor": ["d", "H"]},
+    "q": {"sum": {"d": 1}},
+    "k": {"sum": {"K*e": 1}},
+    "shared": {"sum": {"H": 1, "K": -1}},
+    "g": {"min": ["1", "shared"]},  # 1 where keys and values are copied for heads that share them
+    "room": {"sum": {"P": 1}},
+}
+_LLAMA_RULES = (
+    *HEADS,
+    GROUPS,
+    rule("H", "2", "divide", "e", "Rotary positions need an even number of features a head."),
+    ROOM,
+)
+FAMILIES = {
+    "bert": Family(
+        "BERT, a classifier of two classes",
+        _bert,
+        _ENCODER,
+        {**_PLAIN, "room": {"sum": {"P": 1}}, "largest": {"max": ["V*d", "P*d", "d*f", "d*d"]}},
+        ("d", "f"),
+        ("d*d", "d*f"),
+        (*HEADS, ROOM),
+    ),
+    "roberta": Family(
+        "RoBERTa, a classifier of two classes",
+        _roberta,
+        _ENCODER,
+        {
+            **_PLAIN,
+            "room": {"sum": {"P": 1, "1": -2}},  # numbering starts after that of padding
+            "largest": {"max": ["V*d", "P*d", "d*f", "d*d"]},
+        },
+        ("d", "f"),
+        ("d*d", "d*f"),
+        (*HEADS, ROOM),
+    ),
+    "gpt2": Family(
+        "GPT-2",
+        _gpt2,
+        _ENCODER,
+        {**_PLAIN, "room": {"sum": {"P": 1}}, "largest": {"max": ["V*d", "P*d", "d*f", "3*d*d"]}},
+        ("d", "f"),
+        ("d*d", "d*f"),
+        (*HEADS, ROOM),
+    ),
+    "llama": Family(
+        "Llama, Mistral",
+        _llama,
+        _GROUPED,
+        {**_GROUPS, "largest": {"max": ["V*d", "d*f", "d*d"]}},
+        ("d", "f", "k", "g*d"),
+        ("d*d", "d*f", "d*k"),
+        _LLAMA_RULES,
+    ),
+    "qwen2": Family(
+        "Qwen2",
+        lambda v: _llama(v, Qwen2Config),
+        _GROUPED,
+        {**_GROUPS, "largest": {"max": ["V*d", "d*f", "d*d"]}},
+        ("d", "f", "k", "g*d"),
+        ("d*d", "d*f", "d*k"),
+        _LLAMA_RULES,
+    ),
+    "t5": Family(
+        "T5 v1.1: an encoder and a decoder of as many layers",
+        _t5,
+        {"L": 1, "d": 1, "f": 1, "H": 2, "e": 1, "V": 3},
+        {
+            "q": {"sum": {"H*e": 1}},
+            "k": {"sum": {"H*e": 1}},
+            "largest": {"max": ["V*d", "d*f", "d*q"]},
+        },
+        ("d", "f", "q"),
+        ("d*d", "d*f", "d*q"),
+        (),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """A hyper-parameter that changes the numbers, and between what values it is drawn."""
+
+    least: int
+    most: int
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What of a method can be chosen, and what its forms may be made of besides dimensions.
+
+    sizes: what changes the numbers, also as arguments of the method.
+    choices: the name of each, and the arguments that it stands for.
+    terms: further products that the forms may contain.
+    arguments: the method's arguments for sizes, where these have other names.
+    density: the default share of `candidates` that a mask lets through.
+    """
+
+    sizes: dict[str, Size] = field(default_factory=dict)
+    choices: dict[str, dict[str, Any]] = field(default_factory=lambda: {"": {}})
+    derived: dict[str, dict] = field(default_factory=dict)
+    rules: tuple[dict[str, str], ...] = ()
+    terms: tuple[str, ...] = ()
+    arguments: Callable[[Values], dict[str, Any]] = dict
+    density: float | None = None
+
+
+def _low_rank(what: str) -> tuple[dict[str, str], ...]:
+    return (rule(what, what, "at most", "d", "A rank above the width is not a low one."),)
+
+
+def _over(product: str, factors: Iterable[str]) -> tuple[str, ...]:
+    """The product, alone and times each factor."""
+    return (product, *(f"{product}*{factor}" for factor in factors))
+
+
+# what may come with a token
+_WIDTHS = ("d", "f", "k", "q", "g*d", "H", "size")
+_ADAPTER = {"size": Size(1, 9, "hidden units of an adapter")}
+_PREFIX_TERMS = tuple(
+    f"{layers}{product}"
+    for layers in ("", "L*")
+    for product in (
+        *("p*d", "p*k", "p*q", "p*g*d", "p", "b", "d*b", "k*b", "q*b", "p*b"),
+        *("B*p*d", "B*p*k", "B*p*q", "B*p*g*d", "B*S*p", "B*S*p*H", "S*p", "S*p*H", "B*p"),
+    )
+)
+
+
+def _prefix(length: str, bottleneck: str) -> tuple[str, ...]:
+    """Terms of a prefix, whose length and bottleneck have these names."""
+    names = {"p": length, "b": bottleneck}
+    return tuple(
+        "*".join(names.get(factor, factor) for factor in term.split("*")) for term in _PREFIX_TERMS
+    )
+
+
+_WRITTEN = {"through a bottleneck": {}, "trained directly": {"reparametrize": False}}
+_DIRECT = {"trained directly": {}, "through a bottleneck": {"reparametrize": True}}
+_BOTTLENECK = Size(1, 9, "width of what writes the prefix in training")
+# the sides of each matrix, and the rank that its shorter side allows
+_SIDES = {
+    f"{what}_d{other}": {operation: ["d", other]}
+    for other in "fkq"
+    for what, operation in (("short", "min"), ("long", "max"))
+} | {f"rank_d{other}": {"min": ["rank", f"short_d{other}"]} for other in "fkq"}
+
+
+def _longer(by: str, *rules: dict[str, str]) -> dict[str, Any]:
+    """What a spec says where the text is longer by so many tokens, which need positions."""
+    message = "Text and added tokens together need more positions than the architecture has."
+    return {
+        "derived": {"longer": {"sum": {"S": 1, by: 1}}},
+        "rules": (*rules, rule("S" if by == "1" else by, "longer", "at most", "room", message)),
+        "terms": (
+            *(*_over("L*B*longer", _WIDTHS), *_over("B*longer", (*_WIDTHS, "V"))),
+            *(*_over("B*longer*longer", ("L", "H", "L*H")), *_over("L*B*longer*S", ("H",))),
+            *(*_over("longer*longer", ("H",)), *_over("longer*S", ("H",))),
+            *("B*longer*S", "longer", "longer*d", "longer*e", "B*longer*e", "B*V", f"{by}*d", f"B*{by}*d"),
+        ),
+    }
+
+
+_BLOCKS = {
+    f"{what}_{name}": {"ceil": [product, size]}
+    for what, size in (("blocks", "64"), ("scales", "16384"))
+    for name, product in {
+        "dd": "d*d", "df": "d*f", "ddd": "3*d*d", "dk": "d*k", "dq": "d*q"
+    }.items()
+}  # fmt: skip
+SPECS: dict[str, Spec] = {
+    "adapterdrop": Spec(
+        _ADAPTER | {"dropped": Size(0, 2, "lowest layers without an adapter")},
+        # in a step that leaves none out, which takes most
+        {
+            "none left out": {"robust": False, "dropped": 0},
+            "a fixed number left out": {"robust": False},
+        },
+        {"kept": {"sum": {"L": 1, "dropped": -1}}},
+        terms=_over("kept*B*S", _WIDTHS) + _over("kept*B*S*S", ("H",)),
+        rules=(rule("dropped", "1", "at most", "kept", "At least one layer keeps its adapter."),),
+    ),
+    "adapterfusion": Spec(
+        {**_ADAPTER, "sources": Size(1, 4, "source tasks, each with an adapter")},
+        terms=(
+            *(*_over("L*B*S*sources", ("d", "size")), *_over("B*S*sources", ("d", "size"))),
+            *("L*d*d", "L*d", "L"),
+        ),
+        arguments=lambda v: {"size": v["size"]},
+    ),
+    "adaptersoup": Spec(_ADAPTER),
+    "child_tuning_d": Spec(density=0.3),
+    "compacter": Spec(
+        _ADAPTER | {"n": Size(1, 4, "Kronecker products")},
+        {"behind attention and feed-forward": {}, "Compacter++": {"attention": False}},
+        terms=(*_over("L*B*S*n", "n"), *_over("B*S*n", "n"), "n*n*n"),
+        rules=(
+            rule("n", "n", "divide", "d", "It must divide the model's width."),
+            rule("n", "n", "divide", "size", "It must divide the hidden units."),
+        ),
+    ),
+    "diff_pruning": Spec(density=0.005),
+    "fish_mask": Spec(density=0.005),
+    "galore": Spec(
+        {"rank": Size(2, 9, "rank of the subspaces")},
+        derived=_SIDES,
+        rules=_low_rank("rank"),
+        terms=tuple(
+            f"{layers}rank_d{other}*{side}_d{other}"
+            for layers in ("", "L*")
+            for other in "fkq"
+            for side in ("short", "long")
+        )
+        + ("L*rank*d", "L*d*d", "L*d*f", "L*d*k", "L*d*q"),
+    ),
+    "houlsby": Spec(_ADAPTER),
+    "ladder_side_tuning": Spec(
+        {"reduction": Size(1, 4, "how much narrower the side network is")},
+        derived={
+            "w": {"floor": ["d", "reduction"]},
+            "v": {"floor": ["f", "reduction"]},
+            "less": {"sum": {"1": 2, "B": -1}},
+            "single": {"max": ["0", "less"]},  # one row: other tensors are contiguous
+        },
+        terms=(*_over("L*single*S", ("w", "d", "S*H")), *_over("single*S", ("w", "d", "S*H"))),
+        rules=(
+            rule("reduction", "reduction", "divide", "d", "It must divide the model's width."),
+            rule("reduction", "H", "divide", "w", "The heads must divide the reduced width."),
+            rule("reduction", "2*H", "at most", "w", "A head needs two features of that width."),
+        ),
+    ),
+    "lora": Spec(
+        {"r": Size(1, 9, "rank")},
+        {
+            "query and value": {},
+            "all of attention": {"targets": ("query", "key", "value", "attention_output")},
+            "every linear map": {
+                "targets": (
+                    *("query", "key", "value", "attention_output"),
+                    *("feed_forward_up", "feed_forward_down"),
+                )
+            },
+        },
+        rules=_low_rank("r"),
+    ),
+    "lt_sft": Spec(density=0.08),
+    "mam": Spec(
+        {
+            "prefix_length": Size(1, 7, "rows of the prefix"),
+            "bottleneck": _BOTTLENECK,
+            "size": _ADAPTER["size"],
+        },
+        _WRITTEN,
+        terms=_prefix("prefix_length", "bottleneck"),
+    ),
+    "p_tuning": Spec(
+        {"pseudo": Size(2, 9, "pseudo-tokens")},
+        **_longer("pseudo", rule("d", "2", "divide", "d", "Its LSTM needs an even width.")),
+        arguments=lambda v: {"template": (v["pseudo"] - v["pseudo"] // 2, v["pseudo"] // 2)},
+    ),
+    "p_tuning_v2": Spec(
+        {"length": Size(1, 7, "rows of the prefix"), "bottleneck": _BOTTLENECK},
+        _DIRECT,
+        terms=_prefix("length", "bottleneck"),
+    ),
+    "parallel_adapter": Spec(_ADAPTER),
+    "pasta": Spec({"vectors": Size(1, 4, "vectors a layer")}),
+    "pet": Spec(**_longer("1")),  # by the mask of its pattern
+    "pfeiffer": Spec(_ADAPTER),
+    "prefix_tuning": Spec(
+        {"length": Size(1, 7, "rows of the prefix"), "bottleneck": _BOTTLENECK},
+        _WRITTEN,
+        terms=_prefix("length", "bottleneck"),
+    ),
+    "prompt_tuning": Spec(
+        {"length": Size(1, 7, "trained rows")},
+        **_longer("length"),
+    ),
+    "qlora": Spec(
+        {"r": Size(1, 9, "rank")},
+        derived=_BLOCKS,
+        rules=_low_rank("r"),
+        terms=tuple(f"L*{name}" for name in _BLOCKS),
+    ),
+    "unipelt": Spec(
+        {
+            "r": Size(1, 9, "rank"),
+            "prefix_length": Size(1, 7, "rows of the prefix"),
+            "bottleneck": _BOTTLENECK,
+            "size": _ADAPTER["size"],
+        },
+        rules=_low_rank("r"),
+        terms=_prefix("prefix_length", "bottleneck"),
+    ),
+}
+
+
+@dataclass
+class Point:
+    """One measurement: the names' values, and the number that a form is sought for."""
+
+    values: Values
+    number: int
+
+
+class NoFormError(Exception):
+    """The terms that are tried do not make up a number."""
+
+
+def solve(terms: Iterable[str], points: list[Point]) -> Form | None:
+    """The form whose value is the number at every point, or None.
+
+    Of terms that depend on others the earlier ones are used.
+    """
+    terms = list(dict.fromkeys(terms))
+    rows = [[int(term(t, p.values)) for t in terms] + [p.number] for p in points]
+    rows = [[number % PRIME for number in row] for row in rows[:-HELD_OUT]]
+    pivots: list[int] = []
+    for column in range(len(terms)):
+        done = len(pivots)
+        pivot = next((i for i in range(done, len(rows)) if rows[i][column]), None)
+        if pivot is None:
+            continue
+        rows[done], rows[pivot] = rows[pivot], rows[done]
+        inverse = pow(rows[done][column], -1, PRIME)
+        lead = rows[done] = [number * inverse % PRIME for number in rows[done]]
+        for i, row in enumerate(rows):
+            factor = row[column]
+            if i != done and factor:
+                rows[i] = [(a - factor * b) % PRIME for a, b in zip(row, lead)]
+        pivots.append(column)
+    found = {terms[column]: rows[i][-1] for i, column in enumerate(pivots)}
+    form = {t: c - PRIME if c > PRIME // 2 else c for t, c in found.items() if c}
+    exact = all(value(form, point.values) == point.number for point in points)
+    return form if exact else None
+
+
+@contextmanager
+def with_masks() -> Iterator[None]:
+    """Models build their attention masks even where nothing is masked, as for other batches."""
+    with patch("transformers.masking_utils.is_tracing", lambda tensor=None: True):
+        yield
+
+
+@dataclass
+class Several(Metered):
+    """Measures each phase on several batches."""
+
+    several: list[Batch] = field(default_factory=list)
+
+    def run(self, method: Method, model) -> None:
+        self.phases += [step_ledger(method, model, batch, steps=1) for batch in self.several]
+
+
+def measure(
+    method_class: type[Method],
+    config: PretrainedConfig,
+    batches: list[tuple[int, int]],
+    arguments: dict[str, Any],
+    sources: int = 1,
+) -> list[list[Ledger]]:
+    """The ledgers of all phases, for each shape (rows, length) of a batch."""
+    if method_class is METHODS["pet"] and len(batches) > 1:  # its data are as long as the batch
+        return [measure(method_class, config, [shape], arguments)[0] for shape in batches]
+    model = type(model_on_meta(config))(config)
+    several = [_first_is_special(batch_for(model, *shape)) for shape in batches]
+    given = {**stand_ins(method_class, model, several[0]), **arguments}
+    if "sources" in given:
+        given["sources"] *= sources
+    method = method_class(**given)
+    loop = Several(
+        lambda seed: iter(lambda: several[0], None), steps=1, progress=False, several=several
+    )
+    seed_everything(0)
+    with with_masks():
+        method.setup(model, iter([{key: rows[:1] for key, rows in several[0].items()}]))
+        method.fit(model, loop)
+    return [loop.phases[i :: len(batches)] for i in range(len(batches))]
+
+
+def _first_is_special(batch: Batch) -> Batch:
+    """The batch with token 0, which stands for special ones, only where a text begins."""
+    for name in batch.keys() & {"input_ids", "decoder_input_ids"}:
+        batch[name][:, 1:] = 3
+    return batch
+
+
+class Case:
+    """A method with one of its choices on a family: random models, and what is measured of them."""
+
+    def __init__(self, method: type[Method], family: str, choice: str, seed: int = 0) -> None:
+        self.method, self.family = method, FAMILIES[family]
+        self.spec = SPECS.get(method.name, Spec())
+        self.arguments = self.spec.choices[choice]
+        self.random = random.Random(f"{method.name} {family} {choice} {seed}")
+        self._counted: list[Values] = []
+        self._measured: list[tuple[Values, list[Ledger]]] = []
+
+    def draw(self) -> Values:
+        """Random dimensions, hyper-parameters and batch that break no rule."""
+        draw = self.random.randint
+        while True:
+            values = self.family.draw(self.random)
+            values |= {n: draw(size.least, size.most) for n, size in self.spec.sizes.items()}
+            values |= {"B": draw(1, 6), "S": draw(2, 12)}
+            if self.spec.density:
+                values |= {"density": self.random.choice((0.05, 0.1, 0.3, 0.7)), "candidates": 1}
+            values = derive(derived_of(self.spec), derive(self.family.derived, values))
+            if not faults([*self.family.rules, *self.spec.rules], values):
+                return values
+
+    def build(self, values: Values) -> tuple[PretrainedConfig, dict[str, Any]]:
+        """The architecture, and the method's arguments."""
+        sizes = {name: values[name] for name in self.spec.sizes}
+        return self.family.config(values), {**self.spec.arguments(sizes), **self.arguments}
+
+    def count(self, values: Values) -> Values:
+        """The values with all that is counted of the model and the method. Raises ValueError."""
+        config, arguments = self.build(values)
+        with quiet():
+            parts = anatomy(model_on_meta(config))
+        if self.spec.density:
+            arguments["density"] = values["density"]
+        if "sources" in values:
+            arguments["sources"] = (None,) * values["sources"]
+        method = self.method(**arguments)
+        method.check(parts)
+        values = {
+            **values,
+            "base": numel(parts.base_parameters()),
+            "head": numel(parts.head_parameters()),
+        }
+        if isinstance(method, MaskedMethod):
+            values["candidates"] = numel(method.candidates(parts).values())
+            values = derive(derived_of(self.spec), values)
+        return {**values, "trained": method.trained(parts), "stored": method.stored(parts)}
+
+    def counted(self, number: int) -> list[Values]:
+        """The counts of this many random models."""
+        while len(self._counted) < number:
+            self._counted.append(self.count(self.draw()))
+        return self._counted[:number]
+
+    def ledgers(self, values: Values, shapes: list[tuple[int, int]]) -> list[list[Ledger]]:
+        """For each shape of a batch the ledgers of all phases."""
+        config, arguments = self.build(values)
+        if self.spec.density:
+            arguments["density"] = 1.0  # an entry in every tensor
+        with quiet():
+            return measure(self.method, config, shapes, arguments, values.get("sources", 1))
+
+    def measured(self, number: int) -> list[tuple[Values, list[Ledger]]]:
+        """Random models on random batches, at least this many, with the ledgers of all phases."""
+        while len(self._measured) < number:
+            values = self.counted(len(self._measured) // BATCHES + 1)[-1]
+            longest = values["S"]
+            shapes = [(values["B"], longest)]
+            while len(shapes) < BATCHES:
+                shape = (self.random.randint(1, 6), self.random.randint(2, longest))
+                shapes.append(shape)
+            for (rows, length), phases in zip(shapes, self.ledgers(values, shapes), strict=True):
+                at = derive(derived_of(self.spec), {**values, "B": rows, "S": length})
+                self._measured.append((at, phases))
+        return self._measured
+
+
+def derived_of(spec: Spec) -> dict[str, dict]:
+    """The names that a method derives, with the size of its mask."""
+    if not spec.density:
+        return spec.derived
+    return {**spec.derived, "chosen": {"floor": ["density*candidates", "1"]}}
+
+
+def find(attempts: list[Iterable[str]], points: Callable[[int, int], list[Point]]) -> Form:
+    """A form of the first terms that suffice.
+
+    `points` gives at least so many measurements, of at least so many models.
+
+    Raises:
+        NoFormError: none of them do.
+    """
+    for terms in attempts:
+        known = points(1, 1)[0].values
+        terms = [t for t in terms if all(f.isdigit() or f in known for f in t.split("*"))]
+        fixed = sum(not {"B", "S", "longer"} & set(t.split("*")) for t in terms)
+        form = solve(terms, points(len(terms) + HELD_OUT, fixed + HELD_OUT))
+        if form is not None:
+            return form
+    raise NoFormError
+
+
+def times(*factors: Iterable[str]) -> list[str]:
+    """All products of a term from each; the empty term is 1."""
+    found = [""]
+    for terms in factors:
+        found = [f"{a}*{b}".strip("*") for a in found for b in terms]
+    return [product or "1" for product in found]
+
+
+class Terms:
+    """What the forms of a case may be made of, the likelier first."""
+
+    def __init__(self, case: Case) -> None:
+        family, sizes = case.family, list(case.spec.sizes)
+        pairs = [f"{a}*{b}" for i, a in enumerate(sizes) for b in sizes[i:]]
+        cubes = [f"{a}*{a}*{a}" for a in sizes]
+        derived = [name for name in case.spec.derived if "_" not in name]
+        plain = ["", *family.widths, *family.matrices, "H", "q" if "q" in family.widths else ""]
+        self.outside = ["1", "V", "V*d", "u*V*d", "P*d", "P", "u", "e", "d", "d*d", "H"]
+        self.sizes = ["", *sizes, *pairs, *cubes, *derived, *(f"{n}*{n}" for n in derived)]
+        self.sizes += [f"{a}*{b}" for a in derived for b in derived if a < b]
+        self.layers = times(["L", ""], plain, self.sizes)
+        self.extra = list(case.spec.terms)
+        self.few = ["base", "head", "candidates", "trained", "stored", "largest"]
+        if case.spec.density:
+            self.few = ["base", "head", "candidates"]
+        self.few += ["1", "L", "u", "P", "e", "d", "V", *sizes]
+        self.widths = [*family.widths, *(["q"] if "q" in family.widths else []), "H"]
+        self.inner = ["", *family.widths, "H", *sizes, *derived]
+
+    def numbers(self) -> list[list[str]]:
+        """For what does not depend on the batch."""
+        wide = [*self.few, *self.outside, *self.extra]
+        return [self.few, wide, [*wide, *times(["L"], self.inner)], [*wide, *self.layers]]
+
+    def counts(self) -> list[list[str]]:
+        """For numbers of parameters."""
+        wide = [*self.outside, *self.layers]
+        return [["base"], ["candidates", "chosen", "trained"], [*wide, *self.extra]]
+
+    def activations(self) -> list[list[str]]:
+        """For what depends on the batch."""
+        tokens = times(["L*B*S", "B*S"], self.inner) + ["B*S*V"]
+        scores = times(["B*S*S"], ["", "L", "H", "L*H"])
+        rest = ["B", "B*d", "S*e", "B*S*e", "S*S", "S*S*H", "S", "1", "L*B", "L*S*S"]
+        first = [*tokens, *scores, *rest]
+        more = [*first, *self.extra, "S*d", *self.outside, *times(["L", ""], self.inner)]
+        return [first, more, [*more, *times(["L*B", "B"], self.inner), *self.layers]]
+
+
+def forms(case: Case) -> dict[str, Any]:
+    """All forms of a case.
+
+    Raises:
+        NoFormError: naming the number that has none.
+        ValueError: the method does not run on the family.
+    """
+    terms, found = Terms(case), {}
+
+    def counted(name: str) -> Callable[[int], list[Point]]:
+        return lambda number, models: [Point(v, v[name]) for v in case.counted(number)]
+
+    def named(name: str, attempts: list[list[str]], points: Callable) -> Form:
+        try:
+            return find(attempts, points)
+        except NoFormError:
+            raise NoFormError(name) from None
+
+    if case.spec.density:
+        found["candidates"] = named("candidates", terms.counts()[:1] + terms.counts()[2:], counted("candidates"))
+    found["trained"] = named("trained", terms.counts(), counted("trained"))
+    found["stored"] = named("stored", [["trained"], *terms.counts()], counted("stored"))
+    phases = []
+    for index in (0, -1):
+
+        def kept(kind: str, index: int = index) -> Callable[[int], list[Point]]:
+            step = 1 if kind == "activations" else BATCHES
+            return lambda number, models: [
+                Point(v, getattr(phases[index], kind))
+                for v, phases in case.measured(max(number * step, models * BATCHES))[::step]
+            ]
+
+        phases.append(
+            {
+                kind: named(
+                    kind, terms.activations() if kind == "activations" else terms.numbers(), kept(kind)
+                )
+                for kind in KINDS
+            }
+        )
+    found["phases"] = phases[:1] if phases[0] == phases[1] else phases
+    return found
