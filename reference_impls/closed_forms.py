@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from math import prod
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
@@ -29,7 +29,6 @@ from transformers import (
     BertConfig,
     GPT2Config,
     LlamaConfig,
-    MistralConfig,
     PretrainedConfig,
     Qwen2Config,
     RobertaConfig,
@@ -42,9 +41,19 @@ from reference_impls.ledger import Ledger, Metered, batch_for, stand_ins, step_l
 from reference_impls.masks import MaskedMethod
 from reference_impls.method import METHODS, Batch, Method
 from reference_impls.training import seed_everything
-from tools.closed_forms import COMMITTED, KINDS, Form, Values, derive, faults, term, value
+from tools.closed_forms import (
+    COMMITTED,
+    KINDS,
+    Form,
+    Values,
+    derive,
+    evaluate,
+    faults,
+    term,
+    value,
+)
 
-PRIME = 2**61 - 1
+PRIME = 2**31 - 1  # products of two remainders are 64-bit numbers
 HELD_OUT = 6  # random models on which each form must leave no remainder
 BATCHES = 3  # of different shapes, for each model
 
@@ -75,11 +84,11 @@ class Family:
         draw = generator.randint
         heads, size = draw(2, 5), 2 * draw(1, 6)
         known = {
-            "L": draw(1, 3),
+            "L": draw(2, 4),
             "d": draw(5, 40) if "e" in self.dimensions else heads * size,
             "f": draw(5, 60),
             "H": heads,
-            "K": generator.choice([k for k in range(1, heads + 1) if heads % k == 0]),
+            "K": generator.choice([k for k in range(2, heads + 1) if heads % k == 0]),
             "e": size,
             "V": draw(40, 90),
             "P": draw(50, 80),
@@ -156,11 +165,13 @@ def _t5(v: Values) -> PretrainedConfig:
     )
 
 
-_ENCODER = {"L": 1, "d": 2, "f": 1, "H": 2, "V": 3, "P": 2}
-_GROUPED = {"L": 1, "d": 4, "f": 1, "H": 2, "K": 1, "V": 3, "P": 2, "u": 0}
+_ENCODER = {"L": 2, "d": 2, "f": 1, "H": 2, "V": 3, "P": 2}
+_GROUPED = {"L": 2, "d": 4, "f": 1, "H": 2, "K": 2, "V": 3, "P": 2, "u": 0}
+# 1 in a batch of one row, where some slices are contiguous and hence no copies
+_ALL = {"less": {"sum": {"1": 2, "B": -1}}, "single": {"max": ["0", "less"]}}
 # widths of queries and of keys and values, where they are the model's
-_PLAIN = {"q": {"sum": {"d": 1}}, "k": {"sum": {"d": 1}}}
-_GROUPS = {
+_PLAIN = _ALL | {"q": {"sum": {"d": 1}}, "k": {"sum": {"d": 1}}}
+_GROUPS = _ALL | {
     "e": {"floor": ["d", "H"]},
     "q": {"sum": {"d": 1}},
     "k": {"sum": {"K*e": 1}},
@@ -171,6 +182,7 @@ _GROUPS = {
 _LLAMA_RULES = (
     *HEADS,
     GROUPS,
+    rule("K", "2", "at most", "K", "The forms hold for two key-value heads or more."),
     rule("H", "2", "divide", "e", "Rotary positions need an even number of features a head."),
     ROOM,
 )
@@ -227,8 +239,9 @@ FAMILIES = {
     "t5": Family(
         "T5 v1.1: an encoder and a decoder of as many layers",
         _t5,
-        {"L": 1, "d": 1, "f": 1, "H": 2, "e": 1, "V": 3},
+        {"L": 2, "d": 1, "f": 1, "H": 2, "e": 1, "V": 3},
         {
+            **_ALL,
             "q": {"sum": {"H*e": 1}},
             "k": {"sum": {"H*e": 1}},
             "largest": {"max": ["V*d", "d*f", "d*q"]},
@@ -320,7 +333,16 @@ def _longer(by: str, *rules: dict[str, str]) -> dict[str, Any]:
             *(*_over("L*B*longer", _WIDTHS), *_over("B*longer", (*_WIDTHS, "V"))),
             *(*_over("B*longer*longer", ("L", "H", "L*H")), *_over("L*B*longer*S", ("H",))),
             *(*_over("longer*longer", ("H",)), *_over("longer*S", ("H",))),
-            *("B*longer*S", "longer", "longer*d", "longer*e", "B*longer*e", "B*V", f"{by}*d", f"B*{by}*d"),
+            *(
+                "B*longer*S",
+                "longer",
+                "longer*d",
+                "longer*e",
+                "B*longer*e",
+                "B*V",
+                f"{by}*d",
+                f"B*{by}*d",
+            ),
         ),
     }
 
@@ -340,8 +362,15 @@ SPECS: dict[str, Spec] = {
             "none left out": {"robust": False, "dropped": 0},
             "a fixed number left out": {"robust": False},
         },
-        {"kept": {"sum": {"L": 1, "dropped": -1}}},
-        terms=_over("kept*B*S", _WIDTHS) + _over("kept*B*S*S", ("H",)),
+        {
+            "kept": {"sum": {"L": 1, "dropped": -1}},
+            "above": {"sum": {"kept": 1, "1": -1}},
+            "more": {"min": ["1", "above"]},  # whether gradients pass through a layer
+        },
+        terms=(
+            *(*_over("kept*B*S", _WIDTHS), *_over("kept*B*S*S", "H")),
+            *(*_over("more*S", ("e", "S", "S*H")), *_over("more*B*S", ("e", "S"))),
+        ),
         rules=(rule("dropped", "1", "at most", "kept", "At least one layer keeps its adapter."),),
     ),
     "adapterfusion": Spec(
@@ -369,13 +398,7 @@ SPECS: dict[str, Spec] = {
         {"rank": Size(2, 9, "rank of the subspaces")},
         derived=_SIDES,
         rules=_low_rank("rank"),
-        terms=tuple(
-            f"{layers}rank_d{other}*{side}_d{other}"
-            for layers in ("", "L*")
-            for other in "fkq"
-            for side in ("short", "long")
-        )
-        + ("L*rank*d", "L*d*d", "L*d*f", "L*d*k", "L*d*q"),
+        terms=(*tuple(f"{layers}rank_d{other}*{side}_d{other}" for layers in ("", "L*") for other in "fkq" for side in ("short", "long")), "L*rank*d", "L*d*d", "L*d*f", "L*d*k", "L*d*q"),
     ),
     "houlsby": Spec(_ADAPTER),
     "ladder_side_tuning": Spec(
@@ -383,8 +406,6 @@ SPECS: dict[str, Spec] = {
         derived={
             "w": {"floor": ["d", "reduction"]},
             "v": {"floor": ["f", "reduction"]},
-            "less": {"sum": {"1": 2, "B": -1}},
-            "single": {"max": ["0", "less"]},  # one row: other tensors are contiguous
         },
         terms=(*_over("L*single*S", ("w", "d", "S*H")), *_over("single*S", ("w", "d", "S*H"))),
         rules=(
@@ -477,23 +498,22 @@ def solve(terms: Iterable[str], points: list[Point]) -> Form | None:
     Of terms that depend on others the earlier ones are used.
     """
     terms = list(dict.fromkeys(terms))
-    rows = [[int(term(t, p.values)) for t in terms] + [p.number] for p in points]
-    rows = [[number % PRIME for number in row] for row in rows[:-HELD_OUT]]
+    rows = [[int(term(t, p.values)) for t in terms] + [p.number] for p in points[:-HELD_OUT]]
+    left = torch.tensor(rows) % PRIME
     pivots: list[int] = []
     for column in range(len(terms)):
         done = len(pivots)
-        pivot = next((i for i in range(done, len(rows)) if rows[i][column]), None)
-        if pivot is None:
+        below = left[done:, column].nonzero()
+        if not len(below):
             continue
-        rows[done], rows[pivot] = rows[pivot], rows[done]
-        inverse = pow(rows[done][column], -1, PRIME)
-        lead = rows[done] = [number * inverse % PRIME for number in rows[done]]
-        for i, row in enumerate(rows):
-            factor = row[column]
-            if i != done and factor:
-                rows[i] = [(a - factor * b) % PRIME for a, b in zip(row, lead)]
+        pivot = done + int(below[0])
+        left[[done, pivot]] = left[[pivot, done]]
+        left[done] = left[done] * pow(int(left[done, column]), -1, PRIME) % PRIME
+        factors = left[:, column].clone()
+        factors[done] = 0
+        left = (left - factors[:, None] * left[done]) % PRIME
         pivots.append(column)
-    found = {terms[column]: rows[i][-1] for i, column in enumerate(pivots)}
+    found = {terms[column]: int(left[i, -1]) for i, column in enumerate(pivots)}
     form = {t: c - PRIME if c > PRIME // 2 else c for t, c in found.items() if c}
     exact = all(value(form, point.values) == point.number for point in points)
     return form if exact else None
@@ -623,7 +643,8 @@ class Case:
                 shape = (self.random.randint(1, 6), self.random.randint(2, longest))
                 shapes.append(shape)
             for (rows, length), phases in zip(shapes, self.ledgers(values, shapes), strict=True):
-                at = derive(derived_of(self.spec), {**values, "B": rows, "S": length})
+                at = derive(self.family.derived, {**values, "B": rows, "S": length})
+                at = derive(derived_of(self.spec), at)
                 self._measured.append((at, phases))
         return self._measured
 
@@ -694,9 +715,9 @@ class Terms:
 
     def activations(self) -> list[list[str]]:
         """For what depends on the batch."""
-        tokens = times(["L*B*S", "B*S"], self.inner) + ["B*S*V"]
+        tokens = [*times(["L*B*S", "B*S"], self.inner), "B*S*V"]
         scores = times(["B*S*S"], ["", "L", "H", "L*H"])
-        rest = ["B", "B*d", "S*e", "B*S*e", "S*S", "S*S*H", "S", "1", "L*B", "L*S*S"]
+        rest = ["B", "B*d", "single", "S*e", "B*S*e", "S*S", "S*S*H", "S", "1", "L*B", "L*S*S"]
         first = [*tokens, *scores, *rest]
         more = [*first, *self.extra, "S*d", *self.outside, *times(["L", ""], self.inner)]
         return [first, more, [*more, *times(["L*B", "B"], self.inner), *self.layers]]
@@ -721,7 +742,9 @@ def forms(case: Case) -> dict[str, Any]:
             raise NoFormError(name) from None
 
     if case.spec.density:
-        found["candidates"] = named("candidates", terms.counts()[:1] + terms.counts()[2:], counted("candidates"))
+        found["candidates"] = named(
+            "candidates", terms.counts()[:1] + terms.counts()[2:], counted("candidates")
+        )
     found["trained"] = named("trained", terms.counts(), counted("trained"))
     found["stored"] = named("stored", [["trained"], *terms.counts()], counted("stored"))
     phases = []
@@ -737,10 +760,268 @@ def forms(case: Case) -> dict[str, Any]:
         phases.append(
             {
                 kind: named(
-                    kind, terms.activations() if kind == "activations" else terms.numbers(), kept(kind)
+                    kind,
+                    terms.activations() if kind == "activations" else terms.numbers(),
+                    kept(kind),
                 )
                 for kind in KINDS
             }
         )
     found["phases"] = phases[:1] if phases[0] == phases[1] else phases
     return found
+
+
+def family_forms(family: str) -> dict[str, Form]:
+    """The closed forms of the base's and the head's number of parameters."""
+    case = Case(METHODS["linear_probe"], family, "")
+    terms = Terms(case)
+    wide = [
+        *terms.outside,
+        *times(["L", ""], ["", *case.family.widths, *case.family.matrices, "H"]),
+    ]
+
+    def counted(name: str) -> Callable[[int, int], list[Point]]:
+        return lambda number, models: [Point(v, v[name]) for v in case.counted(number)]
+
+    return {name: find([wide], counted(name)) for name in ("base", "head")}
+
+
+def on_family(family: str, methods: dict[str, type[Method]]) -> dict[str, dict[str, Any]]:
+    """For each method its forms by choice, or {"refused": why}.
+
+    Raises:
+        NoFormError: naming the number that has none.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, method in tqdm(methods.items(), desc=family, unit="method"):
+        try:
+            choices = SPECS.get(name, Spec()).choices
+            found[name] = {choice: forms(Case(method, family, choice)) for choice in choices}
+        except ValueError as error:
+            found[name] = {"refused": str(error)}
+        except NoFormError as error:
+            raise NoFormError(f"{name} on {family}: {error}") from None
+    return found
+
+
+_CONFIG = "https://huggingface.co/{}/blob/main/config.json"
+
+
+def _architecture(title: str, family: str, repository: str, *numbers: int) -> dict[str, Any]:
+    """`numbers` are the family's dimensions, in its order."""
+    return {
+        "title": title,
+        "family": family,
+        "source": _CONFIG.format(repository),
+        "dimensions": dict(zip(FAMILIES[family].dimensions, numbers, strict=True)),
+    }
+
+
+# The dimensions of the published config.json of each. Those of BERT-base and GPT-2 are also the
+# defaults of transformers; tests compare the number of parameters with the published one.
+ARCHITECTURES = {
+    # layers, width, feed-forward width, heads, vocabulary, positions
+    "bert-base": _architecture(
+        *("BERT-base", "bert", "google-bert/bert-base-uncased"),
+        *(12, 768, 3072, 12, 30522, 512),
+    ),
+    "bert-large": _architecture(
+        *("BERT-large", "bert", "google-bert/bert-large-uncased"),
+        *(24, 1024, 4096, 16, 30522, 512),
+    ),
+    "roberta-base": _architecture(
+        *("RoBERTa-base", "roberta", "FacebookAI/roberta-base"),
+        *(12, 768, 3072, 12, 50265, 514),
+    ),
+    "roberta-large": _architecture(
+        *("RoBERTa-large", "roberta", "FacebookAI/roberta-large"),
+        *(24, 1024, 4096, 16, 50265, 514),
+    ),
+    "gpt2": _architecture(
+        *("GPT-2 small", "gpt2", "openai-community/gpt2"),
+        *(12, 768, 3072, 12, 50257, 1024),
+    ),
+    "gpt2-medium": _architecture(
+        *("GPT-2 medium", "gpt2", "openai-community/gpt2-medium"),
+        *(24, 1024, 4096, 16, 50257, 1024),
+    ),
+    "gpt2-xl": _architecture(
+        *("GPT-2 XL", "gpt2", "openai-community/gpt2-xl"),
+        *(48, 1600, 6400, 25, 50257, 1024),
+    ),
+    # layers, width, feed-forward width, heads, key-value heads, vocabulary, positions, untied
+    "llama-2-7b": _architecture(
+        *("Llama 2 7B", "llama", "meta-llama/Llama-2-7b-hf"),
+        *(32, 4096, 11008, 32, 32, 32000, 4096, 1),
+    ),
+    "llama-2-13b": _architecture(
+        *("Llama 2 13B", "llama", "meta-llama/Llama-2-13b-hf"),
+        *(40, 5120, 13824, 40, 40, 32000, 4096, 1),
+    ),
+    "llama-3-8b": _architecture(
+        *("Llama 3 8B", "llama", "meta-llama/Meta-Llama-3-8B"),
+        *(32, 4096, 14336, 32, 8, 128256, 8192, 1),
+    ),
+    "llama-3.2-1b": _architecture(
+        *("Llama 3.2 1B", "llama", "meta-llama/Llama-3.2-1B"),
+        *(16, 2048, 8192, 32, 8, 128256, 131072, 0),
+    ),
+    "mistral-7b": _architecture(
+        *("Mistral 7B", "llama", "mistralai/Mistral-7B-v0.1"),
+        *(32, 4096, 14336, 32, 8, 32000, 32768, 1),
+    ),
+    "qwen2-0.5b": _architecture(
+        *("Qwen2 0.5B", "qwen2", "Qwen/Qwen2-0.5B"),
+        *(24, 896, 4864, 14, 2, 151936, 131072, 0),
+    ),
+    "qwen2-7b": _architecture(
+        *("Qwen2 7B", "qwen2", "Qwen/Qwen2-7B"),
+        *(28, 3584, 18944, 28, 4, 152064, 131072, 1),
+    ),
+    # layers of each stack, width, feed-forward width, heads, features a head, vocabulary
+    "t5-v1.1-base": _architecture(
+        *("T5 v1.1 base", "t5", "google/t5-v1_1-base"),
+        *(12, 768, 2048, 12, 64, 32128),
+    ),
+    "t5-v1.1-large": _architecture(
+        *("T5 v1.1 large", "t5", "google/t5-v1_1-large"),
+        *(24, 1024, 2816, 16, 64, 32128),
+    ),
+}
+SYMBOLS = {
+    "L": "layers, in each stack",
+    "d": "width",
+    "f": "feed-forward width",
+    "H": "heads",
+    "K": "key-value heads",
+    "e": "features of a head",
+    "V": "vocabulary",
+    "P": "positions",
+    "u": "output layer of its own (1) or tied to the embeddings (0)",
+    "k": "width of keys and of values",
+    "q": "width of queries",
+    "g": "1 where heads share keys and values, else 0",
+    "B": "rows of a batch",
+    "S": "tokens of a row",
+    "base": "parameters of the base model",
+    "head": "parameters of the task's head",
+    "trained": "trained parameters",
+    "stored": "stored numbers",
+    "candidates": "weights that compete for the mask",
+    "chosen": "entries in the mask",
+    "density": "share of the weights in the mask",
+    "largest": "entries of the largest tensor",
+    "longer": "tokens of a row with those that are added",
+    "single": "1 for a batch of one row, else 0",
+    "kept": "layers with an adapter",
+    "more": "1 where gradients pass through a whole layer, else 0",
+    "w": "width of the side network",
+    "v": "feed-forward width of the side network",
+}
+OTHER_DEFAULTS = {"pseudo": 6, "sources": 1}  # defaults of sizes that are no field of a method
+
+
+def document(methods: dict[str, type[Method]], found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What closed_forms.json holds; `found` has by family what `on_family` returns."""
+    return {
+        "symbols": SYMBOLS,
+        "batch": {"B": 8, "S": 256},
+        "families": {
+            name: {
+                "title": family.title,
+                "dimensions": family.dimensions,
+                "derived": family.derived,
+                "rules": list(family.rules),
+                **found[name]["family"],
+            }
+            for name, family in FAMILIES.items()
+        },
+        "architectures": ARCHITECTURES,
+        "methods": {name: _entry(method, found) for name, method in methods.items()},
+    }
+
+
+def _entry(method: type[Method], found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    spec = SPECS.get(method.name, Spec())
+    own = {family: forms[method.name] for family, forms in found.items()}
+    inputs = {
+        name: {
+            "default": getattr(method, name, OTHER_DEFAULTS.get(name)),
+            "least": size.least,
+            "meaning": size.meaning,
+        }
+        for name, size in spec.sizes.items()
+    }
+    rules = list(spec.rules)
+    if spec.density:
+        inputs["density"] = {"default": spec.density, "meaning": SYMBOLS["density"]}
+        rules.append(rule("density", "density", "at most", "1", "A share is at most 1."))
+        rules.append(rule("density", "1", "at most", "chosen", "That leaves no weight to train."))
+    choices = {
+        choice: {name: forms[choice] for name, forms in own.items() if "refused" not in forms}
+        for choice in spec.choices
+    }
+    return {
+        "inputs": inputs,
+        "derived": derived_of(spec),
+        "rules": rules,
+        "refused": {f: forms["refused"] for f, forms in own.items() if "refused" in forms},
+        "choices": {
+            choice: {"inputs": _used(spec, inputs, by_family), "forms": by_family}
+            for choice, by_family in choices.items()
+        },
+    }
+
+
+def _used(spec: Spec, inputs: Iterable[str], forms: dict[str, Any]) -> list[str]:
+    """Those inputs that the forms depend on."""
+    names = set(re.findall(r"\w+", json.dumps(forms)))
+    for name, derivation in reversed(derived_of(spec).items()):
+        if name in names:
+            names |= set(re.findall(r"\w+", json.dumps(derivation)))
+    return [name for name in inputs if name in names]
+
+
+def dumps(value: Any, margin: str = "") -> str:
+    """JSON with a line for each object of numbers."""
+    if not isinstance(value, dict) or not any(isinstance(v, dict | list) for v in value.values()):
+        return json.dumps(value, ensure_ascii=False)
+    inner = margin + " "
+    lines = (f"{inner}{json.dumps(key)}: {dumps(v, inner)}" for key, v in value.items())
+    return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
+
+
+def write(methods: dict[str, type[Method]]) -> None:
+    """Replace closed_forms.json. Raises NoFormError."""
+    found = {name: {"family": family_forms(name), **on_family(name, methods)} for name in FAMILIES}
+    draft = COMMITTED.with_suffix(".new")
+    draft.write_text(dumps(document(methods, found)) + "\n", encoding="utf-8")
+    draft.replace(COMMITTED)
+
+
+def comparisons(
+    methods: dict[str, type[Method]], seed: int, families: Iterable[str] = tuple(FAMILIES)
+) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """What the committed forms say of a fresh random model, and what is measured of it.
+
+    One for each method, choice and family: (which, said, measured).
+    """
+    file = json.loads(COMMITTED.read_text(encoding="utf-8"))
+    for name, method in methods.items():
+        entry = file["methods"][name]
+        for choice, family in product(entry["choices"], families):
+            if family in entry["refused"]:
+                continue
+            case = Case(method, family, choice, seed)
+            values = case.counted(1)[0]
+            shape = (values["B"], values["S"])
+            measured = max(case.ledgers(values, [shape])[0], key=lambda phase: phase.total)
+            inputs = {key: values[key] for key in (*entry["inputs"], "B", "S")}
+            dimensions = {key: values[key] for key in file["families"][family]["dimensions"]}
+            said = evaluate(file, name, family, dimensions, {**inputs, "choice": choice})
+            keys = ("trained", "stored", "head", "base")
+            yield (
+                f"{name} {choice} on {family}: {dimensions} {inputs}",
+                {**{key: getattr(said, key) for key in keys}, **said.ledger},
+                {**{key: values[key] for key in keys}, **asdict(measured)},
+            )
