@@ -377,7 +377,7 @@ SPECS: dict[str, Spec] = {
         {**_ADAPTER, "sources": Size(1, 4, "source tasks, each with an adapter")},
         terms=(
             *(*_over("L*B*S*sources", ("d", "size")), *_over("B*S*sources", ("d", "size"))),
-            *("L*d*d", "L*d", "L"),
+            *("L*d*d", "L*d", "L", "L*size", "L*d*size"),
         ),
         arguments=lambda v: {"size": v["size"]},
     ),
@@ -398,7 +398,19 @@ SPECS: dict[str, Spec] = {
         {"rank": Size(2, 9, "rank of the subspaces")},
         derived=_SIDES,
         rules=_low_rank("rank"),
-        terms=(*tuple(f"{layers}rank_d{other}*{side}_d{other}" for layers in ("", "L*") for other in "fkq" for side in ("short", "long")), "L*rank*d", "L*d*d", "L*d*f", "L*d*k", "L*d*q"),
+        terms=(
+            *tuple(
+                f"{layers}rank_d{other}*{side}_d{other}"
+                for layers in ("", "L*")
+                for other in "fkq"
+                for side in ("short", "long")
+            ),
+            "L*rank*d",
+            "L*d*d",
+            "L*d*f",
+            "L*d*k",
+            "L*d*q",
+        ),
     ),
     "houlsby": Spec(_ADAPTER),
     "ladder_side_tuning": Spec(
@@ -428,7 +440,7 @@ SPECS: dict[str, Spec] = {
         },
         rules=_low_rank("r"),
     ),
-    "lt_sft": Spec(density=0.08),
+    "lt_sft": Spec(density=0.08, terms=_over("u*B*S", "d")),  # a frozen output layer keeps no input
     "mam": Spec(
         {
             "prefix_length": Size(1, 7, "rows of the prefix"),
@@ -711,7 +723,7 @@ class Terms:
     def counts(self) -> list[list[str]]:
         """For numbers of parameters."""
         wide = [*self.outside, *self.layers]
-        return [["base"], ["candidates", "chosen", "trained"], [*wide, *self.extra]]
+        return [["base"], ["chosen"], [*wide, *self.extra]]
 
     def activations(self) -> list[list[str]]:
         """For what depends on the batch."""
@@ -730,45 +742,51 @@ def forms(case: Case) -> dict[str, Any]:
         NoFormError: naming the number that has none.
         ValueError: the method does not run on the family.
     """
-    terms, found = Terms(case), {}
+    return {**count_forms(case), "phases": phase_forms(case)}
 
-    def counted(name: str) -> Callable[[int], list[Point]]:
-        return lambda number, models: [Point(v, v[name]) for v in case.counted(number)]
 
-    def named(name: str, attempts: list[list[str]], points: Callable) -> Form:
-        try:
-            return find(attempts, points)
-        except NoFormError:
-            raise NoFormError(name) from None
-
+def count_forms(case: Case) -> dict[str, Form]:
+    """The forms of what is trained and stored. Raises as `forms`."""
+    terms = Terms(case).counts()
+    attempts = {"trained": terms, "stored": [["trained"], *terms]}
     if case.spec.density:
-        found["candidates"] = named(
-            "candidates", terms.counts()[:1] + terms.counts()[2:], counted("candidates")
-        )
-    found["trained"] = named("trained", terms.counts(), counted("trained"))
-    found["stored"] = named("stored", [["trained"], *terms.counts()], counted("stored"))
-    phases = []
+        attempts = {"candidates": [["base"], terms[-1]], **attempts}
+    return {name: _named(name, tried, _counted(case, name)) for name, tried in attempts.items()}
+
+
+def phase_forms(case: Case) -> list[dict[str, Form]]:
+    """The forms of the first and of the last phase, which is one where they are the same."""
+    terms, found = Terms(case), []
     for index in (0, -1):
+        phase = {}
+        for kind in KINDS:
+            changing = kind == "activations"
+            attempts = terms.activations() if changing else terms.numbers()
+            step = 1 if changing else BATCHES
+            phase[kind] = _named(kind, attempts, _measured(case, index, kind, step))
+        found.append(phase)
+    return found[:1] if found[0] == found[1] else found
 
-        def kept(kind: str, index: int = index) -> Callable[[int], list[Point]]:
-            step = 1 if kind == "activations" else BATCHES
-            return lambda number, models: [
-                Point(v, getattr(phases[index], kind))
-                for v, phases in case.measured(max(number * step, models * BATCHES))[::step]
-            ]
 
-        phases.append(
-            {
-                kind: named(
-                    kind,
-                    terms.activations() if kind == "activations" else terms.numbers(),
-                    kept(kind),
-                )
-                for kind in KINDS
-            }
-        )
-    found["phases"] = phases[:1] if phases[0] == phases[1] else phases
-    return found
+def _counted(case: Case, name: str) -> Callable[[int, int], list[Point]]:
+    return lambda number, models: [Point(v, v[name]) for v in case.counted(number)]
+
+
+def _measured(case: Case, phase: int, kind: str, step: int) -> Callable[[int, int], list[Point]]:
+    """Every `step`-th measurement of what a phase keeps."""
+
+    def points(number: int, models: int) -> list[Point]:
+        measured = case.measured(max(number * step, models * BATCHES))[::step]
+        return [Point(values, getattr(phases[phase], kind)) for values, phases in measured]
+
+    return points
+
+
+def _named(name: str, attempts: list[list[str]], points: Callable) -> Form:
+    try:
+        return find(attempts, points)
+    except NoFormError:
+        raise NoFormError(name) from None
 
 
 def family_forms(family: str) -> dict[str, Form]:
@@ -780,10 +798,7 @@ def family_forms(family: str) -> dict[str, Form]:
         *times(["L", ""], ["", *case.family.widths, *case.family.matrices, "H"]),
     ]
 
-    def counted(name: str) -> Callable[[int, int], list[Point]]:
-        return lambda number, models: [Point(v, v[name]) for v in case.counted(number)]
-
-    return {name: find([wide], counted(name)) for name in ("base", "head")}
+    return {name: find([wide], _counted(case, name)) for name in ("base", "head")}
 
 
 def on_family(family: str, methods: dict[str, type[Method]]) -> dict[str, dict[str, Any]]:

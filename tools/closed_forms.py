@@ -139,7 +139,10 @@ def evaluate(
     if odd:
         raise FormError(min(odd), f"{method} has no input '{min(odd)}'")
     choice = inputs.get("choice", next(iter(entry["choices"])))
-    form = entry["choices"][choice]["forms"][family_name]
+    if choice not in entry["choices"]:
+        raise FormError("choice", f"{method} has no choice '{choice}'")
+    chosen = entry["choices"][choice]
+    form = chosen["forms"][family_name]
     defaults = {name: given["default"] for name, given in entry["inputs"].items()}
     values = {**file["batch"], **defaults, **dimensions}
     values |= {name: given for name, given in inputs.items() if name != "choice"}
@@ -148,7 +151,9 @@ def evaluate(
     if "candidates" in form:
         values["candidates"] = value(form["candidates"], values)
     values = derive(entry["derived"], values)
-    if broken := faults([*family["rules"], *entry["rules"]], values):
+    unused = entry["inputs"].keys() - set(chosen["inputs"])
+    rules = [r for r in (*family["rules"], *entry["rules"]) if r["field"] not in unused]
+    if broken := faults(rules, values):
         raise FormError(*broken[0])
     for name in ("trained", "stored"):
         values[name] = value(form[name], values)

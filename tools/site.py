@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 from tools import escape, export, markup
 from tools.atlas import Atlas, short_authors
-from tools.pages import about, compare, methods, papers, taxonomy
+from tools.pages import about, calculator, compare, methods, papers, taxonomy
 from tools.pages.method import oneline
 from tools.readme import count
 from tools.templating import environment
 
 # Folder of docs/ -> which of its files are all written here; others of them are removed.
 FOLDERS = {"papers": "*.md", "methods": "*.md", "taxonomy": "*.md", "export": "*"}
-PARTS = (about, papers, taxonomy, methods, compare)
+PARTS = (about, papers, taxonomy, methods, compare, calculator)
 
 
 def pages(atlas: Atlas, contributing: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ TEMPLATES = (
     "taxonomy/low-rank.html",
     "methods/index.html",
     "methods/compare.html",
+    "methods/calculator.html",
     "methods/lora.html",
     "crosswalk.html",
     "venues.html",
