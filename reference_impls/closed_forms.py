@@ -1,8 +1,8 @@
 """Closed forms of what each method trains, stores and keeps, in an architecture's dimensions.
 
-`ledger.py` measures a step of any model. Here the same step is measured on many tiny models of random
-sizes, and each number is written as a sum of products of the dimensions with whole coefficients.
-The coefficients are the exact solution of linear equations (modulo a large prime, so without
+`ledger.py` measures a step of any model. Here the same step is measured on many tiny models of
+random sizes, and each number is written as a sum of products of the dimensions with whole
+coefficients. These are the exact solution of linear equations (modulo a large prime, so without
 rounding); a form is accepted only if it leaves no remainder on further random models. A web page
 can evaluate such forms where it cannot run a model.
 
@@ -29,6 +29,7 @@ from transformers import (
     BertConfig,
     GPT2Config,
     LlamaConfig,
+    MistralConfig,
     PretrainedConfig,
     Qwen2Config,
     RobertaConfig,
@@ -133,6 +134,11 @@ def _gpt2(v: Values) -> PretrainedConfig:
         n_positions=v["P"],
         **TOKENS,
     )
+
+
+def mistral(v: Values) -> PretrainedConfig:
+    """Of Llama's forms: a test compares them, also with a window."""
+    return _llama(v, MistralConfig)
 
 
 def _llama(v: Values, config=LlamaConfig) -> PretrainedConfig:
@@ -961,7 +967,7 @@ def _entry(method: type[Method], found: dict[str, dict[str, Any]]) -> dict[str, 
     own = {family: forms[method.name] for family, forms in found.items()}
     inputs = {
         name: {
-            "default": getattr(method, name, OTHER_DEFAULTS.get(name)),
+            "default": OTHER_DEFAULTS.get(name) or getattr(method, name),
             "least": size.least,
             "meaning": size.meaning,
         }

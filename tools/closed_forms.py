@@ -132,9 +132,10 @@ def evaluate(
     inputs: Mapping[str, Any],
 ) -> Counts:
     """As `counts`, of another file. Raises FormError."""
-    family, entry = file["families"][family_name], file["methods"][method]
+    entry = file["methods"][method]
     if family_name in entry["refused"]:
         raise FormError("method", entry["refused"][family_name])
+    family = file["families"][family_name]
     odd = inputs.keys() - entry["inputs"].keys() - {"choice", "B", "S"}
     if odd:
         raise FormError(min(odd), f"{method} has no input '{min(odd)}'")

@@ -60,7 +60,7 @@
   const evaluate = (method, familyName, dimensions, inputs) => {
     const family = forms.families[familyName];
     const entry = forms.methods[method];
-    if (familyName in entry.refused) throw [new Fault("method", entry.refused[familyName])];
+    if (Object.hasOwn(entry.refused, familyName)) throw [new Fault("method", entry.refused[familyName])];
     const choice = inputs.choice ?? Object.keys(entry.choices)[0];
     const { inputs: used, forms: byFamily } = entry.choices[choice];
     const form = byFamily[familyName];
@@ -71,7 +71,7 @@
     for (const name of ["base", "head"]) values[name] = value(family[name], values);
     if (form.candidates) values.candidates = value(form.candidates, values);
     derive(entry.derived, values);
-    const unused = name => name in entry.inputs && !used.includes(name);
+    const unused = name => Object.hasOwn(entry.inputs, name) && !used.includes(name);
     const rules = [...family.rules, ...entry.rules].filter(rule => !unused(rule.field));
     const broken = faults(rules, values);
     if (broken.length) throw broken;
@@ -87,7 +87,7 @@
 
   if (!forms) return;
   forms.evaluate = evaluate;
-  const form = document.getElementById("calculator");
+  const form = document.getElementById("calculator-form");
   if (!form) return;
 
   // ---- words ----
@@ -292,7 +292,7 @@
     }
   };
 
-  const dimension = name => name in forms.families[control("family").value].dimensions;
+  const dimension = name => Object.hasOwn(forms.families[control("family").value].dimensions, name);
 
   const update = () => {
     remember();
@@ -320,11 +320,11 @@
   form.addEventListener("input", ({ target }) => {
     const { name } = target;
     if (name === "method") showInputs({});
-    if (name === "choice") showInputs({ ...read0(), choice: target.value });
+    if (name === "choice") showInputs({ ...asGiven(), choice: target.value });
     if (name === "architecture") showArchitecture();
     if (name === "family") {
       control("architecture").value = "own";
-      showDimensions(read0());
+      showDimensions(asGiven());
     }
     if (dimension(name)) control("architecture").value = "own";
     if (name === "choice") control("choice").focus();
@@ -332,17 +332,18 @@
   });
 
   // What the fields hold, right or wrong.
-  const read0 = () => Object.fromEntries([...form.elements].map(({ name, value: v }) => [name, v]));
+  const asGiven = () => Object.fromEntries([...form.elements].map(({ name, value: v }) => [name, v]));
 
   // ---- the address ----
 
   const restore = () => {
     const given = Object.fromEntries(new URLSearchParams(location.search));
-    if (given.method in forms.methods) control("method").value = given.method;
-    if (given.architecture in forms.architectures || given.architecture === "own") {
+    const known = (table, name) => name !== undefined && Object.hasOwn(table, name);
+    if (known(forms.methods, given.method)) control("method").value = given.method;
+    if (known(forms.architectures, given.architecture) || given.architecture === "own") {
       control("architecture").value = given.architecture;
     }
-    if (given.architecture === "own" && given.family in forms.families) {
+    if (given.architecture === "own" && known(forms.families, given.family)) {
       control("family").value = given.family;
       showDimensions(given);
     } else {
