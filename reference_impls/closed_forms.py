@@ -686,7 +686,8 @@ def find(attempts: list[Iterable[str]], points: Callable[[int, int], list[Point]
         known = points(1, 1)[0].values
         terms = [t for t in terms if all(f.isdigit() or f in known for f in t.split("*"))]
         fixed = sum(not {"B", "S", "longer"} & set(t.split("*")) for t in terms)
-        form = solve(terms, points(len(terms) + HELD_OUT, fixed + HELD_OUT))
+        number = 5 * len(terms) // 4 + HELD_OUT  # some measurements may follow from others
+        form = solve(terms, points(number, fixed + HELD_OUT))
         if form is not None:
             return form
     raise NoFormError
