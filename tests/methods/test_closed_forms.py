@@ -12,14 +12,11 @@ import pytest
 from reference_impls import closed_forms, ledger
 from reference_impls.__main__ import main
 from reference_impls.anatomy import anatomy, model_on_meta, numel
+from reference_impls.closed_form_specs import ARCHITECTURES, FAMILIES, SPECS, Spec, mistral
 from reference_impls.closed_forms import (
-    ARCHITECTURES,
-    FAMILIES,
     HELD_OUT,
-    SPECS,
     Case,
     Point,
-    Spec,
     comparisons,
     dumps,
     find,
@@ -96,7 +93,7 @@ def test_real_widths_in_two_layers_without_values(architecture, name):
     own = {"family": known["family"], "dimensions": dimensions}
     config = FAMILIES[known["family"]].config(dimensions)
     if architecture == "mistral-7b":
-        config = closed_forms.mistral(dimensions)
+        config = mistral(dimensions)
     report = ledger.on_config(METHODS[name], config, 3, 65)
     assert counts(name, own, B=3, S=65).ledger == report["ledger"]
 

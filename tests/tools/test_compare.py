@@ -115,7 +115,7 @@ def test_the_first_table_has_every_method(text: str, atlas: Atlas) -> None:
 
 
 def test_a_bar_says_its_parts(text: str) -> None:
-    row = text.split('<tr data-method="lora"')[1].split("</tr>")[0]
+    row = unescape(text.split('<tr data-method="lora"')[1].split("</tr>")[0])
     parts = "weights 16.0 MB, gradients 8.00 kB, optimizer 16.0 kB, activations 7.00 MB, other 0"
     assert f'aria-label="{parts}"' in row
     widths = [float(w) for w in re.findall(r'style="width: ([\d.]+)%"', row)]
