@@ -306,16 +306,8 @@ def _longer(by: str, *rules: dict[str, str]) -> dict[str, Any]:
             *(*_over("L*B*longer", _WIDTHS), *_over("B*longer", (*_WIDTHS, "V"))),
             *(*_over("B*longer*longer", ("L", "H", "L*H")), *_over("L*B*longer*S", ("H",))),
             *(*_over("longer*longer", ("H",)), *_over("longer*S", ("H",))),
-            *(
-                "B*longer*S",
-                "longer",
-                "longer*d",
-                "longer*e",
-                "B*longer*e",
-                "B*V",
-                f"{by}*d",
-                f"B*{by}*d",
-            ),
+            *("B*longer*S", "longer", "longer*d", "longer*e", "B*longer*e"),
+            *("B*V", f"{by}*d", f"B*{by}*d"),
         ),
     }
 
@@ -372,17 +364,8 @@ SPECS: dict[str, Spec] = {
         derived=_SIDES,
         rules=_low_rank("rank"),
         terms=(
-            *tuple(
-                f"{layers}rank_d{other}*{side}_d{other}"
-                for layers in ("", "L*")
-                for other in "fkq"
-                for side in ("short", "long")
-            ),
-            "L*rank*d",
-            "L*d*d",
-            "L*d*f",
-            "L*d*k",
-            "L*d*q",
+            *(f"L*rank_d{o}*{side}_d{o}" for o in "fkq" for side in ("short", "long")),
+            *("L*rank*d", "L*d*d", "L*d*f", "L*d*k", "L*d*q"),
         ),
     ),
     "houlsby": Spec(_ADAPTER),

@@ -264,7 +264,7 @@ class Terms:
         pairs = [f"{a}*{b}" for i, a in enumerate(sizes) for b in sizes[i:]]
         cubes = [f"{a}*{a}*{a}" for a in sizes]
         derived = [name for name in case.spec.derived if "_" not in name]
-        plain = ["", *family.widths, *family.matrices, "H", "q" if "q" in family.widths else ""]
+        plain = ["", *family.widths, *family.matrices, "H"]
         self.outside = ["1", "V", "V*d", "u*V*d", "P*d", "P", "u", "e", "d", "d*d", "H"]
         self.sizes = ["", *sizes, *pairs, *cubes, *derived, *(f"{n}*{n}" for n in derived)]
         self.sizes += [f"{a}*{b}" for a in derived for b in derived if a < b]
@@ -274,7 +274,6 @@ class Terms:
         if case.spec.density:
             self.few = ["base", "head", "candidates"]
         self.few += ["1", "L", "u", "P", "e", "d", "V", *sizes]
-        self.widths = [*family.widths, *(["q"] if "q" in family.widths else []), "H"]
         self.inner = ["", *family.widths, "H", *sizes, *derived]
 
     def numbers(self) -> list[list[str]]:
