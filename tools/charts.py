@@ -79,11 +79,12 @@ def learning_curve(title: str, lines: list[Line], chance: float | None = None) -
 
 
 class Point(NamedTuple):
-    """One method: how many parameters it trains, and its score (a fraction)."""
+    """One method: how many parameters it trains, and its score (a fraction); `name` is its slug."""
 
     label: str
     trained: int
     score: float
+    name: str = ""
 
 
 BARS_WIDTH, BAR_LEFT, BAR_RIGHT, BAR_HEIGHT, BAR_STEP = 400, 130, 42, 10, 15
@@ -130,7 +131,8 @@ def stacked_bars(
 def scatter(title: str, points: list[Point]) -> Markup:
     """Scores against trained parameters, these on a logarithmic axis.
 
-    A label is drawn where it hides no other; every point has one that shows when it is pointed at.
+    A label is drawn where it hides no other; the others are of points of the class "crowded", for
+    the style sheet to show when one of them is pointed at or focused.
     """
     trained = [max(point.trained, 1) for point in points]
     first, last = math.floor(math.log10(min(trained))), math.ceil(math.log10(max(trained)))
@@ -166,27 +168,32 @@ def scatter(title: str, points: list[Point]) -> Markup:
     for point in sorted(points, key=lambda point: point.score):
         across, down = x(point.trained), y(point.score)
         said = f"{html(point.label)}: {point.trained:,} trained, {point.score:.1%}"
+        wide = LETTER * len(point.label)
+        sides = ((across + 8, "start"), (across - 8 - wide, "end"))
+        inside = [side for side in sides if side[0] > LEFT and side[0] + wide < WIDTH]
+        free = [
+            side
+            for side in inside
+            if not any(_overlap((side[0], down - 8, side[0] + wide, down + 8), b) for b in taken)
+        ]
+        start, anchor = (free or inside or sides)[0]
+        if free:
+            taken.append((start, down - 8, start + wide, down + 8))
+        at = start if anchor == "start" else start + wide
         drawn.append(
+            f'<g class="point{"" if free else " crowded"}" tabindex="0" role="img" '
+            f'aria-label="{said}" data-method="{html(point.name)}">'
             f'<circle class="method" cx="{across:.1f}" cy="{down:.1f}" r="4">'
             f"<title>{said}</title></circle>"
+            f'<text x="{at:.1f}" y="{down:.1f}" dy="0.32em" text-anchor="{anchor}">'
+            f"{html(point.label)}</text></g>"
         )
-        wide = LETTER * len(point.label)
-        for start, anchor in ((across + 8, "start"), (across - 8 - wide, "end")):
-            box = (start, down - 8, start + wide, down + 8)
-            if start > LEFT and box[2] < WIDTH and not any(_overlap(box, b) for b in taken):
-                taken.append(box)
-                at = start if anchor == "start" else start + wide
-                drawn.append(
-                    f'<text x="{at:.1f}" y="{down:.1f}" dy="0.32em" '
-                    f'text-anchor="{anchor}">{html(point.label)}</text>'
-                )
-                break
     described = "; ".join(
         f"{html(p.label)} trains {p.trained:,} parameters and ends at {p.score:.1%}" for p in points
     )
     return safe(
-        f'<figure class="chart"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
-        f"<title>{html(title)}</title><desc>{described}.</desc>{''.join(drawn)}</svg></figure>"
+        f'<figure class="chart scatter"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
+        f'aria-label="{html(title)}"><desc>{described}.</desc>{"".join(drawn)}</svg></figure>'
     )
 
 

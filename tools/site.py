@@ -9,6 +9,7 @@ from tools.atlas import Atlas, short_authors
 from tools.drawings import small
 from tools.pages import (
     about,
+    calculator,
     choose,
     compare,
     crosswalk,
@@ -25,7 +26,19 @@ from tools.templating import environment
 
 # Folder of docs/ -> which of its files are all written here; others of them are removed.
 FOLDERS = {"papers": "*.md", "methods": "*", "taxonomy": "*.md", "guides": "*.md", "export": "*"}
-PARTS = (about, papers, taxonomy, timeline, crosswalk, methods, choose, compare, guides, news)
+PARTS = (
+    about,
+    papers,
+    taxonomy,
+    timeline,
+    crosswalk,
+    methods,
+    choose,
+    compare,
+    calculator,
+    guides,
+    news,
+)
 
 
 def pages(atlas: Atlas, contributing: str) -> dict[str, str]:

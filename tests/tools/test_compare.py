@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +14,13 @@ import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
 from tools import atlas as material
-from tools import site
+from tools import closed_forms, site
 from tools.atlas import Atlas
 from tools.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
 from tools.ledger import LEDGER, read_ledger
 from tools.pages import compare
-from tools.runs import RunError
+from tools.parity import Comparison
+from tools.runs import Run, RunError
 
 PARTS = ["weights", "gradients", "optimizer", "activations", "other"]
 
@@ -82,6 +84,107 @@ def rows(text: str) -> dict[str, list[str]]:
     table = text.split("| Method |")[1].split("\n\n")[0]
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
     return {re.search(r"\((\w+)\.md\)", row[0])[1]: row[1:] for row in cells}
+
+
+def summary(text: str) -> dict[str, list[str]]:
+    """The cells of the table of all methods, as text, by method."""
+    body = text.split('id="compare"')[1].split("<tbody>")[1].split("</tbody>")[0]
+    found = {}
+    for row in body.split("</tr>")[:-1]:
+        cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, flags=re.DOTALL)
+        name = re.search(r'data-method="(\w+)"', row)[1]
+        found[name] = [unescape(re.sub("<[^>]+>", " ", cell)).strip() for cell in cells]
+    return found
+
+
+def attributes(text: str, method: str) -> dict[str, str]:
+    row = re.search(rf'<tr data-method="{method}"[^>]*>', text)[0]
+    return dict(re.findall(r'data-(\w+)="([^"]*)"', row))
+
+
+def test_the_first_table_has_every_method(text: str, atlas: Atlas) -> None:
+    table = summary(text)
+    assert table.keys() == atlas.methods.keys()
+    assert len({len(cells) for cells in table.values()}) == 1
+    assert table["lora"][1:6] == ["2,000", "0.05%", "4,000", "23.0 MB", "×1.06"]
+    assert table["lora"][6:9] == ["yes", "yes", "yes"]
+    assert table["mezo"][5] == "×1"
+    titles = [cells[0].split()[0] for cells in table.values()]
+    assert titles == sorted(titles, key=str.lower)
+    assert text.index('id="compare"') < text.index("What the numbers show")
+
+
+def test_a_bar_says_its_parts(text: str) -> None:
+    row = unescape(text.split('<tr data-method="lora"')[1].split("</tr>")[0])
+    parts = "weights 16.0 MB, gradients 8.00 kB, optimizer 16.0 kB, activations 7.00 MB, other 0"
+    assert f'aria-label="{parts}"' in row
+    widths = [float(w) for w in re.findall(r'style="width: ([\d.]+)%"', row)]
+    longest = max(sum(b["ledger"].values()) for b in SHAPES.values() if "ledger" in b)
+    assert abs(sum(widths) - 100 * 23_031_000 / longest) < 0.1 * len(widths)
+    assert len(widths) == 4  # nothing for other
+
+
+def test_rows_say_what_filters_ask(text: str) -> None:
+    lora = attributes(text, "lora")
+    assert (lora["branch"], lora["verified"], lora["merges"]) == ("Reparameterized", "none", "yes")
+    assert (lora["base"], lora["start"]) == ("yes", "yes")
+    assert lora["models"] == "encoder decoder encoder-decoder"
+    assert attributes(text, "pet")["models"] == "encoder"
+
+
+def test_a_method_that_the_ledger_lacks_is_counted_by_closed_forms(atlas: Atlas, text: str) -> None:
+    row = compare.row(atlas, atlas.methods["pet"])
+    assert row.counts == closed_forms.counts("pet", "bert-base")
+    assert summary(text)["pet"][1] == "109,482,240"
+
+
+@pytest.mark.parametrize(("outcomes", "said"), [("equal", "equal"), ("deviates", "differs")])
+def test_comparisons_with_libraries_are_in_the_table(
+    atlas: Atlas, outcomes: str, said: str
+) -> None:
+    compared = Comparison(
+        library="peft",
+        version="1",
+        compared="logits",
+        models=("BERT",),
+        outcome=outcomes,
+        difference=None,
+        note="",
+    )
+    known = replace(atlas, parity={"lora": (compared,)})
+    text = site.pages(known, "# C")["methods/compare.md"]
+    assert attributes(text, "lora")["verified"] == said
+    assert ("equal to peft 1" in summary(text)["lora"][10]) is (said == "equal")
+
+
+def test_what_runs_have_in_common(atlas: Atlas) -> None:
+    run = Run.model_validate(RUN)
+    other = run.model_copy(update={"steps": 20})
+    alike = replace(atlas, runs={"cue": {"lora": run, "mezo": run}})
+    assert compare.budget(alike) == ["10 steps", "4 rows a batch", "1 seeds"]
+    unlike = replace(atlas, runs={"cue": {"lora": run, "mezo": other}})
+    assert compare.budget(unlike) == ["4 rows a batch", "1 seeds"]
+    text = site.pages(replace(alike, ledger=atlas.ledger), "# C")["methods/compare.md"]
+    assert "10 steps, 4 rows a batch, 1 seeds" in text
+
+
+RUN = {
+    "method": "lora",
+    "task": "cue",
+    "backbone": {"name": "b", "sha256": "0"},
+    "hyperparameters": {},
+    "steps": 10,
+    "batch_size": 4,
+    "command": "c",
+    "counts": {"trained": 1, "stored": 1, "head": 0, "base": 9},
+    "seeds": [
+        {"seed": 0, "score": 0.5, "random_backbone_score": 0.5, "curve": [[0, 0.5]],
+         "losses": [], "seconds": 1.0}
+    ],
+    "tolerance": 0.1,
+    "versions": {},
+    "sources": {},
+}  # fmt: skip
 
 
 def test_a_row_says_all_about_a_method_and_cheapest_come_first(text: str) -> None:
@@ -194,9 +297,19 @@ def test_points_are_where_counts_and_scores_are() -> None:
 def test_no_label_hides_another() -> None:
     crowd = [Point(f"method {i}", 1000 + 10 * i, 0.99) for i in range(20)]
     figure = ElementTree.fromstring(scatter("Scores", crowd))
-    labels = [t.text for t in figure.iter("text") if (t.text or "").startswith("method")]
-    assert 1 <= len(labels) <= 2
-    assert len(list(figure.iter("circle"))) == 20
+    points = [g for g in figure.iter("g") if "point" in g.get("class").split()]
+    shown = [g for g in points if "crowded" not in g.get("class").split()]
+    assert 1 <= len(shown) <= 2
+    assert len(points) == len(list(figure.iter("circle"))) == 20
+
+
+def test_every_point_can_be_focused_and_says_what_it_is() -> None:
+    figure = ElementTree.fromstring(scatter("Scores", [Point("P & q", 100, 0.6, "p_q")]))
+    (point,) = (g for g in figure.iter("g") if "point" in g.get("class"))
+    assert (point.get("tabindex"), point.get("data-method")) == ("0", "p_q")
+    assert point.get("aria-label") == "P & q: 100 trained, 60.0%"
+    assert point.find("text").text == "P & q"
+    assert 0 < float(point.find("text").get("x")) < WIDTH
 
 
 def test_no_color_is_fixed() -> None:

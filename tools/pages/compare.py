@@ -1,25 +1,53 @@
-"""The page that compares all methods: what a training step keeps, inference costs, scores."""
+"""The page that compares all methods: a table to filter and sort, charts, and the ledgers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from tools import charts
+from tools import charts, closed_forms
 from tools.atlas import Atlas
+from tools.closed_forms import KINDS, Counts, FormError
 from tools.escape import page
+from tools.implementations import Implementation
 from tools.ledger import Bytes, Refused, Report
 from tools.markup import table
 from tools.pages import method as method_page
+from tools.parity import verdicts
 
 if TYPE_CHECKING:
     from tools.site import Site
 
 FULL = "full_fine_tuning"
 ARCHITECTURES = {"bert-base": "BERT-base", "llama-2-7b": "Llama 2 7B"}
+SUMMARY = "bert-base"  # whose numbers are in the table of all methods: most methods run on it
+# the families of closed_forms.json by what they are
+MODELS = {
+    "encoder": ("bert", "roberta"),
+    "decoder": ("gpt2", "llama", "qwen2"),
+    "encoder-decoder": ("t5",),
+}
+
+
+class Row(NamedTuple):
+    """A method in the table of all. `verified`: "equal", "differs" or "" (not compared).
+
+    `models` are those kinds of `MODELS` that it runs on; `counts` and `inference` are None where
+    they are not known; `scores` are fractions by task.
+    """
+
+    method: Implementation
+    leaf: str
+    branch: str
+    models: tuple[str, ...]
+    counts: Counts | None
+    inference: float | None
+    verified: str
+    verdicts: tuple[tuple[str, bool], ...]
+    scores: dict[str, float]
 
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
@@ -39,12 +67,78 @@ def values(atlas: Atlas) -> dict[str, object]:
         architecture: {name: r for name, r in reports.items() if name in atlas.methods}
         for architecture, reports in ledger.architectures.items()
     }
+    rows = [row(atlas, method) for method in atlas.methods.values()]
+    tasks_shown = [task for task, _ in ordered]
     return {
+        "rows": rows,
+        "kinds": KINDS,
+        "branches": sorted({row.branch for row in rows}),
+        "models": list(MODELS),
+        "tasks": {task: method_page.task_of(task) for task in tasks_shown},
+        "most": max((r.counts.total for r in rows if r.counts), default=1),
+        "budget": budget(atlas),
+        "amount": amount,
+        "share": share,
         "architectures": [architecture(atlas, name, found) for name, found in shapes.items()],
         "facts": [fact for name, found in shapes.items() for fact in facts(atlas, name, found)],
         "lab": [in_lab(atlas, task, reports) for task, reports in ordered],
         "versions": ledger.versions,
     }
+
+
+def row(atlas: Atlas, method: Implementation) -> Row:
+    """What the table of all methods says of one."""
+    name, leaf = method.name, atlas.catalog.leaves[method.leaf]
+    compared = verdicts(atlas.parity.get(name, ()))
+    report = atlas.ledger.architectures.get(SUMMARY, {}).get(name)
+    if isinstance(report, Report):
+        numbers = Counts(**report.counts.model_dump(), ledger=report.ledger.model_dump())
+    else:
+        numbers = counted(name)
+    inference = next(iter(atlas.ledger.lab.get(name, {}).values()), None)
+    if isinstance(report, Report):
+        inference = report
+    equal = all(agrees for _, agrees in compared)
+    return Row(
+        method=method,
+        leaf=leaf.name,
+        branch=[*atlas.line(leaf), leaf][0].name,
+        models=models_of(name),
+        counts=numbers,
+        inference=inference and inference.inference.adapted / inference.inference.base,
+        verified=("equal" if equal else "differs") if compared else "",
+        verdicts=tuple(compared),
+        scores={task: runs[name].score for task, runs in atlas.runs.items() if name in runs},
+    )
+
+
+def counted(name: str) -> Counts | None:
+    """A method's numbers by the closed forms, where the ledger has none."""
+    try:
+        return (
+            closed_forms.counts(name, SUMMARY) if name in closed_forms.read()["methods"] else None
+        )
+    except FormError:
+        return None
+
+
+def models_of(name: str) -> tuple[str, ...]:
+    """The kinds of models that a method runs on."""
+    refused = closed_forms.read()["methods"].get(name, {}).get("refused", {})
+    return tuple(
+        kind for kind, families in MODELS.items() if any(f not in refused for f in families)
+    )
+
+
+def budget(atlas: Atlas) -> list[str]:
+    """What all runs have in common, as far as they do."""
+    runs = [run for by_method in atlas.runs.values() for run in by_method.values()]
+    same = {
+        "steps": {run.steps for run in runs},
+        "rows a batch": {run.batch_size for run in runs},
+        "seeds": {len(run.seeds) for run in runs},
+    }
+    return [f"{min(found)} {what}" for what, found in same.items() if len(found) == 1]
 
 
 def architecture(atlas: Atlas, name: str, reports: dict[str, Report | Refused]) -> dict:
@@ -65,7 +159,7 @@ def in_lab(atlas: Atlas, task: str, reports: dict[str, Report]) -> dict:
     """Charts and table for a task of the lab, with the scores of its runs."""
     title, runs = method_page.task_of(task).title, atlas.runs.get(task, {})
     points = [
-        charts.Point(method_page.title(atlas, name), run.counts.trained, run.score)
+        charts.Point(method_page.title(atlas, name), run.counts.trained, run.score, name)
         for name, run in sorted(runs.items())
         if name in reports
     ]

@@ -17,6 +17,7 @@ TEMPLATES = (
     "methods/index.html",
     "methods/choose.html",
     "methods/compare.html",
+    "methods/calculator.html",
     "methods/lora.html",
     "crosswalk.html",
     "news.html",

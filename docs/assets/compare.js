@@ -1,0 +1,115 @@
+// Filters and sorts the table of all methods, and shows the points of those that are left.
+(() => {
+  "use strict";
+
+  const form = document.getElementById("compare-filters");
+  const table = document.getElementById("compare");
+  if (!form || !table) return;
+
+  const body = table.tBodies[0];
+  const rows = [...body.rows];
+  const heads = [...table.tHead.rows[0].cells];
+  const points = [...document.querySelectorAll(".scatter .point")];
+  const texts = new Map(rows.map(row => [row, row.textContent.toLowerCase()]));
+  const names = heads.map(head => head.textContent.trim().toLowerCase().replaceAll(" ", "-"));
+  let sorted = { column: 0, down: false };
+
+  const fits = (row, wanted) => {
+    const data = row.dataset;
+    const words = wanted.text.toLowerCase().split(/\s+/).filter(Boolean);
+    return (
+      words.every(word => texts.get(row).includes(word)) &&
+      (!wanted.branch || data.branch === wanted.branch) &&
+      (!wanted.model || data.models.split(" ").includes(wanted.model)) &&
+      (!wanted.verified || data.verified === wanted.verified) &&
+      ["merges", "base", "start"].every(flag => !wanted[flag] || data[flag] === "yes")
+    );
+  };
+
+  const filter = () => {
+    const given = Object.fromEntries(new FormData(form));
+    const left = new Set();
+    for (const row of rows) {
+      row.hidden = !fits(row, given);
+      if (!row.hidden) left.add(row.dataset.method);
+    }
+    for (const point of points) {
+      const out = !left.has(point.dataset.method);
+      point.classList.toggle("out", out);
+      point.setAttribute("tabindex", out ? "-1" : "0");
+    }
+    const all = left.size === rows.length;
+    document.getElementById("compare-count").textContent = all
+      ? `${rows.length} methods`
+      : `${left.size} of ${rows.length} methods`;
+  };
+
+  const key = (row, column) => {
+    const cell = row.cells[column];
+    if (heads[column].dataset.sort === "text") return cell.textContent.trim().toLowerCase();
+    return cell.dataset.value === undefined ? null : Number(cell.dataset.value);
+  };
+
+  // What has no number comes last in either direction.
+  const sort = () => {
+    const { column, down } = sorted;
+    const compared = (a, b) => {
+      const [one, other] = [key(a, column), key(b, column)];
+      if (one === null || other === null) return (one === null) - (other === null);
+      const order = typeof one === "string" ? one.localeCompare(other) : one - other;
+      return down ? -order : order;
+    };
+    body.append(...[...rows].sort(compared));
+    heads.forEach((head, index) => {
+      if (index !== column) head.removeAttribute("aria-sort");
+      else head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    });
+  };
+
+  const remember = () => {
+    const state = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) if (value) state.set(name, value);
+    if (sorted.column || sorted.down) {
+      state.set("sort", `${sorted.down ? "-" : ""}${names[sorted.column]}`);
+    }
+    try {
+      const query = state.size ? `?${state}` : location.pathname;
+      history.replaceState(null, "", `${query}${location.hash}`);
+    } catch {
+      // a page from disk may not have its address changed
+    }
+  };
+
+  const restore = () => {
+    const given = new URLSearchParams(location.search);
+    for (const [name, value] of given) {
+      const control = form.elements.namedItem(name);
+      if (control?.type === "checkbox") control.checked = value === control.value;
+      else if (control) control.value = value;
+    }
+    const order = given.get("sort") ?? "";
+    const column = names.indexOf(order.replace(/^-/, ""));
+    if (column >= 0) sorted = { column, down: order.startsWith("-") };
+  };
+
+  heads.forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => {
+      sorted = { column, down: sorted.column === column && !sorted.down };
+      sort();
+      remember();
+    });
+    head.append(button);
+  });
+  form.addEventListener("submit", event => event.preventDefault());
+  form.addEventListener("input", () => {
+    filter();
+    remember();
+  });
+
+  restore();
+  filter();
+  sort();
+})();
