@@ -19,6 +19,7 @@ TYPES = {
 }
 
 
+@cache  # a paper's entry is wanted whole, by each leaf, on its page and in the list
 def entry(paper: Paper, venue: Venue, *, latex: bool = False) -> str:
     """The entry under the paper's id, ending with a newline.
 
