@@ -117,7 +117,7 @@ def keystrokes(page: Path, chromium: str) -> list[tuple[float, float]]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 1280, "height": 900})
-        tab.goto(page.as_uri())
+        tab.goto(page.as_uri(), timeout=0)
         tab.wait_for_selector("form.ready")
         times = tab.evaluate(MEASURE, queries())
         browser.close()
