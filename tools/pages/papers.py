@@ -43,7 +43,7 @@ def branches(node: Node, depth: int = 0) -> Iterator[tuple[Node, int, str]]:
 
 
 def row(site: Site, paper: Paper) -> Markup:
-    """The paper's row as HTML. Markdown of a thousand rows would take MkDocs a minute."""
+    """The paper's row, as HTML: nothing in it is left for MkDocs to do."""
     catalog = site.catalog
     venue = catalog.venue[paper.venue]
     leaves = ", ".join(
