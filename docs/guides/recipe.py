@@ -155,8 +155,8 @@ dots(
 # of a tenth of the steps does not make up for it.
 #
 # Runs at the edge are chaotic. With other vector instructions of the same processor single ones of
-# them change by up to half of the scale, so the exact scores of those that neither succeed nor
-# fail mean little. What does hold is this:
+# them changed by a quarter of the scale and more, so the exact scores of those that neither succeed
+# nor fail mean little. What does hold is this:
 
 assert all(min(scores[lr, "both"]) > 0.8 for lr in (1e-3, 3e-3, 1e-2))
 assert all(min(scores[1e-3, label]) > 0.8 for label in RECIPES)
