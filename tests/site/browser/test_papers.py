@@ -378,9 +378,11 @@ def test_long_lists_are_whole_after_scrolling(chromium: Browser, large: Path, at
     assert page.locator(".listing tbody tr").count() == 400
     page.evaluate("document.querySelector('button.more').click()")
     assert page.locator(".listing tbody tr").count() == 440
-    for _ in range(60):
+    for _ in range(400):
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
         page.wait_for_timeout(50)
+        if page.locator("button.more").is_hidden():
+            break
     ids = shown(page)
     assert ids == [paper.id for paper in newest_first(many(atlas, 1000).catalog.papers)]
     page.close()

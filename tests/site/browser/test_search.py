@@ -17,7 +17,6 @@ FOUND = {
     "bitfit": "methods/bitfit.html",
     "Kronecker": "methods/compacter.html",
     "hypercomplex": "papers/mahabadi2021compacter.html",
-    "Pérez": "papers/perez2021truefewshot.html",
     "perez": "papers/perez2021truefewshot.html",
     "Rücklé": "papers/ruckle2020adapterdrop.html",
     "ruckle": "papers/ruckle2020adapterdrop.html",
