@@ -22,6 +22,7 @@ WATCHED = (
     "tools/templates",
     "overrides",
     "docs/assets",
+    "docs/guides",
     "docs/reading.md",
 )
 
