@@ -544,7 +544,7 @@ ARCHITECTURES = {
     ),
 }
 SYMBOLS = {
-    "L": "layers, in each stack",
+    "L": "layers (of each stack)",
     "d": "width",
     "f": "feed-forward width",
     "H": "heads",
@@ -552,7 +552,7 @@ SYMBOLS = {
     "e": "features of a head",
     "V": "vocabulary",
     "P": "positions",
-    "u": "output layer of its own (1) or tied to the embeddings (0)",
+    "u": "output layer: 1 its own, 0 tied",
     "k": "width of keys and of values",
     "q": "width of queries",
     "g": "1 where heads share keys and values, else 0",
