@@ -47,14 +47,14 @@ class Family:
     matrices: tuple[str, ...]
     rules: tuple[dict[str, str], ...]
 
-    def draw(self, generator: random.Random) -> Values:
-        """A tiny random architecture."""
+    def draw(self, generator: random.Random, wider: int = 1) -> Values:
+        """A tiny random architecture, or one with up to so many times as many features."""
         draw = generator.randint
-        heads, size = draw(2, 5), 2 * draw(1, 6)
+        heads, size = draw(2, 6), 2 * draw(1, 6 * wider)
         known = {
-            "L": draw(2, 4),
-            "d": draw(5, 40) if "e" in self.dimensions else heads * size,
-            "f": draw(5, 60),
+            "L": draw(2, 5),
+            "d": draw(5, 40 * wider) if "e" in self.dimensions else heads * size,
+            "f": draw(5, 60 * wider),
             "H": heads,
             "K": generator.choice([k for k in range(2, heads + 1) if heads % k == 0]),
             "e": size,
@@ -217,6 +217,7 @@ FAMILIES = {
             **_ALL,
             "q": {"sum": {"H*e": 1}},
             "k": {"sum": {"H*e": 1}},
+            "room": {"sum": {"1": 2**31}},  # positions are relative: there is no end to them
             "largest": {"max": ["V*d", "d*f", "d*q"]},
         },
         ("d", "f", "q"),
@@ -244,6 +245,7 @@ class Spec:
     terms: further products that the forms may contain.
     arguments: the method's arguments for sizes, where these have other names.
     density: the default share of `candidates` that a mask lets through.
+    wider: how many times as wide models must be for the numbers to show all that they depend on.
     """
 
     sizes: dict[str, Size] = field(default_factory=dict)
@@ -253,6 +255,7 @@ class Spec:
     terms: tuple[str, ...] = ()
     arguments: Callable[[Values], dict[str, Any]] = dict
     density: float | None = None
+    wider: int = 1
 
 
 def _low_rank(what: str) -> tuple[dict[str, str], ...]:
@@ -434,6 +437,7 @@ SPECS: dict[str, Spec] = {
         derived=_BLOCKS,
         rules=_low_rank("r"),
         terms=tuple(f"L*{name}" for name in _BLOCKS),
+        wider=5,
     ),
     "unipelt": Spec(
         {
@@ -540,7 +544,7 @@ ARCHITECTURES = {
     ),
 }
 SYMBOLS = {
-    "L": "layers, in each stack",
+    "L": "layers (of each stack)",
     "d": "width",
     "f": "feed-forward width",
     "H": "heads",
@@ -548,7 +552,7 @@ SYMBOLS = {
     "e": "features of a head",
     "V": "vocabulary",
     "P": "positions",
-    "u": "output layer of its own (1) or tied to the embeddings (0)",
+    "u": "output layer: 1 its own, 0 tied",
     "k": "width of keys and of values",
     "q": "width of queries",
     "g": "1 where heads share keys and values, else 0",

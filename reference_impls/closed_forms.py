@@ -56,7 +56,7 @@ from tools.closed_forms import (
 )
 
 PRIME = 2**31 - 1  # products of two remainders are 64-bit numbers
-HELD_OUT = 6  # random models on which each form must leave no remainder
+HELD_OUT = 8  # random models that a form is not made of, and must leave no remainder on
 BATCHES = 3  # of different shapes, for each model
 
 
@@ -72,13 +72,14 @@ class NoFormError(Exception):
     """The terms that are tried do not make up a number."""
 
 
-def solve(terms: Iterable[str], points: list[Point]) -> Form | None:
+def solve(terms: Iterable[str], points: list[Point], held_out: int) -> Form | None:
     """The form whose value is the number at every point, or None.
 
-    Of terms that depend on others the earlier ones are used.
+    It is made of all points but the last `held_out`. Of terms that depend on others the earlier
+    ones are used.
     """
     terms = list(dict.fromkeys(terms))
-    rows = [[int(term(t, p.values)) for t in terms] + [p.number] for p in points[:-HELD_OUT]]
+    rows = [[int(term(t, p.values)) for t in terms] + [p.number] for p in points[:-held_out]]
     left = torch.tensor(rows) % PRIME
     pivots: list[int] = []
     for column in range(len(terms)):
@@ -164,7 +165,7 @@ class Case:
         """Random dimensions, hyper-parameters and batch that break no rule."""
         draw = self.random.randint
         while True:
-            values = self.family.draw(self.random)
+            values = self.family.draw(self.random, self.spec.wider)
             values |= {n: draw(size.least, size.most) for n, size in self.spec.sizes.items()}
             values |= {"B": draw(1, 6), "S": draw(2, 12)}
             if self.spec.density:
@@ -229,20 +230,22 @@ class Case:
         return self._measured
 
 
-def find(attempts: list[Iterable[str]], points: Callable[[int, int], list[Point]]) -> Form:
+def find(attempts: list[Iterable[str]], points: Callable[[int], list[Point]], batches: int) -> Form:
     """A form of the first terms that suffice.
 
-    `points` gives at least so many measurements, of at least so many models.
+    `points` gives the measurements of so many models, of each `batches`.
 
     Raises:
         NoFormError: none of them do.
     """
-    for terms in attempts:
-        known = points(1, 1)[0].values
+    for more, terms in (*((1, terms) for terms in attempts), (2, attempts[-1])):
+        known = points(1)[0].values
         terms = [t for t in terms if all(f.isdigit() or f in known for f in t.split("*"))]
+        # what a batch does not change takes a model each; some measurements follow from others, and
+        # where there are many of those, the last attempt is repeated with twice as many models
         fixed = sum(not {"B", "S", "longer"} & set(t.split("*")) for t in terms)
-        number = 5 * len(terms) // 4 + HELD_OUT  # some measurements may follow from others
-        form = solve(terms, points(number, fixed + HELD_OUT))
+        needed = 5 * more * max(fixed, len(terms) // batches) // 4 + HELD_OUT
+        form = solve(terms, points(needed), HELD_OUT * batches)
         if form is not None:
             return form
     raise NoFormError
@@ -323,29 +326,30 @@ def phase_forms(case: Case) -> list[dict[str, Form]]:
         for kind in KINDS:
             changing = kind == "activations"
             attempts = terms.activations() if changing else terms.numbers()
-            step = 1 if changing else BATCHES
-            phase[kind] = _named(kind, attempts, _measured(case, index, kind, step))
+            batches = BATCHES if changing else 1
+            points = _measured(case, index, kind, batches)
+            phase[kind] = _named(kind, attempts, points, batches)
         found.append(phase)
     return found[:1] if found[0] == found[1] else found
 
 
-def _counted(case: Case, name: str) -> Callable[[int, int], list[Point]]:
-    return lambda number, models: [Point(v, v[name]) for v in case.counted(number)]
+def _counted(case: Case, name: str) -> Callable[[int], list[Point]]:
+    return lambda models: [Point(v, v[name]) for v in case.counted(models)]
 
 
-def _measured(case: Case, phase: int, kind: str, step: int) -> Callable[[int, int], list[Point]]:
-    """Every `step`-th measurement of what a phase keeps."""
+def _measured(case: Case, phase: int, kind: str, batches: int) -> Callable[[int], list[Point]]:
+    """Measurements of what a phase keeps."""
 
-    def points(number: int, models: int) -> list[Point]:
-        measured = case.measured(max(number * step, models * BATCHES))[::step]
+    def points(models: int) -> list[Point]:
+        measured = case.measured(models * BATCHES)[:: BATCHES // batches]
         return [Point(values, getattr(phases[phase], kind)) for values, phases in measured]
 
     return points
 
 
-def _named(name: str, attempts: list[list[str]], points: Callable) -> Form:
+def _named(name: str, attempts: list[list[str]], points: Callable, batches: int = 1) -> Form:
     try:
-        return find(attempts, points)
+        return find(attempts, points, batches)
     except NoFormError:
         raise NoFormError(name) from None
 
@@ -359,7 +363,7 @@ def family_forms(family: str) -> dict[str, Form]:
         *times(["L", ""], ["", *case.family.widths, *case.family.matrices, "H"]),
     ]
 
-    return {name: find([wide], _counted(case, name)) for name in ("base", "head")}
+    return {name: find([wide], _counted(case, name), 1) for name in ("base", "head")}
 
 
 def on_family(family: str, methods: dict[str, type[Method]]) -> dict[str, dict[str, Any]]:

@@ -210,7 +210,7 @@
   const byId = name => document.getElementById(`calculator-${name}`);
 
   const row = (name, kind, cells) => {
-    const head = element("th", { scope: "row", className: kind }, name);
+    const head = element("th", { scope: "row", ...(kind && { className: kind }) }, name);
     return element("tr", {}, head, ...cells.map(cell => element("td", {}, cell)));
   };
 

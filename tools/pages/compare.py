@@ -91,13 +91,10 @@ def row(atlas: Atlas, method: Implementation) -> Row:
     name, leaf = method.name, atlas.catalog.leaves[method.leaf]
     compared = verdicts(atlas.parity.get(name, ()))
     report = atlas.ledger.architectures.get(SUMMARY, {}).get(name)
+    numbers, inference = counted(name), None
     if isinstance(report, Report):
         numbers = Counts(**report.counts.model_dump(), ledger=report.ledger.model_dump())
-    else:
-        numbers = counted(name)
-    inference = next(iter(atlas.ledger.lab.get(name, {}).values()), None)
-    if isinstance(report, Report):
-        inference = report
+        inference = report.inference.adapted / report.inference.base
     equal = all(agrees for _, agrees in compared)
     return Row(
         method=method,
@@ -105,7 +102,7 @@ def row(atlas: Atlas, method: Implementation) -> Row:
         branch=[*atlas.line(leaf), leaf][0].name,
         models=models_of(name),
         counts=numbers,
-        inference=inference and inference.inference.adapted / inference.inference.base,
+        inference=inference,
         verified=("equal" if equal else "differs") if compared else "",
         verdicts=tuple(compared),
         scores={task: runs[name].score for task, runs in atlas.runs.items() if name in runs},
