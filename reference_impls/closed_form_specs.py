@@ -132,7 +132,7 @@ def _t5(v: Values) -> PretrainedConfig:
         d_kv=v["e"],
         vocab_size=v["V"],
         feed_forward_proj="gated-gelu",
-        tie_word_embeddings=False,
+        tie_word_embeddings=False,  # transformers 5 ties them all the same
         decoder_start_token_id=0,
         **TOKENS,
     )
