@@ -160,10 +160,10 @@ def test_the_address_brings_everything_back(visit: Visit) -> None:
     page.fill("[name=prefix_length]", "5")
     page.select_option("[name=architecture]", "roberta-large")
     page.fill("[name=S]", "100")
-    again = visit(page.url)
+    again = visit(page.evaluate("location.href"))
     shows(again, "mam", "roberta-large", choice="trained directly", prefix_length=5, S=100)
     page.fill("#calculator-dimensions [name=f]", "100")
-    again = visit(page.url)
+    again = visit(page.evaluate("location.href"))
     assert again.input_value("#calculator-dimensions [name=f]") == "100"
     assert again.inner_text("#calculator-said") == page.inner_text("#calculator-said")
 
