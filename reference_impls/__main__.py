@@ -1,4 +1,4 @@
-"""Command line: `python -m reference_impls list | train | count | ledger | closed-forms`."""
+"""Command line: `python -m reference_impls list | train | count | ledger`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from reference_impls import closed_forms, ledger
+from reference_impls import ledger
 from reference_impls.counting import count, read_config
 from reference_impls.method import Method, load_methods
 from reference_impls.runs import STEPS, one, refresh
@@ -75,11 +75,6 @@ def _parser(methods: dict[str, type[Method]]) -> argparse.ArgumentParser:
         _add_ledger_options(command)
         _add_hyperparameters(command, method, lab=False)
         command.set_defaults(method=name)
-
-    forms = commands.add_parser("closed-forms", help="check the formulas of counts and ledgers")
-    forms.add_argument("--write", action="store_true", help="find them: make closed_forms.json")
-    forms.add_argument("--seed", type=int, default=1, help="of the random models (default: 1)")
-    forms.set_defaults(run=_closed_forms)
     return parser
 
 
@@ -229,19 +224,6 @@ def _ledger(options: argparse.Namespace, methods: dict[str, type[Method]]) -> in
     for (name, on), report in reports.items():
         numbers = (f"{report['ledger'][column]:17,}" for column in columns if "ledger" in report)
         print(f"{name:20} {on:14}" + ("".join(numbers) or f" {report['refused']}"))
-    return 0
-
-
-def _closed_forms(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
-    if options.write:
-        closed_forms.write(methods)
-        return 0
-    number = 0
-    for which, said, measured in closed_forms.comparisons(methods, options.seed):
-        number += len(measured)
-        if said != measured:
-            raise ValueError(f"{which}: {said}, but measured is {measured}")
-    print(f"{number} numbers are as the closed forms say")
     return 0
 
 

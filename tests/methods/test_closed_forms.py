@@ -8,11 +8,12 @@ from dataclasses import asdict
 
 import pytest
 
-from reference_impls import closed_forms, ledger
-from reference_impls.__main__ import main
+from reference_impls import ledger
 from reference_impls.anatomy import anatomy, model_on_meta, numel
-from reference_impls.closed_form_specs import ARCHITECTURES, FAMILIES, SPECS, Spec, mistral
-from reference_impls.closed_forms import (
+from reference_impls.method import METHODS, load_methods
+from tests.closed_forms import fit as closed_forms
+from tests.closed_forms.__main__ import main
+from tests.closed_forms.fit import (
     HELD_OUT,
     Case,
     Point,
@@ -22,7 +23,7 @@ from reference_impls.closed_forms import (
     solve,
     times,
 )
-from reference_impls.method import METHODS, load_methods
+from tests.closed_forms.specs import ARCHITECTURES, FAMILIES, SPECS, Spec, mistral
 from tools.closed_forms import COMMITTED, KINDS, FormError, counts, read, value
 
 NAMES = list(load_methods())
@@ -179,13 +180,13 @@ def test_products_of_terms():
 
 def test_the_command_line_compares_and_says_what_is_wrong(monkeypatch, capsys):
     only = {"bitfit": METHODS["bitfit"], "lora": METHODS["lora"]}
-    monkeypatch.setattr("reference_impls.__main__.load_methods", lambda: only)
-    assert main(["closed-forms"]) == 0
+    monkeypatch.setattr("tests.closed_forms.__main__.load_methods", lambda: only)
+    assert main([]) == 0
     # BitFit on three families, LoRA's three choices on six, nine numbers each
     assert capsys.readouterr().out == f"{9 * (4 + 18)} numbers are as the closed forms say\n"
     wrong = {"trained": 1}, {"trained": 2}
     monkeypatch.setattr(closed_forms, "comparisons", lambda *_: iter([("lora on x", *wrong)]))
-    assert main(["closed-forms"]) == 2
+    assert main([]) == 1
     assert "lora on x: {'trained': 1}, but measured is {'trained': 2}" in capsys.readouterr().err
 
 
@@ -194,9 +195,9 @@ def test_the_command_line_writes_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(closed_forms, "COMMITTED", path)
     monkeypatch.setattr(closed_forms, "FAMILIES", {"bert": FAMILIES["bert"]})
     monkeypatch.setattr(
-        "reference_impls.__main__.load_methods", lambda: {"bitfit": METHODS["bitfit"]}
+        "tests.closed_forms.__main__.load_methods", lambda: {"bitfit": METHODS["bitfit"]}
     )
-    assert main(["closed-forms", "--write"]) == 0
+    assert main(["--write"]) == 0
     written = json.loads(path.read_text(encoding="utf-8"))
     committed = read()
     assert written["families"]["bert"] == committed["families"]["bert"]

@@ -1,6 +1,6 @@
 """What closed forms are made of: families, what of each method can be chosen, architectures.
 
-`closed_forms.py` finds and checks the forms. A product such as "L*r*d" stands for itself; a rule
+`fit.py` finds and checks the forms. A product such as "L*r*d" stands for itself; a rule
 says what inputs must fulfil, in words for the reader; derived names are what is no product: rounded
 quotients, and the larger or the smaller of two numbers.
 """

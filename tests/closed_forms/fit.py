@@ -1,7 +1,7 @@
 """Closed forms of what each method trains, stores and keeps, in an architecture's dimensions.
 
-`ledger.py` measures a step of any model. Here the same step is measured on many tiny models of
-random sizes, and each number is written as a sum of products of the dimensions with whole
+`reference_impls/ledger.py` measures a step of any model. Here the same step is measured on many tiny
+models of random sizes, and each number is written as a sum of products of the dimensions with whole
 coefficients. These are the exact solution of linear equations (modulo a large prime, so without
 rounding); a form is accepted only if it leaves no remainder on further random models. A web page
 can evaluate such forms where it cannot run a model.
@@ -28,7 +28,12 @@ from tqdm import tqdm
 from transformers import PretrainedConfig
 
 from reference_impls.anatomy import anatomy, model_on_meta, numel
-from reference_impls.closed_form_specs import (
+from reference_impls.lab.backbones import quiet
+from reference_impls.ledger import Ledger, Metered, batch_for, stand_ins, step_ledger
+from reference_impls.masks import MaskedMethod
+from reference_impls.method import METHODS, Batch, Method
+from reference_impls.training import seed_everything
+from tests.closed_forms.specs import (
     ARCHITECTURES,
     FAMILIES,
     OTHER_DEFAULTS,
@@ -38,11 +43,6 @@ from reference_impls.closed_form_specs import (
     derived_of,
     rule,
 )
-from reference_impls.lab.backbones import quiet
-from reference_impls.ledger import Ledger, Metered, batch_for, stand_ins, step_ledger
-from reference_impls.masks import MaskedMethod
-from reference_impls.method import METHODS, Batch, Method
-from reference_impls.training import seed_everything
 from tools.closed_forms import (
     COMMITTED,
     KINDS,

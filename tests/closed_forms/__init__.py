@@ -1,0 +1,1 @@
+"""Finds the closed forms that the calculator evaluates, and holds them against the code."""
