@@ -1,6 +1,6 @@
 """Closed forms of what each method trains, stores and keeps, in an architecture's dimensions.
 
-`reference_impls/ledger.py` measures a step of any model. Here the same step is measured on many tiny
+`reference_impls/ledger.py` measures a step of any model. Here the same is measured on many tiny
 models of random sizes, and each number is written as a sum of products of the dimensions with whole
 coefficients. These are the exact solution of linear equations (modulo a large prime, so without
 rounding); a form is accepted only if it leaves no remainder on further random models. A web page
