@@ -3,7 +3,8 @@
     python -m tests.closed_forms [--seed N | --write]
 
 Without `--write`, every form is evaluated for fresh random models and compared with what is
-measured of them. With it, `reference_impls/closed_forms.json` is made, which takes some minutes.
+measured of them. With it, `reference_impls/closed_forms.json` is made, which takes a core about a
+quarter of an hour.
 """
 
 from __future__ import annotations
