@@ -32,15 +32,15 @@ QUICK_START_TABLE = [
     ),
     (
         "`make test`",
-        "Every test of the catalog's tools, the methods and the built site",
+        "Every test of the tools, the methods, and the site (in Chromium, if there is one)",
         "nothing more",
-        "9 minutes",
+        "15 minutes",
     ),
     (
         "`.ci/run`",
         "Both, from a bare clone: what CI runs",
-        "as above",
-        "12 minutes",
+        "and Chromium, if it is missing",
+        "18 minutes",
     ),
 ]
 TORCH_NOTE = """\

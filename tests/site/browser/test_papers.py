@@ -416,4 +416,4 @@ def test_the_mark_leads_to_its_evidence(visit: Visit) -> None:
     assert page.locator(".evidence").is_visible()
     assert "acl-org/acl-anthology" in page.locator(".evidence").inner_text()
     page.get_by_role("link", name="How entries are verified").click()
-    assert page.locator("#verified").is_visible()
+    page.locator("#verified").wait_for()

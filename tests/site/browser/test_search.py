@@ -27,7 +27,9 @@ FOUND = {
 
 def results(page: Page, words: str) -> list[str]:
     """The addresses that the search lists, best first."""
-    page.locator(".md-search__input").fill(words)
+    field = page.locator(".md-search__input")
+    field.fill(words)
+    field.press("End")  # the search listens to keys
     page.locator(".md-search-result__meta").filter(has_text="matching").wait_for(state="attached")
     links = page.locator(".md-search-result__item > a").all()
     return [link.get_attribute("href") or "" for link in links]
