@@ -8,10 +8,15 @@ function focusable() {
   }
 }
 
-// The theme wraps tables once the page is there.
-new MutationObserver(focusable).observe(document.querySelector(".md-content"), {
+// The theme wraps tables once the page is there, one by one: measuring each time would be slow.
+let waiting = 0;
+new MutationObserver(() => {
+  waiting ||= setTimeout(() => {
+    waiting = 0;
+    focusable();
+  }, 100);
+}).observe(document.querySelector(".md-content"), {
   childList: true,
   subtree: true,
 });
 addEventListener("resize", focusable);
-focusable();

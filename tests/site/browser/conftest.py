@@ -113,6 +113,7 @@ def visit(chromium: Browser, address: str) -> Iterator[Visit]:
 
 def serious(page: Page) -> list[str]:
     """What axe-core finds on the page that is serious or critical, a line each."""
+    page.wait_for_timeout(300)  # what scrolls becomes focusable a moment after the page is there
     page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run()")["violations"]
     return [
