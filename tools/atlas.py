@@ -89,6 +89,12 @@ class Atlas:
         return [leaf for node in nodes for leaf in node.leaves() if not leaf.implementations]
 
     @cached_property
+    def methods_by_leaf(self) -> list[Implementation]:
+        """Every implementation, by the taxonomy's order of leaves, then by name."""
+        leaves = list(self.catalog.leaves)
+        return sorted(self.methods.values(), key=lambda m: (leaves.index(m.leaf), m.name))
+
+    @cached_property
     def methods_of(self) -> dict[str, list[Implementation]]:
         """The implementations of every paper that has any, by the paper's id."""
         found: dict[str, dict[str, Implementation]] = {}
@@ -140,8 +146,7 @@ class Atlas:
 def load(root: Path) -> Atlas:
     """Read catalog, evidence, method files and runs below `root`.
 
-    Raises CatalogError, EvidenceError, DeclarationError, RunError, ParityError, PublishedError,
-    GuideError or BuildError.
+    Raises CatalogError, CommittedError, DeclarationError or BuildError.
     """
     methods = declarations.discover(root)
     catalog, lines = catalog_file.read_with_lines(root / "papers.yaml")

@@ -9,25 +9,12 @@ from pathlib import Path
 
 from tools import atlas, readme, site
 from tools.catalog import CatalogError
-from tools.guides import GuideError
+from tools.committed import CommittedError
 from tools.implementations import DeclarationError
-from tools.parity import ParityError
-from tools.published import PublishedError
-from tools.runs import RunError
 from tools.schema import json_schema
-from tools.verify import EvidenceError
 
 ROOT = Path(__file__).resolve().parent.parent
-ERRORS = (
-    CatalogError,
-    DeclarationError,
-    EvidenceError,
-    GuideError,
-    ParityError,
-    PublishedError,
-    RunError,
-    atlas.BuildError,
-)
+ERRORS = (CatalogError, CommittedError, DeclarationError, atlas.BuildError)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

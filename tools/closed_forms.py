@@ -1,6 +1,6 @@
 """Closed forms of what methods train, store and keep in memory, evaluated without torch.
 
-`python -m reference_impls closed-forms --write` finds them and proves them on random models; the
+`python -m tests.closed_forms --write` finds them and proves them on random models; the
 calculator page evaluates the same file in the browser. A form is a sum of products, such as
 {"2*L*r*d": 2}: products of names and whole numbers, and the coefficient of each.
 """

@@ -7,6 +7,7 @@ for Markdown and HTML are `Markup`, so that a template does not escape them agai
 from __future__ import annotations
 
 import html as _html
+import json
 import re
 import unicodedata
 from urllib.parse import quote
@@ -46,6 +47,13 @@ def plain(text: str) -> str:
 def html(text: str) -> Markup:
     """For HTML text and double-quoted attributes."""
     return safe(_html.escape(plain(text)))
+
+
+def script(value: object) -> Markup:
+    """JSON for a script element, which no text in it can end."""
+    return safe(
+        json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    )
 
 
 def commonmark(text: str) -> Markup:

@@ -16,12 +16,14 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tools.committed import CommittedError, first_fault
+
 GUIDES = Path("docs") / "guides"
 ORDER = ("adapting", "attention", "users", "domains", "recipe")
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class GuideError(Exception):
+class GuideError(CommittedError):
     """A guide cannot be shown; the message is one line and names the file."""
 
 
@@ -115,10 +117,8 @@ def read(path: Path) -> Guide:
     except FileNotFoundError:
         raise GuideError(f"{name}: no run of it is recorded; {again}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        message = f"{where}: {first['msg']}"
-        raise GuideError(f"{name.removesuffix('py')}json: {message}; {again}") from None
+        message = f"{name.removesuffix('py')}json: {first_fault(error)}; {again}"
+        raise GuideError(message) from None
     except ValueError as error:
         raise GuideError(f"{name.removesuffix('py')}json: is not JSON: {error}") from None
     if recorded.code != digest(blocks) or len(recorded.shown) != len(blocks):

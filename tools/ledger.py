@@ -7,8 +7,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tools.committed import first_fault
 from tools.runs import Counts, RunError
 
+# Titles of the real architectures in the file
+ARCHITECTURES = {"bert-base": "BERT-base", "llama-2-7b": "Llama 2 7B"}
 LEDGER = Path("reference_impls") / "ledger.json"
 
 
@@ -64,6 +67,11 @@ class Ledger(_Model):
     architectures: dict[str, dict[str, Report | Refused]] = {}
 
 
+def times(part: int, whole: int) -> str:
+    """A ratio: '×1.06', '×1' where it is exact."""
+    return "×1" if part == whole else f"×{part / whole:.2f}"
+
+
 def read_ledger(root: Path) -> Ledger:
     """The committed ledger below `root`, an empty one where there is none. Raises RunError."""
     path = root / LEDGER
@@ -72,8 +80,6 @@ def read_ledger(root: Path) -> Ledger:
     try:
         return Ledger.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RunError(f"{LEDGER.as_posix()}: {where}: {first['msg']}") from None
+        raise RunError(f"{LEDGER.as_posix()}: {first_fault(error)}") from None
     except ValueError as error:
         raise RunError(f"{LEDGER.as_posix()}: is not JSON: {error}") from None

@@ -10,7 +10,7 @@ from unicodedata import combining, normalize
 
 from markupsafe import Markup
 
-from tools.escape import html, page, safe
+from tools.escape import html, page, safe, script
 
 
 def front(
@@ -37,7 +37,7 @@ def front(
         "styles": list(styles),
         "scripts": list(scripts),
         "head": [[str(html(name)), str(html(content))] for name, content in head],
-        "linked_data": linked_data and _json(linked_data).replace("<", "\\u003c"),
+        "linked_data": linked_data and str(script(linked_data)),
         "entry": entry,
         "line": line,
     }
@@ -64,7 +64,8 @@ def fenced(text: str, language: str, margin: str = "") -> Markup:
     """A block of code, in a fence that is longer than any in the text."""
     longest = max((len(ticks) for ticks in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return safe(indent(f"{fence}{language}\n{text.strip()}\n{fence}", margin))
+    lines = text.strip("\n")  # and not the blanks, by which the first line may be indented
+    return safe(indent(f"{fence}{language}\n{lines}\n{fence}", margin))
 
 
 def table(head: list[str], align: str, rows: list[list[str]]) -> Markup:
@@ -81,6 +82,12 @@ def unaccented(text: str) -> Markup:
     plain = {"".join(c for c in normalize("NFKD", word) if not combining(c)) for word in words}
     found = sorted(word for word in plain - words if word.isascii())
     return safe(f"<p hidden>{' '.join(found)}</p>" if found else "")
+
+
+def listed(names: Iterable[str]) -> str:
+    """'a, b and c', in the order given."""
+    *most, last = [*names] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def first_sentence(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from tools.committed import CommittedError, first_fault
 from tools.escape import page
 from tools.markup import table, with_code
 
@@ -37,7 +38,7 @@ class Comparison(BaseModel):
     note: str
 
 
-class ParityError(Exception):
+class ParityError(CommittedError):
     """The file does not hold comparisons; the message is one line and names it."""
 
 
@@ -52,9 +53,7 @@ def read_parity(root: Path) -> dict[str, tuple[Comparison, ...]]:
     try:
         return _FILE.validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{part}." for part in first["loc"]).rstrip(".") or "the file"
-        raise ParityError(f"{PARITY.as_posix()}: {where}: {first['msg']}") from None
+        raise ParityError(f"{PARITY.as_posix()}: {first_fault(error)}") from None
 
 
 def verdicts(comparisons: tuple[Comparison, ...]) -> list[tuple[str, bool]]:

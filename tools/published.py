@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
+from tools.committed import CommittedError, first_fault
+
 PUBLISHED = Path("reference_impls") / "published_counts.json"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 Verdict = Literal["equal", "cut off", "differs"]
@@ -86,7 +88,7 @@ class Published(_Model):
         return self
 
 
-class PublishedError(Exception):
+class PublishedError(CommittedError):
     """The file does not hold counts; the message is one line and names it."""
 
 
@@ -101,9 +103,7 @@ def read_published(root: Path) -> dict[str, tuple[Published, ...]]:
     try:
         found = _FILE.validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise PublishedError(f"{PUBLISHED.as_posix()}: {where}: {first['msg']}") from None
+        raise PublishedError(f"{PUBLISHED.as_posix()}: {first_fault(error)}") from None
     by_method: dict[str, list[Published]] = {}
     for entry in found:
         by_method.setdefault(entry.method, []).append(entry)

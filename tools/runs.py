@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tools.committed import CommittedError, first_fault
+
 RUNS = Path("reference_impls") / "runs"
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -94,7 +96,7 @@ class Run(_Model):
         ]
 
 
-class RunError(Exception):
+class RunError(CommittedError):
     """A run's file does not hold a run; the message is one line and names the file."""
 
 
@@ -110,9 +112,7 @@ def read_runs(root: Path) -> dict[str, dict[str, Run]]:
         try:
             run = Run.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise RunError(f"{relative}: {where}: {first['msg']}") from None
+            raise RunError(f"{relative}: {first_fault(error)}") from None
         except ValueError as error:
             raise RunError(f"{relative}: is not JSON: {error}") from None
         if (run.task, run.method) != (path.parent.name, path.stem):

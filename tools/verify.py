@@ -19,6 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tools.catalog import read
+from tools.committed import CommittedError, first_fault
 from tools.findings import Finding, as_github, as_json, as_text
 from tools.loader import load
 from tools.record import Record, differences, same_title
@@ -68,7 +69,7 @@ class Evidence(BaseModel):
         )
 
 
-class EvidenceError(Exception):
+class EvidenceError(CommittedError):
     """The file does not hold evidence; one line."""
 
 
@@ -104,9 +105,7 @@ def read_evidence(root: Path) -> dict[str, tuple[Evidence, ...]]:
     try:
         return _FILE.validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise EvidenceError(f"{EVIDENCE.as_posix()}: {where}: {first['msg']}") from None
+        raise EvidenceError(f"{EVIDENCE.as_posix()}: {first_fault(error)}") from None
 
 
 def disagreements(paper: Paper, evidence: Evidence) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as standard
+import json
 from html.parser import HTMLParser
 
 import markdown
@@ -73,6 +74,13 @@ def test_a_cell_of_a_table_shows_the_text(text: str) -> None:
 def test_html_shows_the_text(text: str) -> None:
     assert standard.unescape(escape.html(text)) == escape.plain(text)
     assert not set('<>"') & set(escape.html(text))
+
+
+@given(TEXTS)
+def test_a_script_element_holds_the_text(text: str) -> None:
+    held = escape.script({"text": text})
+    assert "<" not in held
+    assert json.loads(held) == {"text": text}
 
 
 @given(TEXTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tools.drawings.vocabulary import BASE, MAPS, MEANING, NORMS, PARTS, Drawing, Piece, State
+from tools.markup import listed
 
 PART_NAMES = {
     "embeddings": "the embeddings",
@@ -94,12 +95,6 @@ def grouped(parts: Iterable[str]) -> list[str]:
             names.append(name)
             left = [part for part in left if part not in group]
     return names + [PART_NAMES[part] for part in left]
-
-
-def listed(names: list[str]) -> str:
-    """'a, b and c'."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def states(drawing: Drawing) -> list[State]:

@@ -14,7 +14,6 @@ from markupsafe import Markup
 from tools import escape, markup, rules
 from tools.__main__ import COMMANDS
 from tools.atlas import Atlas, newest_first
-from tools.drawings.words import listed
 
 if TYPE_CHECKING:
     from tools.site import Site
@@ -50,38 +49,35 @@ def compared(atlas: Atlas) -> dict[str, object]:
     """How the comparisons with other implementations came out, all methods together."""
     every = [one for comparisons in atlas.parity.values() for one in comparisons]
     number = Counter(one.outcome for one in every)
-    return {
-        "total": len(every),
-        "methods": sum(map(bool, atlas.parity.values())),
-        "libraries": escape.page(listed(sorted({one.library for one in every}) or [""])),
+    outcomes = {
         "equal": number["equal"],
         "after": number["equal-after"],
         "deviates": number["deviates"],
-        "bar": bar(
-            [
-                ("equal", number["equal"]),
-                ("after", number["equal-after"]),
-                ("deviates", number["deviates"]),
-            ]
-        ),
+    }
+    return {
+        "total": len(every),
+        "methods": sum(map(bool, atlas.parity.values())),
+        "libraries": escape.page(markup.listed(sorted({one.library for one in every}))),
+        **outcomes,
+        "bar": bar(outcomes),
     }
 
 
-def bar(parts: list[tuple[str, int]]) -> Markup:
+def bar(parts: dict[str, int]) -> Markup:
     """The shares of a whole, side by side; the words beside it say the same."""
     return escape.safe(
         '<div class="shares" aria-hidden="true">'
-        + "".join(f'<span class="{name}" style="flex-grow: {n}"></span>' for name, n in parts)
+        + "".join(
+            f'<span class="{name}" style="flex-grow: {n}"></span>' for name, n in parts.items()
+        )
         + "</div>"
     )
 
 
 def venues(site: Site) -> tuple[str, str]:
-    number = {venue.id: 0 for venue in site.catalog.venues}
-    for paper in site.catalog.papers:
-        number[paper.venue] += 1
-    listed = [(venue, number[venue.id]) for venue in site.catalog.venues]
-    return site.render("venues.md.j2", "venues.md", venues=listed)
+    number = Counter(paper.venue for paper in site.catalog.papers)
+    venues = [(venue, number[venue.id]) for venue in site.catalog.venues]
+    return site.render("venues.md.j2", "venues.md", venues=venues)
 
 
 def checks(site: Site) -> tuple[str, str]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from markupsafe import Markup
 
-from tools import closed_forms
+from tools import closed_forms, escape
 from tools.atlas import Atlas
 from tools.closed_forms import KINDS, Counts, FormError
 from tools.escape import html, page, safe
 from tools.markup import table
 from tools.pages import method as method_page
-from tools.pages.compare import amount, share
+from tools.pages.compare import FULL, amount, share
 
 if TYPE_CHECKING:
     from tools.site import Site
@@ -23,14 +22,13 @@ if TYPE_CHECKING:
 DATA = "methods/closed-forms.js"
 START = {"method": "lora", "architecture": "llama-2-7b"}
 SHOWN = ("bert-base", "llama-2-7b")  # in the table that needs no script
-FULL = "full_fine_tuning"
 
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
     """The page, and the forms as a script, since pages that open from disk cannot fetch."""
     known = forms_of(site.atlas)
     yield site.render("calculator.md.j2", "methods/calculator.md", **values(site, known))
-    text = json.dumps(known, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    text = escape.script(known)
     yield DATA, f"window.closedForms = {text};\n"
 
 
@@ -82,7 +80,7 @@ def groups(site: Site, names: dict[str, Any]) -> list[tuple[str, list[tuple[str,
     """The branches of the taxonomy, and name and title of the methods of each."""
     found: dict[str, list[tuple[str, str]]] = {}
     for leaf in site.catalog.leaves.values():
-        branch = [*site.atlas.line(leaf), leaf][0]
+        branch = site.catalog.tops[leaf.id]
         own = [m for m in site.atlas.methods.values() if m.leaf == leaf.id and m.name in names]
         found.setdefault(branch.name, []).extend((m.name, m.title) for m in own)
     return [(branch, methods) for branch, methods in found.items() if methods]

@@ -16,9 +16,8 @@ from markupsafe import Markup
 
 from tools import escape, markup
 from tools.atlas import Atlas
-from tools.implementations import Implementation
 from tools.ledger import Bytes, Refused
-from tools.pages.compare import FULL, amount, listed
+from tools.pages.compare import FULL, amount, listed, masked_of
 from tools.pages.needs import MEASURED, cost, needs, reports
 from tools.templating import TEMPLATES
 
@@ -40,7 +39,7 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         "methods/choose.md",
         told=told,
         needs=wanted,
-        methods=ordered(atlas, atlas.methods),
+        methods=atlas.methods_by_leaf,
         having=lambda need: links(atlas, wanted[need].methods),
         lacking=lambda need: links(atlas, set(atlas.methods) - wanted[need].methods),
         paper=partial(paper_link, site),
@@ -67,13 +66,6 @@ def complete(atlas: Atlas) -> bool:
         and methods | set(MEMORY) <= set(atlas.methods)
         and set(MEMORY) <= set(reports(atlas, LLAMA))
     )
-
-
-def ordered(atlas: Atlas, names: Iterable[str]) -> list[Implementation]:
-    """Methods by the taxonomy's order."""
-    leaves = list(atlas.catalog.leaves)
-    methods = (atlas.methods[name] for name in names)
-    return sorted(methods, key=lambda method: (leaves.index(method.leaf), method.name))
 
 
 def links(atlas: Atlas, names: Iterable[str]) -> Markup:
@@ -114,12 +106,6 @@ def figures(atlas: Atlas) -> dict[str, str | Markup]:
         if not atlas.methods[name].mergeable
     }
     slowest = sorted(slower, key=lambda name: slower[name])[-2:]
-    masked = [
-        name
-        for name, report in found.items()
-        if report.counts.trained < full.counts.trained / 2
-        and report.ledger.gradients > 0.9 * full.ledger.gradients
-    ]
     return {
         "rows": f"{full.rows}",
         "length": f"{full.length}",
@@ -128,7 +114,7 @@ def figures(atlas: Atlas) -> dict[str, str | Markup]:
         "lora_state": amount(cost(one, "state")),
         "lora_stored": f"{one.counts.stored:,}",
         "lora_running": f"×{one.inference.adapted / one.inference.base:.4f}",
-        "masked": links(atlas, masked),
+        "masked": links(atlas, masked_of(found)),
         "merge_and_base": links(
             atlas, (name for name, m in atlas.methods.items() if m.mergeable and m.frozen_base)
         ),

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from tools import charts, closed_forms
+from tools import charts, closed_forms, markup
 from tools.atlas import Atlas
 from tools.closed_forms import KINDS, Counts, FormError
 from tools.escape import page
 from tools.implementations import Implementation
-from tools.ledger import Bytes, Refused, Report
+from tools.ledger import ARCHITECTURES, Bytes, Refused, Report, times
 from tools.markup import table
 from tools.pages import method as method_page
 from tools.parity import verdicts
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tools.site import Site
 
 FULL = "full_fine_tuning"
-ARCHITECTURES = {"bert-base": "BERT-base", "llama-2-7b": "Llama 2 7B"}
 SUMMARY = "bert-base"  # whose numbers are in the table of all methods: most methods run on it
 # the families of closed_forms.json by what they are
 MODELS = {
@@ -99,7 +98,7 @@ def row(atlas: Atlas, method: Implementation) -> Row:
     return Row(
         method=method,
         leaf=leaf.name,
-        branch=[*atlas.line(leaf), leaf][0].name,
+        branch=atlas.catalog.tops[leaf.id].name,
         models=models_of(name),
         counts=numbers,
         inference=inference,
@@ -218,11 +217,6 @@ def bytes_table(
     return table(head, "l" + "r" * (len(head) - 1), rows)
 
 
-def times(part: int, whole: int) -> str:
-    """A ratio: '×1.06', '×1' where it is exact."""
-    return "×1" if part == whole else f"×{part / whole:.2f}"
-
-
 def facts(atlas: Atlas, architecture: str, found: dict[str, Report | Refused]) -> list[dict]:
     """What the numbers show on one architecture, or nothing where a method they need is missing."""
     reports = {name: report for name, report in found.items() if isinstance(report, Report)}
@@ -230,12 +224,7 @@ def facts(atlas: Atlas, architecture: str, found: dict[str, Report | Refused]) -
     if not all(name in reports for name in wanted):
         return []
     full, lora, ladder, mezo = (reports[name] for name in wanted)
-    masked = [
-        name
-        for name, report in reports.items()
-        if report.counts.trained < full.counts.trained / 2
-        and report.ledger.gradients > 0.9 * full.ledger.gradients
-    ]
+    masked = masked_of(reports)
     return [
         {
             "architecture": ARCHITECTURES.get(architecture, architecture),
@@ -260,6 +249,17 @@ def facts(atlas: Atlas, architecture: str, found: dict[str, Report | Refused]) -
     ]
 
 
+def masked_of(reports: dict[str, Report]) -> list[str]:
+    """Methods that train little, but get a gradient for nearly every weight."""
+    full = reports[FULL]
+    return [
+        name
+        for name, report in reports.items()
+        if report.counts.trained < full.counts.trained / 2
+        and report.ledger.gradients > 0.9 * full.ledger.gradients
+    ]
+
+
 def amount(number: int) -> str:
     """Bytes with three figures: '26.9 GB', '437 MB', '0'."""
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
@@ -277,5 +277,4 @@ def share(part: int, whole: int) -> str:
 
 def listed(names: Iterable[str]) -> str:
     """'A, B and C'."""
-    *most, last = sorted(names) or [""]
-    return f"{', '.join(most)} and {last}" if most else last
+    return markup.listed(sorted(names))

@@ -8,11 +8,10 @@ from tools.atlas import Atlas, short_authors
 from tools.charts import stacked_bars
 from tools.escape import page, safe, url
 from tools.implementations import Implementation
-from tools.ledger import Bytes, Refused, Report
+from tools.ledger import ARCHITECTURES, Bytes, Refused, Report, times
 from tools.markup import table
 from tools.published import Published, Source
 
-ARCHITECTURES = {"bert-base": "BERT-base", "llama-2-7b": "Llama 2 7B"}
 BESIDE = ("full_fine_tuning", "lora", "linear_probe")
 GIGABYTE = 10**9
 PROJECTIONS = 6  # kinds of linear maps in a layer
@@ -145,8 +144,3 @@ def inference(report: Report) -> str:
     if merged is not None and merged != cost.adapted:
         said += f", merged {times(merged, cost.base)}"
     return said + (f"; {cost.positions} more positions" if cost.positions else "")
-
-
-def times(part: int, whole: int) -> str:
-    """A ratio: '×1.06', '×1' where it is exact."""
-    return "×1" if part == whole else f"×{part / whole:.2f}"

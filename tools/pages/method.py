@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from tools.atlas import Atlas, BuildError
 from tools.charts import Line, learning_curve
-from tools.escape import page, safe
+from tools.escape import page, safe, script
 from tools.formulas import FormulaError, rendered
 from tools.implementations import Implementation
 from tools.markup import capital, code, table
@@ -110,7 +110,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         },
         "details": docstring(method, details or method.page.details),
         "parts": parts,
-        "file": source.embedded(text),
+        "file": script(text),
         "counts": cost.counts(atlas, method),
         "costs": cost.costs(atlas, method),
         "snippets": snippets(method, text),

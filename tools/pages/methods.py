@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
-    leaf_order = list(site.catalog.leaves)
-    methods = sorted(site.atlas.methods.values(), key=lambda m: (leaf_order.index(m.leaf), m.name))
+    methods = site.atlas.methods_by_leaf
     yield site.render(
         "methods.md.j2",
         "methods/index.md",
@@ -39,7 +38,7 @@ def branches(site: Site, methods: list[Implementation]) -> list[tuple[Node, list
     found: dict[str, list[dict]] = {}
     for method in methods:
         leaf = site.catalog.leaves[method.leaf]
-        branch = (*site.atlas.line(leaf), leaf)[0]
+        branch = site.catalog.tops[leaf.id]
         share = cost.trained_share(site.atlas, method)
         card = {"method": method, "leaf": leaf, "share": share}
         found.setdefault(branch.id, []).append(card)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tools import export, verify
 from tools.atlas import Atlas, full_authors
 from tools.implementations import Implementation
+from tools.markup import listed
 from tools.pages import paper_head
 from tools.parity import verdicts
 from tools.schema import Paper
@@ -95,16 +96,12 @@ def mark(atlas: Atlas, paper: Paper) -> Mark:
 
 def compared(evidence: verify.Evidence) -> str:
     """What a source could be compared in: 'title, authors and year'."""
-    *most, last = (
-        name
-        for name, there in (
-            ("title", evidence.title),
-            ("first authors" if evidence.truncated else "authors", evidence.authors),
-            ("year", evidence.year or evidence.first_year),
-        )
-        if there
+    parts = (
+        ("title", evidence.title),
+        ("first authors" if evidence.truncated else "authors", evidence.authors),
+        ("year", evidence.year or evidence.first_year),
     )
-    return f"{', '.join(most)} and {last}" if most else last
+    return listed(name for name, there in parts if there)
 
 
 def code(atlas: Atlas, method: Implementation) -> Code:

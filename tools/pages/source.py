@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from tools.annotated import (
 from tools.escape import safe
 from tools.formulas import FormulaError, rendered
 from tools.implementations import Implementation
-from tools.markup import with_code
+from tools.markup import fenced, with_code
 
 _EQUATION = re.compile(r"\$\$.+?\$\$", re.DOTALL)
 _FORMULA = re.compile(r"(\$\$?[^$`]+\$\$?)")
@@ -86,9 +85,7 @@ def numbered(method: Implementation, source: str) -> str:
 
 def fence(piece: Piece) -> Markup:
     """A block of Python whose lines have the numbers that they have in the file."""
-    longest = max((len(ticks) for ticks in re.findall("`+", piece.text)), default=0)
-    ticks = "`" * max(3, longest + 1)
-    return safe(f'{ticks}python linenums="{piece.first}"\n{piece.text}\n{ticks}')
+    return fenced(piece.text, f'python linenums="{piece.first}"')
 
 
 def refuses(method: Implementation, source: str) -> list[Markup]:
@@ -100,11 +97,6 @@ def refuses(method: Implementation, source: str) -> list[Markup]:
 def _own(method: Implementation, source: str) -> Segment:
     """The segment of the method's class."""
     return next(s for s in segments(source) if s.lines[0] <= method.line <= s.lines[1])
-
-
-def embedded(source: str) -> Markup:
-    """The whole file as JSON for a script element."""
-    return safe(json.dumps(source).replace("<", "\\u003c"))
 
 
 def _prose(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from tools.findings import nearest
@@ -40,12 +40,7 @@ def unknown_leaf(context: Context) -> Iterator[Fault]:
     good="modality: [LLM]",
 )
 def unknown_modality(context: Context) -> Iterator[Fault]:
-    known = context.ids["modalities"]
-    for path, paper in context.papers:
-        for i, modality in enumerate(paper.modality):
-            if modality not in known:
-                message = f"'{modality}' is not a modality"
-                yield Fault((*path, "modality", i), message, nearest(modality, known))
+    return _unknown(context, "modality", context.ids["modalities"], "modality")
 
 
 @rule(
@@ -56,12 +51,7 @@ def unknown_modality(context: Context) -> Iterator[Fault]:
     good="related: [mao2021unipelt]",
 )
 def unknown_related(context: Context) -> Iterator[Fault]:
-    known = context.ids["papers"]
-    for path, paper in context.papers:
-        for i, other in enumerate(paper.related):
-            if other not in known:
-                message = f"'{other}' is not a paper"
-                yield Fault((*path, "related", i), message, nearest(other, known))
+    return _unknown(context, "related", context.ids["papers"], "paper")
 
 
 @rule(
@@ -118,12 +108,7 @@ def related_to_itself(context: Context) -> Iterator[Fault]:
     good="builds_on: [ruckle2020drop]",
 )
 def unknown_foundation(context: Context) -> Iterator[Fault]:
-    known = context.ids["papers"]
-    for path, paper in context.papers:
-        for i, other in enumerate(paper.builds_on):
-            if other not in known:
-                message = f"'{other}' is not a paper"
-                yield Fault((*path, "builds_on", i), message, nearest(other, known))
+    return _unknown(context, "builds_on", context.ids["papers"], "paper")
 
 
 @rule(
@@ -143,6 +128,14 @@ def builds_on_itself(context: Context) -> Iterator[Fault]:
             if way and paper.id == min(way):  # a circle is told once
                 through = " → ".join([paper.id, *way])
                 yield Fault((*path, "builds_on", i), f"leads back to the paper: {through}")
+
+
+def _unknown(context: Context, key: str, known: Collection[str], noun: str) -> Iterator[Fault]:
+    """Where a paper's list under `key` names something that is not known."""
+    for path, paper in context.papers:
+        for i, name in enumerate(getattr(paper, key)):
+            if name not in known:
+                yield Fault((*path, key, i), f"'{name}' is not a {noun}", nearest(name, known))
 
 
 def _knotted(below: Mapping[str, tuple[str, ...]]) -> set[str]:
