@@ -17,13 +17,20 @@ PAGES = ("lora", "unipelt", "mezo", "pet", "adaptersoup", "qlora")
 # What this page has and no other: the rest is looked at with every template.
 OWN_PARTS = [
     *(".badges", ".jump", ".equation", ".details", ".counts", ".pair", ".curves"),
-    *(".annotated", "section", "p:has(.copy)"),
+    *(".annotated", "section", ".file"),
 ]
 BOXES = """() => [...document.querySelectorAll(".segment")].map(segment =>
     [".prose", ".code"].map(part => {
         const box = segment.querySelector(part).getBoundingClientRect();
         return {left: box.left, right: box.right, top: box.top, bottom: box.bottom};
     }))"""
+
+
+def read(page: Page) -> Page:
+    """The page, scrolled to the source, which is laid out only then."""
+    page.locator(".annotated").scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    return page
 
 
 def boxes(page: Page) -> list[tuple[dict, dict]]:
@@ -49,7 +56,7 @@ def test_code_stands_beside_its_prose_and_below_it_on_a_phone(visit: Visit, name
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["unipelt", "qlora"])
 def test_axe_finds_nothing_serious(visit: Visit, name: str, scheme: str, width: int) -> None:
-    page = visit(f"methods/{name}.html", scheme=scheme, width=width)
+    page = read(visit(f"methods/{name}.html", scheme=scheme, width=width))
     page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
     found = page.evaluate("parts => axe.run({include: parts})", OWN_PARTS)["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
@@ -122,7 +129,7 @@ def test_the_whole_file_is_one_click_away(visit: Visit, atlas: Atlas, built: Pat
 def test_without_scripts_there_is_no_dead_button_and_all_the_code(
     visit: Visit, atlas: Atlas
 ) -> None:
-    page = visit("methods/lora.html", javascript=False)
+    page = read(visit("methods/lora.html", javascript=False))
     assert not page.locator("#copy-file").is_visible()
     assert (
         "nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))"
@@ -131,7 +138,7 @@ def test_without_scripts_there_is_no_dead_button_and_all_the_code(
 
 
 def test_a_formula_that_scrolls_can_be_reached_by_keyboard(visit: Visit) -> None:
-    page = visit("methods/unipelt.html", width=PHONE)
+    page = read(visit("methods/unipelt.html", width=PHONE))
     scrolling = page.evaluate(
         """() => [...document.querySelectorAll(".md-content .formula")]
             .filter(formula => formula.scrollWidth > formula.clientWidth)
