@@ -280,16 +280,9 @@
   };
 
   const remember = () => {
-    const state = new URLSearchParams();
-    for (const { name, value: given } of form.elements) {
-      const implied = control("architecture").value !== "own" && (name === "family" || dimension(name));
-      if (name && !implied) state.set(name, given);
-    }
-    try {
-      history.replaceState(null, "", `?${state}${location.hash}`);
-    } catch {
-      // a page from disk may not have its address changed
-    }
+    const implied = name => control("architecture").value !== "own" && (name === "family" || dimension(name));
+    const fields = [...form.elements].filter(({ name }) => name && !implied(name));
+    filters.remember(Object.fromEntries(fields.map(({ name, value: given }) => [name, given])));
   };
 
   const dimension = name => Object.hasOwn(forms.families[control("family").value].dimensions, name);

@@ -16,10 +16,7 @@
     }
     document.querySelector(".nothing").hidden = found > 0;
     form.querySelector("output").textContent = wanted.length ? `${found} of ${rows.length} methods` : "";
-    const address = new URL(location.href);
-    if (wanted.length) address.searchParams.set("need", wanted.join(" "));
-    else address.searchParams.delete("need");
-    history.replaceState(null, "", address);
+    filters.remember({need: wanted.join(" ")});
   }
 
   const asked = (new URLSearchParams(location.search).get("need") ?? "").split(" ");

@@ -10,13 +10,13 @@
   const rows = [...body.rows];
   const heads = [...table.tHead.rows[0].cells];
   const points = [...document.querySelectorAll(".scatter .point")];
-  const texts = new Map(rows.map(row => [row, row.textContent.toLowerCase()]));
+  const texts = new Map(rows.map(row => [row, filters.fold(row.textContent)]));
   const names = heads.map(head => head.textContent.trim().toLowerCase().replaceAll(" ", "-"));
   let sorted = { column: 0, down: false };
 
   const fits = (row, wanted) => {
     const data = row.dataset;
-    const words = wanted.text.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = filters.words(wanted.text);
     return (
       words.every(word => texts.get(row).includes(word)) &&
       (!wanted.branch || data.branch === wanted.branch) &&
@@ -67,17 +67,8 @@
   };
 
   const remember = () => {
-    const state = new URLSearchParams();
-    for (const [name, value] of new FormData(form)) if (value) state.set(name, value);
-    if (sorted.column || sorted.down) {
-      state.set("sort", `${sorted.down ? "-" : ""}${names[sorted.column]}`);
-    }
-    try {
-      const query = state.size ? `?${state}` : location.pathname;
-      history.replaceState(null, "", `${query}${location.hash}`);
-    } catch {
-      // a page from disk may not have its address changed
-    }
+    const order = (sorted.column || sorted.down) && `${sorted.down ? "-" : ""}${names[sorted.column]}`;
+    filters.remember({ ...Object.fromEntries(new FormData(form)), sort: order });
   };
 
   const restore = () => {

@@ -12,10 +12,7 @@
       heading.colSpan = survey ? 2 : document.querySelectorAll(".crosswalk thead th").length;
     }
     document.querySelector(".crosswalk").classList.toggle("single", Boolean(survey));
-    const address = new URL(location.href);
-    if (survey) address.searchParams.set("survey", survey);
-    else address.searchParams.delete("survey");
-    history.replaceState(null, "", address);
+    filters.remember({survey});
   }
 
   function announce() {

@@ -21,12 +21,7 @@
     }
     const filtered = branch || runs;
     form.querySelector("output").textContent = filtered ? `${found} of ${items.length} entries` : "";
-    const query = new URLSearchParams();
-    if (branch) query.set("branch", branch);
-    if (runs) query.set("runs", "1");
-    const address = new URL(location.href);
-    address.search = query;
-    history.replaceState(null, "", address);
+    filters.remember({branch, runs: runs && "1"});
   }
 
   if (form) {

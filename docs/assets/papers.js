@@ -11,20 +11,9 @@
   // shows a few screens of rows; more follow when there is time, and the rest on scrolling.
   const STEP = 40;
   const ENOUGH = 400;
-  // Letters that Unicode does not take apart into a base letter and an accent.
-  const LETTERS = {ø: "o", ł: "l", ß: "ss", æ: "ae", œ: "oe", đ: "d", ð: "d", þ: "th", ı: "i"};
   const NEWEST = "-year"; // how the page comes
 
-  /** A text without case, accents, hyphens and apostrophes: "Rücklé" is "ruckle", "P-Tuning" "ptuning". */
-  function fold(text) {
-    const lower = text.toLowerCase();
-    if (/^[\x20-\x7e\s]*$/.test(lower)) return lower.replace(/[-']/g, "");
-    return lower
-      .normalize("NFKD")
-      .replace(/[\p{M}\p{Pd}'’\u00ad]/gu, "")
-      .replace(/[øłßæœđðþı]/g, (letter) => LETTERS[letter]);
-  }
-
+  const {fold} = filters;
   const field = form.elements;
   const names = new Map([...field.venue.options].map((option) => [option.value, option.title]));
   const leafRank = new Map([...field.leaf.options].map((option, i) => [option.value, i]));
@@ -85,7 +74,7 @@
       const key = head.dataset.sort;
       sort = sort === key || (key === "year" && sort !== NEWEST) ? `-${key}` : key;
       update();
-      remember(false);
+      remember("pushState");
       say(`Sorted by ${button.textContent}, ${sort.startsWith("-") ? "descending" : "ascending"}`);
     });
     head.replaceChildren(button);
@@ -102,7 +91,7 @@
 
   /** Whether a paper fits the form as it stands. */
   function filter() {
-    const words = fold(field.words.value).split(/\s+/).filter(Boolean);
+    const words = filters.words(field.words.value);
     const leaves = new Set((field.leaf.selectedOptions[0]?.dataset.leaves ?? "").split(" "));
     const [from, to] = [Number(field.from.value), Number(field.to.value)];
     const tests = [];
@@ -182,22 +171,26 @@
   }
 
   more.addEventListener("click", grow);
-  new IntersectionObserver(([entry]) => entry.isIntersecting && grow(), {
-    rootMargin: "600px",
-  }).observe(more);
+  const nearEnd = new IntersectionObserver(
+    (entries) => {
+      if (!entries.at(-1).isIntersecting) return;
+      grow();
+      // Where the browser keeps the button in sight, it tells of no change: ask anew.
+      nearEnd.unobserve(more);
+      nearEnd.observe(more);
+    },
+    {rootMargin: "600px"},
+  );
+  nearEnd.observe(more);
 
-  // The address. A field named "q" would open the theme's own search.
+  // The address
 
   const FIELDS = ["words", "leaf", "kind", "modality", "venue", "from", "to"];
 
-  function remember(replace) {
-    const query = new URLSearchParams();
-    for (const name of FIELDS) if (field[name].value.trim()) query.set(name, field[name].value.trim());
-    if (field.code.checked) query.set("code", "1");
-    if (sort !== NEWEST) query.set("sort", sort);
-    const address = query.size ? `?${query}` : location.pathname;
-    if (`?${query}` === (location.search || "?")) return;
-    history[replace ? "replaceState" : "pushState"](null, "", address);
+  function remember(how) {
+    const asked = Object.fromEntries(FIELDS.map((name) => [name, field[name].value.trim()]));
+    const order = sort !== NEWEST && sort;
+    filters.remember({...asked, code: field.code.checked && "1", sort: order}, how);
   }
 
   /** Set the form by the address; what it does not offer is left out. */
@@ -218,7 +211,7 @@
   form.addEventListener("input", (event) => {
     const typed = event.target.matches("[type=search], [type=number]");
     update();
-    remember(typed && typing);
+    remember(typed && typing ? "replaceState" : "pushState");
     typing = typed;
     say(count.textContent);
   });
@@ -229,7 +222,7 @@
     for (const name of FIELDS) field[name].value = "";
     field.code.checked = false;
     update();
-    remember(false);
+    remember("pushState");
     say(count.textContent);
     field.words.focus();
   });

@@ -1,5 +1,4 @@
-// Filters the map of the taxonomy. What is asked for is kept in the address, where a field named "q"
-// would open the theme's own search.
+// Filters the map of the taxonomy. What is asked for is kept in the address.
 "use strict";
 
 {
@@ -8,8 +7,7 @@
   const nodes = [...map.querySelectorAll("li")];
   const folds = [...map.querySelectorAll("details")];
   const said = form.querySelector("output");
-  const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  const words = new Map(nodes.map((node) => [node, plain(node.dataset.words)]));
+  const words = new Map(nodes.map((node) => [node, filters.fold(node.dataset.words)]));
   let openBefore = null; // which folds were open before a filter opened them all
 
   const fits = (node, wanted, gaps) =>
@@ -19,7 +17,7 @@
   function show() {
     const text = form.words.value.trim();
     const gaps = form.gaps.checked;
-    const wanted = plain(text).split(/\s+/).filter(Boolean);
+    const wanted = filters.words(text);
     const shown = new Set();
     let found = 0;
     for (const node of nodes) {
@@ -42,12 +40,7 @@
       openBefore = null;
     }
     said.textContent = filtered ? `${found} of ${nodes.length} branches and leaves` : "";
-    const query = new URLSearchParams();
-    if (text) query.set("words", text);
-    if (gaps) query.set("gaps", "1");
-    const address = new URL(location.href);
-    address.search = query;
-    history.replaceState(null, "", address);
+    filters.remember({words: text, gaps: gaps && "1"});
   }
 
   const asked = new URLSearchParams(location.search);

@@ -14,19 +14,18 @@
     point.setAttribute("aria-label", title.textContent);
     title.remove();
   }
-  const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const items = [...document.querySelectorAll(".years li")];
   const words = new Map(
     items.map((item) => {
       const labels = (points.get(item.dataset.paper) ?? []).map((point) => point.textContent);
-      return [item, plain([item.textContent, item.dataset.paper, ...labels].join(" "))];
+      return [item, filters.fold([item.textContent, item.dataset.paper, ...labels].join(" "))];
     }),
   );
 
   function show() {
     const text = form.words.value.trim();
     const runs = form.runs.checked;
-    const wanted = plain(text).split(/\s+/).filter(Boolean);
+    const wanted = filters.words(text);
     let found = 0;
     for (const item of items) {
       const fits =
@@ -43,12 +42,7 @@
     }
     const all = items.length;
     form.querySelector("output").textContent = text || runs ? `${found} of ${all} papers` : "";
-    const query = new URLSearchParams();
-    if (text) query.set("words", text);
-    if (runs) query.set("runs", "1");
-    const address = new URL(location.href);
-    address.search = query;
-    history.replaceState(null, "", address);
+    filters.remember({words: text, runs: runs && "1"});
   }
 
   function point(event) {

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from benchmarks.filter import MEASURE, build, many, queries
-from tests.site.browser.conftest import PHONE, Visit, overflow, serious
+from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious
 from tools import export
 from tools.atlas import Atlas, full_authors, newest_first
 from tools.schema import Paper
@@ -371,8 +371,11 @@ def test_a_keystroke_on_a_thousand_papers_takes_less_than_50_ms(
     assert median(times) < 50
 
 
-def test_long_lists_are_whole_after_scrolling(chromium: Browser, large: Path, atlas: Atlas) -> None:
-    page = chromium.new_page()
+@pytest.mark.parametrize("height", [700, 6000])  # of which one shows the list's end for long
+def test_long_lists_are_whole_after_scrolling(
+    chromium: Browser, large: Path, atlas: Atlas, height: int
+) -> None:
+    page = chromium.new_page(viewport={"width": DESKTOP, "height": height})
     page.goto(large.as_uri())
     page.wait_for_selector("form.ready")
     assert page.locator(".listing tbody tr").count() == 400
