@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from tests.site.serving import served
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
@@ -38,25 +37,11 @@ if not CHROMIUM:
 Visit = Callable[..., Page]
 
 
-class Handler(SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Requests are not worth a line each."""
-
-
-def serve(folder: Path) -> Iterator[str]:
-    """The folder on a free port of this machine, for as long as the caller holds the iterator."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-
-
 @pytest.fixture(scope="session")
 def address(built: Path) -> Iterator[str]:
     """Where the real site is served."""
-    yield from serve(built)
+    with served(built) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

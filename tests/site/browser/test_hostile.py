@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog
 
-from tests.site.browser.conftest import Visit, serve
+from tests.site.browser.conftest import Visit
 from tests.site.building import build_site
+from tests.site.serving import served
 from tests.site.test_hostile import HOSTILE, hostile_atlas
 
 TURNS = "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
@@ -26,7 +27,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hostile_address(hostile: Path) -> Iterator[str]:
-    yield from serve(hostile)
+    with served(hostile) as address:
+        yield address
 
 
 def test_no_text_runs_on_any_page(visit: Visit, hostile: Path, hostile_address: str) -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.site.browser.conftest import PHONE, Handler, Visit, overflow
+from tests.site.browser.conftest import PHONE, Visit, overflow
 from tools.atlas import Atlas
 
 
@@ -71,25 +66,6 @@ def test_the_guide_narrows_by_keyboard_and_fits_a_phone(visit: Visit) -> None:
     assert name.bounding_box()["x"] == before
 
 
-@pytest.fixture(scope="module")
-def server(built: Path) -> Iterator[str]:
-    """A server that shows 404.html for what it does not have, as those for static sites do."""
-
-    class NotFound(Handler):
-        def send_error(self, code: int, *_: object) -> None:
-            body = (built / "404.html").read_bytes()
-            self.send_response(code)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(NotFound, directory=str(built)))
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{http.server_port}/"
-    http.shutdown()
-
-
 @pytest.mark.parametrize(
     ("asked", "first"),
     [
@@ -101,13 +77,13 @@ def server(built: Path) -> Iterator[str]:
     ],
 )
 def test_an_address_with_a_slip_finds_what_is_near(
-    chromium: Browser, server: str, asked: str, first: str
+    chromium: Browser, address: str, asked: str, first: str
 ) -> None:
     page = chromium.new_page()
-    page.goto(server + asked)
+    page.goto(address + asked)
     link = page.locator("#near li a").first
     expect(link).to_be_visible()
-    assert link.get_attribute("href") == server + first
+    assert link.get_attribute("href") == address + first
     link.click()
     page.wait_for_url(f"**/{first}")
     page.close()
@@ -115,13 +91,13 @@ def test_an_address_with_a_slip_finds_what_is_near(
 
 @pytest.mark.parametrize("asked", ["zzzzqqqq", "%E0%A4%A", "x" * 3000])
 def test_an_address_with_nothing_near_has_no_suggestion(
-    chromium: Browser, server: str, asked: str
+    chromium: Browser, address: str, asked: str
 ) -> None:
     page = chromium.new_page()
     faults: list[object] = []
     page.on("pageerror", lambda error: faults.append(error))
     with page.expect_response("**/export/addresses.json"):
-        page.goto(server + asked)
+        page.goto(address + asked)
     page.wait_for_timeout(200)
     assert not page.locator("#near").is_visible()
     assert page.get_by_role("heading", name="Page not found").is_visible()
