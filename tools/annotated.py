@@ -91,7 +91,8 @@ class Notes:
     details: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def segments(source: str) -> list[Segment]:
+@cache
+def segments(source: str) -> tuple[Segment, ...]:
     """The file's segments in their order: all its lines but blank ones are in one of them."""
     lines = source.splitlines()
     starts = list(_starts(ast.parse(source), lines))
@@ -110,7 +111,7 @@ def segments(source: str) -> list[Segment]:
                 docstring=inspect.cleandoc(docstring.value.value) if docstring else "",
             )
         )
-    return found
+    return tuple(found)
 
 
 def _starts(tree: ast.Module, lines: list[str]) -> Iterator[tuple[int, str, str, ast.AST | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from xml.etree import ElementTree
 
 from latex2mathml.converter import convert
@@ -56,6 +57,7 @@ def _linked(text: str) -> str:
     return _ARXIV.sub(r"[\g<0>](https://arxiv.org/abs/\1)", text)
 
 
+@cache
 def mathml(latex: str, *, block: bool = False) -> Markup:
     """One formula as a MathML element that Markdown leaves as it is.
 

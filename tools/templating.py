@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Compiled(BytecodeCache):
+    """Compiled templates, for as long as the process lives: a preview builds again and again."""
+
+    def __init__(self) -> None:
+        self.codes: dict[tuple[str, str], object] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.codes[bucket.key, bucket.checksum] = bucket.code
+
+
+@cache
+def compiled(escape: Callable[[str], Markup]) -> Compiled:
+    """What `escape` is has become part of the code."""
+    return Compiled()
 
 
 def environment(escape: Callable[[str], Markup]) -> Environment:
     """An environment whose expressions go through `escape`. Unknown names are errors."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
+        bytecode_cache=compiled(escape),
         autoescape=True,  # so that macros and blocks are Markup, which `finalize` lets pass
         finalize=lambda value: value if isinstance(value, Markup) else escape(str(value)),
         undefined=StrictUndefined,
