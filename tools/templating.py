@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
@@ -26,17 +25,14 @@ class Compiled(BytecodeCache):
         self.codes[bucket.key, bucket.checksum] = bucket.code
 
 
-@cache
-def compiled(escape: Callable[[str], Markup]) -> Compiled:
-    """What `escape` is has become part of the code."""
-    return Compiled()
+COMPILED = Compiled()
 
 
 def environment(escape: Callable[[str], Markup]) -> Environment:
     """An environment whose expressions go through `escape`. Unknown names are errors."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
-        bytecode_cache=compiled(escape),
+        bytecode_cache=COMPILED,
         autoescape=True,  # so that macros and blocks are Markup, which `finalize` lets pass
         finalize=lambda value: value if isinstance(value, Markup) else escape(str(value)),
         undefined=StrictUndefined,

@@ -1,0 +1,30 @@
+"""Templates: compiled once, whatever escapes, and anew when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from markupsafe import Markup
+
+from tools import templating
+from tools.escape import commonmark, page
+
+
+def test_what_is_compiled_is_kept_until_the_text_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(templating, "TEMPLATES", tmp_path)
+
+    def rendered(escape: Callable[[str], Markup]) -> str:
+        return templating.environment(escape).get_template("a.j2").render(text="a*b")
+
+    (tmp_path / "a.j2").write_text("{{ text }}")
+    assert [rendered(page), rendered(commonmark), rendered(page)] == [
+        "a&#42;b",
+        r"a\*b",
+        "a&#42;b",
+    ]
+    (tmp_path / "a.j2").write_text("c")
+    assert rendered(page) == "c"
