@@ -113,6 +113,6 @@ def test_a_method_without_runs_ledger_and_printed_counts_has_a_page(tmp_path: Pa
     assert "No run has been committed yet" in page
     assert "## Cost" not in page
     assert "## Counts" not in page
-    assert '<h3 id="source-LoRA"' in page
+    assert '<p class="name" id="source-LoRA"' in page
     assert "(<#source-LoRA.setup>)" not in page  # there is no such function in that file
     assert "1. B starts at zero. [Section 4.1]" in page
