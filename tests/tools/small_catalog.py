@@ -7,6 +7,7 @@ from pathlib import Path
 from tools.atlas import Atlas
 from tools.catalog import read
 from tools.implementations import discover
+from tools.parity import Comparison
 from tools.readme import render
 from tools.schema import json_schema
 
@@ -197,3 +198,16 @@ def write_generated(root: Path) -> None:
     readme = render(Atlas(read(root / "papers.yaml"), discover(root)))
     (root / "README.md").write_text(readme, encoding="utf-8")
     (root / "papers.schema.json").write_text(json_schema(), encoding="utf-8")
+
+
+def comparison(library: str, outcome: str) -> Comparison:
+    """A comparison of which only the library and the outcome matter."""
+    return Comparison(
+        library=library,
+        version="1.0",
+        compared="logits",
+        models=("BERT",),
+        outcome=outcome,
+        difference=None,
+        note="",
+    )

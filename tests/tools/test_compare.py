@@ -12,14 +12,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
+from tests.tools.small_catalog import METHOD, METHOD_PATH, comparison, write_tree
 from tools import atlas as material
 from tools import closed_forms, site
 from tools.atlas import Atlas
 from tools.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
 from tools.ledger import LEDGER, read_ledger
 from tools.pages import compare
-from tools.parity import Comparison
 from tools.runs import Run, RunError
 
 PARTS = ["weights", "gradients", "optimizer", "activations", "other"]
@@ -142,16 +141,7 @@ def test_a_method_that_the_ledger_lacks_is_counted_by_closed_forms(atlas: Atlas,
 def test_comparisons_with_libraries_are_in_the_table(
     atlas: Atlas, outcomes: str, said: str
 ) -> None:
-    compared = Comparison(
-        library="peft",
-        version="1",
-        compared="logits",
-        models=("BERT",),
-        outcome=outcomes,
-        difference=None,
-        note="",
-    )
-    known = replace(atlas, parity={"lora": (compared,)})
+    known = replace(atlas, parity={"lora": (comparison("peft", outcomes),)})
     text = site.pages(known, "# C")["methods/compare.md"]
     assert attributes(text, "lora")["verified"] == said
     assert ("equal to peft 1" in summary(text)["lora"][10]) is (said == "equal")

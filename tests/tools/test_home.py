@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.small_catalog import write_tree
+from tests.tools.small_catalog import comparison, write_tree
 from tools import atlas as material
 from tools.atlas import Atlas
 from tools.build import ROOT
 from tools.pages.about import compared, home
-from tools.parity import Comparison
 from tools.site import Site
 
 
@@ -20,18 +19,6 @@ from tools.site import Site
 def atlas(tmp_path: Path) -> Atlas:
     write_tree(tmp_path)
     return material.load(tmp_path)
-
-
-def comparison(library: str, outcome: str) -> Comparison:
-    return Comparison(
-        library=library,
-        version="1",
-        compared="logits",
-        models=("BERT",),
-        outcome=outcome,
-        difference=None,
-        note="",
-    )
 
 
 def page(atlas: Atlas) -> str:

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.tools.small_catalog import write_tree
+from tests.tools.small_catalog import comparison, write_tree
 from tests.tools.test_runs import run
 from tools import atlas as material
 from tools import export, site
 from tools.atlas import Atlas
 from tools.markup import front
 from tools.pages import paper, paper_head, papers
-from tools.parity import Comparison
 from tools.record import Record
 from tools.runs import Run
 from tools.schema import Name, Node
@@ -212,16 +211,7 @@ def test_the_state_of_an_implementations_tests(atlas: Atlas) -> None:
     assert runs() == "no committed run yet"
     assert runs(current) == "1 committed run, current with the code"
     assert runs(current, old, old) == "3 committed runs, 2 older than the code"
-    comparison = Comparison(
-        library="peft",
-        version="1.0",
-        compared="outputs",
-        models=("bert",),
-        outcome="deviates",
-        difference=None,
-        note="",
-    )
-    compared = paper.code(replace(atlas, parity={"lora": (comparison,)}), lora)
+    compared = paper.code(replace(atlas, parity={"lora": (comparison("peft", "deviates"),)}), lora)
     assert compared.verdicts == [("differs from peft 1.0", False)]
 
 
