@@ -200,7 +200,7 @@ def _any_style(draw, lead: str, key: str, value, tail: str) -> list[str]:
     return [f"{lead}{key}:{tail}", *(f"      - {item}" for item in items)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(written())
 def test_any_way_to_write_a_catalog_keeps_data_and_comments(text):
     result = fmt(text)  # it compares data and comments itself, and raises where they differ

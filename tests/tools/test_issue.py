@@ -148,7 +148,7 @@ def test_hostile_answers_are_only_answers(catalog, monkeypatch, capsys, changes,
 LINES = [*(f"### {label}" for label in FIELDS), "", "x", "```", "- [x] y"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.one_of(
         st.text(max_size=500),

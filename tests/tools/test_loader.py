@@ -245,9 +245,7 @@ LINES = st.sampled_from(
 )
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.binary(max_size=200),
@@ -278,9 +276,7 @@ PLAIN_DATA = st.recursive(
 )
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.from_regex(r"[a-z]{3,8}_", fullmatch=True), PLAIN_DATA, min_size=1))
 def test_what_pyyaml_writes_is_read_back(tmp_path: Path, data: dict[str, object]) -> None:
     text = yaml.safe_dump(data, allow_unicode=True, width=10_000)

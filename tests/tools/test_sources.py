@@ -296,7 +296,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS)
 @pytest.mark.parametrize("reader", [bib.records, ris.records, csl.records])
 def test_any_text_is_records_or_one_line(reader, text):
@@ -310,7 +310,7 @@ def test_any_text_is_records_or_one_line(reader, text):
     assert all(isinstance(record.tidy(), Record) for record in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=40))
 def test_letters_are_stable(text):
     assert letters(letters(text)) == letters(text)
