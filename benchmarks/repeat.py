@@ -3,7 +3,7 @@ vector instructions, in place of what the processor has, and print the differenc
 
     python benchmarks/repeat.py [METHOD ...]
 
-`TOLERANCE` in `reference_impls/runs.py` rests on the largest difference.
+`TOLERANCE` in `reference_impls/measure/runs.py` rests on the largest difference.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import os
 import subprocess
 import sys
 
-from reference_impls.method import load_methods
-from reference_impls.runs import path_of
+from reference_impls.core.registry import load_methods
+from reference_impls.measure.runs import path_of
 
 INSTRUCTIONS = {"none": ("default", "SSE4_2", "SSE41"), "AVX2": ("avx2", "AVX2", "AVX2")}
 

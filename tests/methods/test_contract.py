@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from reference_impls.anatomy import anatomy, numel
-from reference_impls.method import METHODS, Method, trainable
-from reference_impls.training import Loop, train
+from reference_impls.core.method import METHODS, Method, trainable
+from reference_impls.core.training import Loop, train
 from tests.methods import models
 from tests.methods.settings import CASES, NAMES, REFUSED, adapt, batches, make, shake
 

@@ -7,11 +7,11 @@ import json
 import pytest
 import torch
 
-from reference_impls import runs
 from reference_impls.anatomy import anatomy
+from reference_impls.core.registry import load_methods
+from reference_impls.core.training import train
 from reference_impls.lab.tasks import TASKS
-from reference_impls.method import load_methods
-from reference_impls.training import train
+from reference_impls.measure import runs
 
 METHODS = load_methods()
 RUNS = [(name, task) for name, method in METHODS.items() for task in method.tasks]

@@ -14,10 +14,12 @@ import torch
 from torch import nn
 from transformers import BertConfig, LlamaConfig
 
-from reference_impls import ledger
 from reference_impls.__main__ import main
 from reference_impls.anatomy import anatomy, model_on_meta, numel
-from reference_impls.ledger import (
+from reference_impls.core.method import METHODS
+from reference_impls.core.registry import load_methods
+from reference_impls.measure import ledger
+from reference_impls.measure.ledger import (
     Activations,
     Gradients,
     Ledger,
@@ -27,8 +29,7 @@ from reference_impls.ledger import (
     shapes_only,
     tasks_of,
 )
-from reference_impls.masks import MaskedMethod
-from reference_impls.method import METHODS, load_methods
+from reference_impls.shared.masks import MaskedMethod
 from tests.methods import models
 from tests.methods.settings import ARGUMENTS
 

@@ -14,7 +14,7 @@ def test_declarations_and_page(tmp_path: Path) -> None:
     write_tree(tmp_path)
     (tmp_path / "reference_impls/reparameterized/__init__.py").write_text("")
     (tmp_path / "reference_impls/reparameterized/shared.py").write_text("class Base: pass\n")
-    (tmp_path / "reference_impls/method.py").write_text("@register\nclass Method: pass\n")
+    (tmp_path / "reference_impls/core/method.py").write_text("@register\nclass Method: pass\n")
     assert list(discover(tmp_path)) == ["lora"]
     lora = discover(tmp_path)["lora"]
     assert (lora.name, lora.title, lora.paper, lora.leaf) == (

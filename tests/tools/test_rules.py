@@ -398,7 +398,7 @@ CASES = [
     Case(
         "S707",
         at="class LoRA",
-        says="add tests/methods/test_lora.py",
+        says="add reference_impls/reparameterized/lora/test_lora.py",
         file=METHOD_PATH,
         spoil=_test_lost,
     ),

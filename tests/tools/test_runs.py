@@ -78,7 +78,7 @@ def test_a_run_of_changed_or_removed_code_is_not_current(tmp_path: Path) -> None
 
 def test_one_changed_file_of_several_is_enough(tmp_path: Path) -> None:
     content = run()
-    content["sources"]["reference_impls/method.py"] = "0" * 64
+    content["sources"]["reference_impls/core/method.py"] = "0" * 64
     write(tmp_path, content)
     assert not read_runs(tmp_path)["cue"]["lora"].current
 
