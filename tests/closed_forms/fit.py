@@ -2,9 +2,9 @@
 
 `reference_impls/measure/ledger.py` measures a step of any model. Here the same is measured on many
 tiny models of random sizes, and each number is written as a sum of products of the dimensions with
-whole coefficients. These are the exact solution of linear equations (modulo a large prime, so without
-rounding); a form is accepted only if it leaves no remainder on further random models. A web page
-can evaluate such forms where it cannot run a model.
+whole coefficients. These are the exact solution of linear equations (modulo a large prime, so
+without rounding); a form is accepted only if it leaves no remainder on further random models. A web
+page can evaluate such forms where it cannot run a model.
 
 What is measured is what `ledger.on_config` measures: 32-bit weights, full batches, attention by its
 formula and with a mask, two classes where the model is a classifier. Where a method computes a

@@ -17,9 +17,10 @@ from tools import atlas as material
 from tools import closed_forms, site
 from tools.atlas import Atlas
 from tools.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
-from tools.ledger import LEDGER, read_ledger
+from tools.committed import CommittedError
+from tools.ledger import read_ledger
 from tools.pages import compare
-from tools.runs import Run, RunError
+from tools.runs import Run
 
 PARTS = ["weights", "gradients", "optimizer", "activations", "other"]
 
@@ -55,10 +56,24 @@ FILE = {
 }
 
 
+def place(root: Path, method: str = "lora") -> Path:
+    """Where a method's ledger is kept."""
+    return root / "reference_impls" / "reparameterized" / method / "measured" / "ledger.json"
+
+
 def write(root: Path, content: dict) -> None:
-    path = root / LEDGER
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
+    """A ledger, cut into the methods' files."""
+    methods = {name for part in content["architectures"].values() for name in part}
+    for method in methods | content["lab"].keys():
+        path = place(root, method)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shapes = content["architectures"].items()
+        reports = {
+            "lab": content["lab"].get(method, {}),
+            "architectures": {name: part[method] for name, part in shapes if method in part},
+            "versions": content["versions"],
+        }
+        path.write_text(json.dumps(reports), encoding="utf-8")
 
 
 @pytest.fixture
@@ -67,7 +82,8 @@ def atlas(tmp_path: Path) -> Atlas:
     write_tree(tmp_path)
     for name in SHAPES.keys() - {"gone", "lora"}:
         text = re.sub(r'name = "lora"', f'name = "{name}"', METHOD)
-        path = (tmp_path / METHOD_PATH).with_name(f"{name}.py")
+        path = (tmp_path / METHOD_PATH).parents[1] / name / f"{name}.py"
+        path.parent.mkdir()
         path.write_text(text.replace('title = "LoRA"', f'title = "T {name}"'), encoding="utf-8")
     write(tmp_path, FILE)
     return material.load(tmp_path)
@@ -220,14 +236,14 @@ def test_without_a_ledger_the_page_says_how_to_make_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "is not JSON"),
-        ('{"lab": {"lora": {"cue": {}}}}', r"lab\.lora\.cue\.rows: Field required"),
+        ("{", "the file: Invalid JSON"),
+        ('{"lab": {"cue": {}}}', r"lab\.cue\.rows: Field required"),
     ],
 )
 def test_a_spoiled_ledger_is_named(tmp_path: Path, content: str, complaint: str) -> None:
-    write(tmp_path, {})
-    (tmp_path / LEDGER).write_text(content, encoding="utf-8")
-    with pytest.raises(RunError, match=f"ledger.json: {complaint}"):
+    write(tmp_path, FILE)
+    place(tmp_path).write_text(content, encoding="utf-8")
+    with pytest.raises(CommittedError, match=f"lora/measured/ledger.json: {complaint}"):
         read_ledger(tmp_path)
 
 
