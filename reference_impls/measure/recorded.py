@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import inspect
 import platform
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from transformers import PreTrainedModel
 
 from ..core import training
 from ..core.method import Method
+from ..core.training import Loop
 from ..lab import backbones
 from ..lab.tasks import TASKS
 from . import files, runs
@@ -100,8 +103,21 @@ def record(method: type[Method], task: str) -> dict[str, Any]:
     }
 
 
+@dataclass
+class Beginning(Loop):
+    """The first steps of every phase, at the rates of the whole; `seen` are the losses of all."""
+
+    seen: list[tuple[int, float]] = field(default_factory=list)
+
+    def run(self, method: Method, model: PreTrainedModel) -> None:
+        before = len(self.history.losses)
+        super().run(method, model)
+        self.seen += self.history.rounded_losses[before:]
+
+
 def beginning(method_class: type[Method], task: str) -> list[tuple[int, float]]:
-    """The losses of the first steps of seed 0, each phase cut after `BEGINNING` of its steps."""
-    method, model, loop = runs.prepare(method_class, task, progress=False)
-    loop.stop, loop.evaluate = BEGINNING, None
-    return training.train(method, model, loop).rounded_losses
+    """The losses of the first steps of seed 0, in each phase of the method one after another."""
+    method, model, whole = runs.prepare(method_class, task, progress=False)
+    loop = Beginning(**vars(whole) | {"stop": BEGINNING, "evaluate": None})
+    training.train(method, model, loop)
+    return loop.seen
