@@ -195,8 +195,8 @@ def _ledger(options: argparse.Namespace) -> int:
     method_file(names[0])
     if min(options.batch, options.tokens) < 1:
         raise ValueError("--batch and --tokens: at least one row of one token is needed")
-    torch = importlib.import_module("torch")
     registry, reports, counting = _import("core.registry", "measure.reports", "core.counting")
+    dtype = getattr(sys.modules["torch"], options.dtype)
     found = {}
     for name in names:
         method = registry.load_method(name)
@@ -210,7 +210,7 @@ def _ledger(options: argparse.Namespace) -> int:
             counting.read_config(options.config),
             options.batch,
             options.tokens,
-            dtype=getattr(torch, options.dtype),
+            dtype=dtype,
             **_given(options),
         )
     if options.json:
@@ -238,6 +238,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 def _import(*names: str) -> list[Any]:
     """Modules of this package, under whatever name it runs."""
+    importlib.import_module("torch")  # first: without it transformers has another complaint
     return [importlib.import_module(f".{name}", __package__) for name in names]
 
 
