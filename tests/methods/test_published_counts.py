@@ -17,7 +17,7 @@ from transformers import AutoConfig, BartConfig, BartModel
 from reference_impls.anatomy import Anatomy, anatomy, model_on_meta, numel
 from reference_impls.method import METHODS, Method, load_methods
 from reference_impls.prompt.prompt_tuning import PromptTuning
-from tools.published import Published, read_published
+from tools.data.published import Published, read_published
 
 load_methods()
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools.build import ROOT
+from tools.data.files import ROOT
 
 FORBIDDEN = {
     "tools": {"reference_impls", "tests", "torch", "transformers"},

@@ -19,8 +19,8 @@ from tests.tools.small_catalog import (
     write_tree,
 )
 from tools import rules
+from tools.commands.validate import validate
 from tools.rules.order import misplaced
-from tools.validation import validate
 
 RULES = rules.load()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.runs import RunError, read_runs
+from tools.data.runs import RunError, read_runs
 
 CODE = "class LoRA: ...\n"
 

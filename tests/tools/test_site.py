@@ -12,11 +12,12 @@ import pytest
 
 from tests.tools.small_catalog import write_tree
 from tools import atlas as material
-from tools import readme, site
+from tools import readme
 from tools.atlas import Atlas
-from tools.markup import capital, fenced, first_sentence, from_repository, front, with_code
-from tools.pages import paper
-from tools.schema import Paper
+from tools.data.schema import Paper
+from tools.site import all_pages
+from tools.site.pages.papers import paper
+from tools.text.markup import capital, fenced, first_sentence, from_repository, front, with_code
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_links_of_a_paper_are_each_given_once(atlas: Atlas) -> None:
 
 def test_pages_do_not_depend_on_the_order_of_methods(atlas: Atlas) -> None:
     turned = replace(atlas, methods=dict(reversed(atlas.methods.items())))
-    assert site.pages(turned, "# C") == site.pages(atlas, "# C")
+    assert all_pages.pages(turned, "# C") == all_pages.pages(atlas, "# C")
 
 
 def many(atlas: Atlas, number: int) -> Atlas:
@@ -132,7 +133,7 @@ def test_every_paper_costs_the_same_and_little(atlas: Atlas) -> None:
 
     def build(papers: int) -> None:
         wanted = many(atlas, papers)
-        assert len(site.pages(wanted, "# C")) > papers
+        assert len(all_pages.pages(wanted, "# C")) > papers
         readme.render(wanted)
 
     build(1)  # compiles the templates
