@@ -1,4 +1,4 @@
-// The calculator: evaluates closed-forms.js, which tools/closed_forms.py evaluates in Python.
+// The calculator: evaluates closed-forms.js, which tools/data/closed_forms.py evaluates in Python.
 (() => {
   "use strict";
 
@@ -56,7 +56,7 @@
       })
       .map(rule => new Fault(rule.field, rule.message));
 
-  // As `evaluate` in tools/closed_forms.py; throws the list of faults.
+  // As `evaluate` in tools/data/closed_forms.py; throws the list of faults.
   const evaluate = (method, familyName, dimensions, inputs) => {
     const family = forms.families[familyName];
     const entry = forms.methods[method];

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ....atlas import Atlas
-from ....commands import verify
 from ....data.implementations import Implementation
 from ....data.papers import full_authors
 from ....data.parity import verdicts
 from ....data.schema import Paper
 from ....export import formats as export
+from ....records.evidence import MEANINGS, Evidence, State, disagreements
+from ....records.evidence import state as state_of
 from ....text.markup import listed
 from ...shared.site import Site
 from . import paper_head
@@ -19,7 +20,7 @@ from . import paper_head
 # How a citation is shown: its name, the exporter's format, and the language of its text.
 CITED_AS = (("BibTeX", "bibtex", "bibtex"), ("RIS", "ris", "text"), ("CSL-JSON", "csl", "json"))
 # What is known of an entry, in a word for its mark, and whether that is good.
-MARKS: dict[verify.State, tuple[str, str]] = {
+MARKS: dict[State, tuple[str, str]] = {
     "verified": ("verified", "agrees"),
     "seconded": ("seconded", "agrees"),
     "unverified": ("not verified yet", "unknown"),
@@ -81,20 +82,20 @@ def page(site: Site, paper: Paper) -> tuple[str, str]:
 def mark(atlas: Atlas, paper: Paper) -> Mark:
     """What other sources say of the entry, each with what it is, when it was asked, and what of."""
     evidence = atlas.evidence.get(paper.id, ())
-    state = verify.state(paper, evidence)
+    state = state_of(paper, evidence)
     name, look = MARKS[state]
     sources = [
         (
             one.source,
             f"{'registry' if one.registry else 'list'}, seen {one.seen}",
-            "; ".join(verify.disagreements(paper, one)) or f"same {compared(one)}",
+            "; ".join(disagreements(paper, one)) or f"same {compared(one)}",
         )
         for one in evidence
     ]
-    return Mark(name, look, verify.MEANINGS[state], sources)
+    return Mark(name, look, MEANINGS[state], sources)
 
 
-def compared(evidence: verify.Evidence) -> str:
+def compared(evidence: Evidence) -> str:
     """What a source could be compared in: 'title, authors and year'."""
     parts = (
         ("title", evidence.title),
