@@ -1,1 +1,1 @@
-"""Where records come from: citation files, and registries on the network."""
+"""What others know of a paper: citation files and registries, and the evidence kept of them."""

@@ -52,6 +52,7 @@ def is_public(address: Address) -> bool:
 
 
 def seconds_left(deadline: float) -> float:
+    """Until the deadline. Raises FetchError where it has passed."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise FetchError("timeout", "took too long")
