@@ -47,8 +47,10 @@ class Arrow(NamedTuple):
 
 
 def arrows(folder: Path) -> Iterator[Arrow]:
-    """Every import of the files below the folder; targets below its parent are whole modules."""
+    """Every import of the files below the folder but those of tests that stand beside the code."""
     for path in sorted(folder.rglob("*.py")):
+        if path.name.startswith("test_"):
+            continue
         file = path.relative_to(folder.parent)
         *package, name = file.with_suffix("").parts
         source = ".".join(package if name == "__init__" else [*package, name])
