@@ -7,7 +7,7 @@
 same model and train on the same batch with the same optimizer, in turn, in one process on one core.
 Printed are ratios, the median over rounds: those of processor time are the ones that carry over to
 other machines. The floor is the same model, frozen, with the loss differentiated through all of its
-layers. Memory is what autograd keeps for the backward pass (see `reference_impls/ledger.py`).
+layers. Memory is what autograd keeps for the backward pass (`reference_impls/measure/ledger.py`).
 
 Not here: UniPELT beside adapters. Prefixes need the attention interface of transformers, which
 BERT does not have in the version that adapters needs.
@@ -36,8 +36,9 @@ from transformers import (
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from reference_impls.ledger import Activations
-from reference_impls.method import Batch, load_methods, trainable
+from reference_impls.core.method import Batch, trainable
+from reference_impls.core.registry import load_methods
+from reference_impls.measure.ledger import Activations
 
 Step = Callable[[], torch.Tensor]
 WIDTH, LAYERS, HEADS, VOCABULARY = 256, 4, 4, 2000

@@ -1,124 +1,119 @@
-"""Command line: `python -m reference_impls list | train | count | ledger`."""
+"""Command line: `python -m reference_impls list | train | count | ledger | measure`.
+
+What is asked for is read from the methods' files; torch is imported when a command needs it.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
+import re
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
+from .core.declarations import Declaration, declared
+from .core.registry import method_file, method_files
 
-from reference_impls import ledger
-from reference_impls.counting import count, read_config
-from reference_impls.method import Method, load_methods
-from reference_impls.runs import STEPS, one, refresh
+HYPER = "hyper:"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 done, 2 bad input."""
-    methods = load_methods()
-    options = _parser(methods).parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(next((word for word in arguments[1:] if word in method_files()), None))
+    options = parser.parse_args(arguments)
     try:
-        return options.run(options, methods)
+        return options.run(options)
     except (ValueError, OSError) as error:
         print(f"reference_impls: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "transformers", "safetensors"):
+            raise
+        print(
+            f"reference_impls: this needs {error.name}: pip install 'fine-tuning-atlas[methods]'",
+            file=sys.stderr,
+        )
+        return 2
 
 
-def _parser(methods: dict[str, type[Method]]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m reference_impls", description=__doc__)
+def _parser(method: str | None) -> argparse.ArgumentParser:
+    """The commands; `method` is the one whose options they take."""
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    declaration = declared(method) if method else Declaration()
 
     listing = commands.add_parser("list", help="every method, its leaf, paper and properties")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_list)
 
     training = commands.add_parser("train", help="train a method in the lab")
-    training.add_argument("--all", action="store_true", help="make every run that is not current")
-    training.set_defaults(run=_train_all)
-    by_name = training.add_subparsers(metavar="METHOD")
-    for name, method in methods.items():
-        command = by_name.add_parser(name, help=method.title)
-        command.add_argument(
-            "--task", default=method.tasks[0], help=f"one of {', '.join(method.tasks)}"
-        )
-        command.add_argument(
-            "--backbone", help="default: the task's; 'encoder-random', a folder, …"
-        )
-        command.add_argument("--seed", type=int, default=0)
-        command.add_argument("--steps", type=int, default=STEPS)
-        _add_hyperparameters(command, method, lab=True)
-        command.add_argument("--json", action="store_true")
-        command.set_defaults(run=_train, method=name)
+    training.add_argument("method", metavar="METHOD")
+    tasks = declaration.values.get("tasks", ())
+    training.add_argument(
+        "--task", default=next(iter(tasks), None), help=f"one of {', '.join(tasks) or 'its tasks'}"
+    )
+    training.add_argument("--backbone", help="default: the task's; 'encoder-random', a folder, …")
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--steps", type=int, help="default: those of the committed runs")
+    _add_hyperparameters(training, declaration, declaration.values.get("lab", {}))
+    training.add_argument("--json", action="store_true")
+    training.set_defaults(run=_train)
 
     counting = commands.add_parser("count", help="count parameters of any architecture")
-    by_name = counting.add_subparsers(required=True, metavar="METHOD")
-    for name, method in methods.items():
-        command = by_name.add_parser(name, help=method.title)
-        command.add_argument(
-            "--config", type=Path, required=True, help="a config.json or its folder"
-        )
-        _add_hyperparameters(command, method, lab=False)
-        command.add_argument("--json", action="store_true")
-        command.set_defaults(run=_count, method=name)
+    counting.add_argument("method", metavar="METHOD")
+    counting.add_argument("--config", type=Path, required=True, help="a config.json or its folder")
+    _add_hyperparameters(counting, declaration, {})
+    counting.add_argument("--json", action="store_true")
+    counting.set_defaults(run=_count)
 
-    ledgers = commands.add_parser("ledger", help="the bytes that a training step keeps")
-    ledgers.add_argument("--write", action="store_true", help="make ledger.json, of all methods")
-    _add_ledger_options(ledgers)
-    ledgers.set_defaults(run=_ledger, method=None)
-    by_name = ledgers.add_subparsers(metavar="METHOD")
-    for name, method in methods.items():
-        command = by_name.add_parser(name, help=method.title, argument_default=argparse.SUPPRESS)
-        _add_ledger_options(command)
-        _add_hyperparameters(command, method, lab=False)
-        command.set_defaults(method=name)
-    return parser
-
-
-def _add_ledger_options(parser: argparse.ArgumentParser) -> None:
-    """Without defaults below METHOD, so that what stands before it is not forgotten."""
-
-    def default(value: Any) -> dict[str, Any]:
-        return {} if parser.argument_default else {"default": value}
-
-    parser.add_argument(
+    ledger = commands.add_parser("ledger", help="the bytes that a training step keeps")
+    ledger.add_argument("method", metavar="METHOD", nargs="?", help="default: all")
+    ledger.add_argument(
         "--config",
         type=Path,
         help="a config.json or its folder, in place of the lab; hyper-parameters are the paper's",
-        **default(None),
     )
-    parser.add_argument("--batch", type=int, help="rows, with --config (default: 8)", **default(8))
-    parser.add_argument(
-        "--tokens", type=int, help="tokens a row, with --config (default: 256)", **default(256)
+    ledger.add_argument("--batch", type=int, help="rows, with --config (default: 8)", default=8)
+    ledger.add_argument(
+        "--tokens", type=int, help="tokens a row, with --config (default: 256)", default=256
     )
-    parser.add_argument(
+    ledger.add_argument(
         "--dtype",
         choices=("float32", "bfloat16", "float16"),
         help="of the weights, with --config (default: float32)",
-        **default("float32"),
+        default="float32",
     )
-    parser.add_argument("--json", action="store_true")
+    _add_hyperparameters(ledger, declaration, {})
+    ledger.add_argument("--json", action="store_true")
+    ledger.set_defaults(run=_ledger)
+
+    measuring = commands.add_parser(
+        "measure", help="make or renew what is committed of methods: runs, ledger, forms"
+    )
+    measuring.add_argument("methods", metavar="METHOD", nargs="*", help="with --stale: default all")
+    measuring.add_argument(
+        "--stale", action="store_true", help="only what is missing or was made by other code"
+    )
+    measuring.set_defaults(run=_measure)
+    return parser
 
 
 def _add_hyperparameters(
-    parser: argparse.ArgumentParser, method: type[Method], *, lab: bool
+    parser: argparse.ArgumentParser, declaration: Declaration, lab: dict[str, Any]
 ) -> None:
-    for field in fields(method):
-        if field.metadata.get("from_task"):
-            continue
-        default = method.lab.get(field.name, field.default) if lab else field.default
-        kind = type(field.default)
-        several = kind is tuple
+    for name, (kind, default) in declaration.options.items():
+        several = re.fullmatch(r"tuple\[(\w+), .*\]", kind)
+        default = lab.get(name, default)
         parser.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            dest=f"hyper:{field.name}",
-            type=str if several else _boolean if kind is bool else kind,
+            f"--{name.replace('_', '-')}",
+            dest=HYPER + name,
+            type=_TYPES[several[1] if several else kind],
             nargs="+" if several else None,
             default=argparse.SUPPRESS,
-            metavar=field.name.upper(),
+            metavar=name.upper(),
             help=f"default: {' '.join(map(str, default)) if several else default}",
         )
 
@@ -129,43 +124,41 @@ def _boolean(text: str) -> bool:
     return text == "true"
 
 
+_TYPES = {"int": int, "float": float, "str": str, "bool": _boolean}
+
+
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The hyper-parameters on the command line, with lists as the tuples that fields are."""
     return {
-        name.removeprefix("hyper:"): tuple(value) if isinstance(value, list) else value
+        name.removeprefix(HYPER): tuple(value) if isinstance(value, list) else value
         for name, value in vars(options).items()
-        if name.startswith("hyper:")
+        if name.startswith(HYPER)
     }
 
 
-def _list(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
+def _list(options: argparse.Namespace) -> int:
     keys = ("name", "title", "leaf", "paper", "init_noop", "mergeable", "frozen_base", "tasks")
-    rows = [{key: getattr(method, key) for key in keys} for method in methods.values()]
+    found = [declared(name).values for name in method_files()]
+    rows = [{key: values[key] for key in keys} for values in found]
     if options.json:
         print(json.dumps(rows, indent=1))
         return 0
     for row in rows:
-        declared = [key.replace("_", " ") for key in keys[4:7] if row[key]]
-        print(f"{row['name']:20} {row['leaf']:18} {row['paper']:26} {', '.join(declared)}")
+        flags = [key.replace("_", " ") for key in keys[4:7] if row[key]]
+        print(f"{row['name']:20} {row['leaf']:18} {row['paper']:26} {', '.join(flags)}")
     return 0
 
 
-def _train_all(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
-    if not options.all:
-        raise ValueError("name a method, or say --all (see 'train --help')")
-    made = refresh(methods)
-    print(f"{made} runs made" if made else "every committed run is current")
-    return 0
-
-
-def _train(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
-    if options.steps < 1:
+def _train(options: argparse.Namespace) -> int:
+    method_file(options.method)
+    if options.steps is not None and options.steps < 1:
         raise ValueError(f"--steps {options.steps}: at least one step is needed")
-    result = one(
-        methods[options.method],
+    registry, runs = _import("core.registry", "measure.runs")
+    result = runs.one(
+        registry.load_method(options.method),
         options.task,
         seed=options.seed,
-        steps=options.steps,
+        steps=options.steps or runs.STEPS,
         backbone=options.backbone,
         **_given(options),
     )
@@ -183,8 +176,11 @@ def _train(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int
     return 0
 
 
-def _count(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
-    result = count(methods[options.method](**_given(options)), options.config)
+def _count(options: argparse.Namespace) -> int:
+    method_file(options.method)
+    registry, counting = _import("core.registry", "core.counting")
+    method = registry.load_method(options.method)(**_given(options))
+    result = counting.count(method, options.config)
     if options.json:
         print(json.dumps(result))
     else:
@@ -194,37 +190,55 @@ def _count(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int
     return 0
 
 
-def _ledger(options: argparse.Namespace, methods: dict[str, type[Method]]) -> int:
-    if options.write:
-        ledger.write(methods)
-        return 0
+def _ledger(options: argparse.Namespace) -> int:
+    names = [options.method] if options.method else list(method_files())
+    method_file(names[0])
     if min(options.batch, options.tokens) < 1:
         raise ValueError("--batch and --tokens: at least one row of one token is needed")
-    chosen = {options.method: methods[options.method]} if options.method else methods
-    reports = {}
-    for name, method in chosen.items():
+    torch = importlib.import_module("torch")
+    registry, reports, counting = _import("core.registry", "measure.reports", "core.counting")
+    found = {}
+    for name in names:
+        method = registry.load_method(name)
         if not options.config:
-            for task in ledger.tasks_of(method):
-                reports[name, task] = ledger.on_task(method, task, **_given(options))
+            for task in reports.tasks_of(method):
+                found[name, task] = reports.on_task(method, task, **_given(options))
             continue
-        measure = ledger.on_config if options.method else ledger.on_architecture
-        reports[name, options.config.name] = measure(
+        measure = reports.on_config if options.method else reports.on_architecture
+        found[name, options.config.name] = measure(
             method,
-            read_config(options.config),
+            counting.read_config(options.config),
             options.batch,
             options.tokens,
             dtype=getattr(torch, options.dtype),
             **_given(options),
         )
     if options.json:
-        print(json.dumps([{"method": n, "on": on, **r} for (n, on), r in reports.items()]))
+        print(json.dumps([{"method": n, "on": on, **r} for (n, on), r in found.items()]))
         return 0
-    columns = [field.name for field in fields(ledger.Ledger)]
+    columns = ("weights", "gradients", "optimizer", "activations", "other")
     print(f"{'bytes':20} {'on':14}" + "".join(f"{column:>17}" for column in columns))
-    for (name, on), report in reports.items():
+    for (name, on), report in found.items():
         numbers = (f"{report['ledger'][column]:17,}" for column in columns if "ledger" in report)
         print(f"{name:20} {on:14}" + ("".join(numbers) or f" {report['refused']}"))
     return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    if not options.methods and not options.stale:
+        raise ValueError("name methods, or say --stale for all that is out of date")
+    for name in options.methods:
+        method_file(name)
+    (command,) = _import("measure.command")
+    found = command.jobs(options.methods or method_files(), stale=options.stale)
+    command.make(found)
+    print(f"{len(found)} measurements made" if found else "every measurement is current")
+    return 0
+
+
+def _import(*names: str) -> list[Any]:
+    """Modules of this package, under whatever name it runs."""
+    return [importlib.import_module(f".{name}", __package__) for name in names]
 
 
 if __name__ == "__main__":

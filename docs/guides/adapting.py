@@ -27,13 +27,13 @@ from figures import bars, boxes, dots
 from transformers import BertForMaskedLM
 
 from reference_impls.anatomy import anatomy, numel
+from reference_impls.core.registry import load_methods
+from reference_impls.core.training import train
 from reference_impls.lab import backbones
 from reference_impls.lab.language import MASK, decode, encode
 from reference_impls.lab.tasks import TASKS
-from reference_impls.ledger import on_task
-from reference_impls.method import load_methods
-from reference_impls.runs import prepare
-from reference_impls.training import train
+from reference_impls.measure.reports import on_task
+from reference_impls.measure.runs import prepare
 
 task = TASKS["first-clause"]
 example = task.test()[0]

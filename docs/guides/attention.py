@@ -30,11 +30,11 @@ import torch
 from figures import bars
 
 from reference_impls.anatomy import anatomy
+from reference_impls.core.registry import load_methods
+from reference_impls.core.training import train
 from reference_impls.lab.language import encode
 from reference_impls.lab.tasks import TASKS
-from reference_impls.method import load_methods
-from reference_impls.runs import prepare
-from reference_impls.training import train
+from reference_impls.measure.runs import prepare
 
 METHODS = load_methods()
 TOLERANCE = 0.05  # by how much trained shares of attention may differ in another run

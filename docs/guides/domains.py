@@ -45,11 +45,11 @@ import torch
 from figures import dots
 
 from reference_impls.anatomy import anatomy
+from reference_impls.core.registry import load_methods
+from reference_impls.core.training import Loop, train
 from reference_impls.lab.kinds import collate
 from reference_impls.lab.language import TEST_ADJECTIVES, encode
 from reference_impls.lab.tasks import TASKS
-from reference_impls.method import load_methods
-from reference_impls.training import Loop, train
 
 METHODS = load_methods()
 SEEDS = (0, 1, 2)

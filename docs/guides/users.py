@@ -35,11 +35,11 @@ from torch import nn
 from transformers import LlamaConfig
 
 from reference_impls.anatomy import anatomy, model_on_meta
+from reference_impls.core.registry import load_methods
+from reference_impls.core.training import Loop, train
 from reference_impls.lab.kinds import collate
 from reference_impls.lab.tasks import TASKS
-from reference_impls.ledger import inference
-from reference_impls.method import load_methods
-from reference_impls.training import Loop, train
+from reference_impls.measure.reports import inference
 
 METHODS = load_methods()
 WANTED = {

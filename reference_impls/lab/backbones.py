@@ -23,7 +23,7 @@ import torch
 from transformers import AutoConfig, PreTrainedModel
 from transformers.utils import cached_file, logging
 
-from reference_impls.anatomy import FAMILIES
+from ..anatomy import FAMILIES
 
 WEIGHTS = Path(__file__).parent / "weights"
 WEIGHTS_FILE = "model.safetensors"

@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from reference_impls.lab.language import (
+from .language import (
     BOS,
     CLS,
     MASK,
@@ -34,7 +34,7 @@ from reference_impls.lab.language import (
 )
 
 if TYPE_CHECKING:
-    from reference_impls.lab.tasks import Task
+    from .tasks import Task
 
 IGNORED = -100  # what transformers' losses skip
 _PAD, _MASK = encode([PAD, MASK])

@@ -37,9 +37,9 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from reference_impls.lab.backbones import WEIGHTS, WEIGHTS_FILE, quiet
-from reference_impls.lab.kinds import IGNORED, Example, cloze_example, collate
-from reference_impls.lab.language import (
+from .backbones import WEIGHTS, WEIGHTS_FILE, quiet
+from .kinds import IGNORED, Example, cloze_example, collate
+from .language import (
     BOS,
     CUE_CONTRARY,
     CUE_FINAL,

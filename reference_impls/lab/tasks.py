@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from reference_impls.lab import backbones
-from reference_impls.lab.kinds import (
+from . import backbones
+from .kinds import (
     Classification,
     Example,
     Generation,
@@ -32,7 +32,7 @@ from reference_impls.lab.kinds import (
     cloze_example,
     collate,
 )
-from reference_impls.lab.language import (
+from .language import (
     ADJECTIVES,
     MASK,
     NEGATIVE,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from reference_impls.method import load_methods
+from reference_impls.core.registry import load_methods
 from tests.closed_forms import fit
 
 

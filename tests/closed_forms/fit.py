@@ -1,10 +1,10 @@
 """Closed forms of what each method trains, stores and keeps, in an architecture's dimensions.
 
-`reference_impls/ledger.py` measures a step of any model. Here the same is measured on many tiny
-models of random sizes, and each number is written as a sum of products of the dimensions with whole
-coefficients. These are the exact solution of linear equations (modulo a large prime, so without
-rounding); a form is accepted only if it leaves no remainder on further random models. A web page
-can evaluate such forms where it cannot run a model.
+`reference_impls/measure/ledger.py` measures a step of any model. Here the same is measured on many
+tiny models of random sizes, and each number is written as a sum of products of the dimensions with
+whole coefficients. These are the exact solution of linear equations (modulo a large prime, so
+without rounding); a form is accepted only if it leaves no remainder on further random models. A web
+page can evaluate such forms where it cannot run a model.
 
 What is measured is what `ledger.on_config` measures: 32-bit weights, full batches, attention by its
 formula and with a mask, two classes where the model is a classifier. Where a method computes a
@@ -28,11 +28,11 @@ from tqdm import tqdm
 from transformers import PretrainedConfig
 
 from reference_impls.anatomy import anatomy, model_on_meta, numel
+from reference_impls.core.method import METHODS, Batch, Method
+from reference_impls.core.training import seed_everything
 from reference_impls.lab.backbones import quiet
-from reference_impls.ledger import Ledger, Metered, batch_for, stand_ins, step_ledger
-from reference_impls.masks import MaskedMethod
-from reference_impls.method import METHODS, Batch, Method
-from reference_impls.training import seed_everything
+from reference_impls.measure.ledger import Ledger, Metered, batch_for, stand_ins, step_ledger
+from reference_impls.shared.masks import MaskedMethod
 from tests.closed_forms.specs import (
     ARCHITECTURES,
     FAMILIES,

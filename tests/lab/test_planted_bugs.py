@@ -20,9 +20,9 @@ import pytest
 import torch
 from torch import nn
 
-from reference_impls import runs
-from reference_impls.additive.houlsby import Bottleneck, Houlsby
-from reference_impls.reparameterized.lora import LoRA, LowRank
+from reference_impls.additive.houlsby.houlsby import Bottleneck, Houlsby
+from reference_impls.measure import runs
+from reference_impls.reparameterized.lora.lora import LoRA, LowRank
 
 torch.set_num_threads(1)
 

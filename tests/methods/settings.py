@@ -10,7 +10,8 @@ from functools import partial
 import torch
 from transformers import PreTrainedModel
 
-from reference_impls.method import METHODS, Batch, Method, load_methods, trainable
+from reference_impls.core.method import METHODS, Batch, Method, trainable
+from reference_impls.core.registry import load_methods
 from tests.methods import models
 
 NAMES = list(load_methods())

@@ -8,9 +8,10 @@ from dataclasses import asdict
 
 import pytest
 
-from reference_impls import ledger
 from reference_impls.anatomy import anatomy, model_on_meta, numel
-from reference_impls.method import METHODS, load_methods
+from reference_impls.core.method import METHODS
+from reference_impls.core.registry import load_methods
+from reference_impls.measure import ledger
 from tests.closed_forms import fit as closed_forms
 from tests.closed_forms.__main__ import main
 from tests.closed_forms.fit import (

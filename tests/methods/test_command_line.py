@@ -12,7 +12,7 @@ import pytest
 from transformers import BertConfig
 
 from reference_impls.__main__ import main
-from reference_impls.method import load_methods
+from reference_impls.core.registry import load_methods
 from tools.data.implementations import discover
 
 ROOT = Path(__file__).parents[2]

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from reference_impls.anatomy import Anatomy, Layer, anatomy
-from reference_impls.full_fine_tuning.mixout import Pretrained
-from reference_impls.hybrid.unipelt import Gate
-from reference_impls.masks import MaskedMethod
-from reference_impls.method import METHODS, Method, trainable
+from reference_impls.core.method import METHODS, Method, trainable
+from reference_impls.full_fine_tuning.mixout.mixout import Pretrained
+from reference_impls.hybrid.unipelt.unipelt import Gate
+from reference_impls.shared.masks import MaskedMethod
 from tests.methods import models
 from tests.methods.settings import NAMES, batches, make
 from tools.drawings.methods import DRAWINGS

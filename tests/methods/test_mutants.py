@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reference_impls.method import load_methods
+from reference_impls.core.registry import load_methods
 from tests.mutants import plant
 
 METHODS = list(load_methods())
@@ -13,7 +13,11 @@ every_list = pytest.mark.parametrize("name", plant.names())
 
 def mutant(**changes: str) -> plant.Mutant:
     """A mutant that can be planted, but for the changes."""
-    values = {"old": "class Method:", "new": "class Other:", "file": "reference_impls/method.py"}
+    values = {
+        "old": "class Method:",
+        "new": "class Other:",
+        "file": "reference_impls/core/method.py",
+    }
     return plant.Mutant(name="core", why="a test", runs=(), **{**values, **changes})
 
 
@@ -39,7 +43,7 @@ def test_each_has_its_one_place_and_is_python(name):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"old": "class Mathod:"}, "occurs 0 times in reference_impls/method.py"),
+        ({"old": "class Mathod:"}, "occurs 0 times in reference_impls/core/method.py"),
         ({"old": "self"}, "occurs [0-9]+ times"),
         ({"new": "class Method:"}, "changes nothing"),
         ({"new": "class Method"}, "no Python any more"),

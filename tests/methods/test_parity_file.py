@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_impls.method import load_methods
+from reference_impls.core.registry import load_methods
 from tests.parity.conftest import differing
 
 FILE = Path(__file__).parents[2] / "reference_impls" / "parity.json"

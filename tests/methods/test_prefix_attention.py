@@ -9,7 +9,7 @@ import torch
 from transformers import DynamicCache, MistralConfig, MistralForCausalLM
 
 from reference_impls.anatomy import anatomy
-from reference_impls.prefix_attention import (
+from reference_impls.shared.prefix_attention import (
     Prefix,
     prefix_attention,
     restore_attention,

@@ -10,12 +10,12 @@ from torch import nn
 from transformers import BertConfig, LlamaConfig
 
 from reference_impls.anatomy import anatomy
-from reference_impls.counting import count
-from reference_impls.method import Method, trainable
-from reference_impls.prompt.prefix_tuning import PrefixTuning
-from reference_impls.reparameterized.lora import LoRA
-from reference_impls.selective.bitfit import BitFit
-from reference_impls.training import Loop, train
+from reference_impls.core.counting import count
+from reference_impls.core.method import Method, trainable
+from reference_impls.core.training import Loop, train
+from reference_impls.prompt.prefix_tuning.prefix_tuning import PrefixTuning
+from reference_impls.reparameterized.lora.lora import LoRA
+from reference_impls.selective.bitfit.bitfit import BitFit
 from tests.methods import models
 from tests.methods.settings import batches
 

@@ -15,8 +15,9 @@ import torch
 from transformers import AutoConfig, BartConfig, BartModel
 
 from reference_impls.anatomy import Anatomy, anatomy, model_on_meta, numel
-from reference_impls.method import METHODS, Method, load_methods
-from reference_impls.prompt.prompt_tuning import PromptTuning
+from reference_impls.core.method import METHODS, Method
+from reference_impls.core.registry import load_methods
+from reference_impls.prompt.prompt_tuning.prompt_tuning import PromptTuning
 from tools.data.published import Published, read_published
 
 load_methods()

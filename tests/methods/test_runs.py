@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reference_impls import runs
+from reference_impls.core.method import METHODS
+from reference_impls.core.registry import load_methods
 from reference_impls.lab import backbones
 from reference_impls.lab.tasks import TASKS
-from reference_impls.method import METHODS, load_methods
+from reference_impls.measure import runs
 
 ROOT = Path(runs.__file__).parents[1]
 NAMES = list(load_methods())
@@ -32,7 +33,7 @@ def imported(path: str) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_is_tied_to_every_file_that_takes_part_in_it(name):
     method = METHODS[name]
-    needed = {f"{method.__module__.replace('.', '/')}.py", "reference_impls/runs.py"}
+    needed = {f"{method.__module__.replace('.', '/')}.py", "reference_impls/measure/runs.py"}
     while more := set().union(*map(imported, needed)) - needed:
         needed |= more
     assert needed <= runs.sources(method).keys()

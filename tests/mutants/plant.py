@@ -8,7 +8,7 @@ NAME is a method, or `core`; without one, all. `NAME.toml` next to this file lis
     why = "the update is not scaled by alpha / r"
     old = "return self.scale * update"  # occurs exactly once in the file
     new = "return update"
-    file = "reference_impls/method.py"  # only where it is not the method's own file
+    file = "reference_impls/core/method.py"  # only where it is not the method's own file
     tests = ["tests/methods/test_x.py"]  # only where these are not the method's own tests
 
 A method's tests are its own file first, then its cases of the contract. Every test that catches a

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from reference_impls.anatomy import anatomy
-from reference_impls.method import Batch, Method
+from reference_impls.core.method import Batch, Method
 from tests.methods import models
 from tests.parity.conftest import TOLERANCE, Outcomes
 

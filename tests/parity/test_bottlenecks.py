@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from reference_impls.additive.adapterdrop import AdapterDrop
-from reference_impls.additive.adapterfusion import AdapterFusion
-from reference_impls.additive.houlsby import Houlsby
-from reference_impls.additive.parallel_adapter import ScaledParallelAdapter
-from reference_impls.additive.pfeiffer import Pfeiffer
+from reference_impls.additive.adapterdrop.adapterdrop import AdapterDrop
+from reference_impls.additive.adapterfusion.adapterfusion import AdapterFusion
+from reference_impls.additive.houlsby.houlsby import Houlsby
+from reference_impls.additive.parallel_adapter.parallel_adapter import ScaledParallelAdapter
+from reference_impls.additive.pfeiffer.pfeiffer import Pfeiffer
 from reference_impls.anatomy import anatomy
-from reference_impls.hybrid.compacter import Compacter
-from reference_impls.hybrid.mam import MAM
+from reference_impls.hybrid.compacter.compacter import Compacter
+from reference_impls.hybrid.mam.mam import MAM
 from tests.methods import models
 from tests.parity import samples
 from tests.parity.samples import Comparison, named

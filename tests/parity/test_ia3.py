@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from peft import IA3Config, get_peft_model
 
-from reference_impls.additive.ia3 import IA3
+from reference_impls.additive.ia3.ia3 import IA3
 from reference_impls.anatomy import anatomy
 from tests.methods import models
 from tests.parity import samples

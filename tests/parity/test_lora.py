@@ -10,7 +10,7 @@ from peft import LoraConfig, get_peft_model
 from transformers.pytorch_utils import Conv1D
 
 from reference_impls.anatomy import anatomy
-from reference_impls.reparameterized.lora import LoRA
+from reference_impls.reparameterized.lora.lora import LoRA
 from tests.methods import models
 from tests.parity import samples
 from tests.parity.samples import Comparison, difference, logits, named

@@ -11,10 +11,10 @@ from galore_torch import GaLoreAdamW
 from lomo_optim import Lomo
 
 from reference_impls.anatomy import anatomy
-from reference_impls.full_fine_tuning.galore import GaLore, matrices
-from reference_impls.full_fine_tuning.lomo import LOMO
-from reference_impls.full_fine_tuning.mezo import MeZO
-from reference_impls.method import trainable
+from reference_impls.core.method import trainable
+from reference_impls.full_fine_tuning.galore.galore import GaLore, matrices
+from reference_impls.full_fine_tuning.lomo.lomo import LOMO
+from reference_impls.full_fine_tuning.mezo.mezo import MeZO
 from tests.methods import models
 from tests.parity.samples import difference
 

@@ -15,12 +15,12 @@ from peft import (
 )
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from reference_impls import prefix_attention
 from reference_impls.anatomy import anatomy
-from reference_impls.prompt.p_tuning import PTuning
-from reference_impls.prompt.p_tuning_v2 import PTuningV2
-from reference_impls.prompt.prefix_tuning import PrefixTuning
-from reference_impls.prompt.prompt_tuning import PromptTuning
+from reference_impls.prompt.p_tuning.p_tuning import PTuning
+from reference_impls.prompt.p_tuning_v2.p_tuning_v2 import PTuningV2
+from reference_impls.prompt.prefix_tuning.prefix_tuning import PrefixTuning
+from reference_impls.prompt.prompt_tuning.prompt_tuning import PromptTuning
+from reference_impls.shared import prefix_attention
 from tests.methods import models
 from tests.parity import samples
 from tests.parity.conftest import TOLERANCE

@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import BitsAndBytesConfig
 
 from reference_impls.anatomy import anatomy
-from reference_impls.reparameterized import qlora
-from reference_impls.reparameterized.qlora import QLoRA
+from reference_impls.reparameterized.qlora import qlora
+from reference_impls.reparameterized.qlora.qlora import QLoRA
 from tests.parity import samples
 from tests.parity.conftest import TOLERANCE
 from tests.parity.samples import Comparison, difference, named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reference_impls.anatomy import anatomy
-from reference_impls.hybrid.unipelt import UniPELT
+from reference_impls.hybrid.unipelt.unipelt import UniPELT
 from tests.parity import samples
 from tests.parity.samples import Comparison, named
 from tests.parity.test_bottlenecks import SIZE, maps, theirs

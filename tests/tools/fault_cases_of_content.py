@@ -14,11 +14,14 @@ def _moved(root: Path) -> None:
 
 
 def _renamed(root: Path) -> None:
-    (root / METHOD_PATH).rename((root / METHOD_PATH).with_name("rank.py"))
+    folder = (root / METHOD_PATH).parent.rename((root / METHOD_PATH).parents[1] / "rank")
+    (folder / "lora.py").rename(folder / "rank.py")
 
 
 def _second_file(root: Path) -> None:
-    (root / METHOD_PATH).with_name("zlora.py").write_text(METHOD, encoding="utf-8")
+    path = (root / METHOD_PATH).parents[1] / "zlora" / "zlora.py"
+    path.parent.mkdir()
+    path.write_text(METHOD, encoding="utf-8")
 
 
 def _test_lost(root: Path) -> None:
@@ -195,7 +198,7 @@ FAULTS_OF_CONTENT = [
         "S704",
         at="class LoRA",
         says="is in prompt, but its leaf is below reparameterized",
-        file="reference_impls/prompt/lora.py",
+        file="reference_impls/prompt/lora/lora.py",
         spoil=_moved,
     ),
     Case(
@@ -225,7 +228,7 @@ FAULTS_OF_CONTENT = [
     Case(
         "S707",
         at="class LoRA",
-        says="add tests/methods/test_lora.py",
+        says="add reference_impls/reparameterized/lora/test_lora.py",
         file=METHOD_PATH,
         spoil=_test_lost,
     ),
@@ -233,14 +236,14 @@ FAULTS_OF_CONTENT = [
         "S708",
         at="class LoRA",
         says="the file is named otherwise",
-        file="reference_impls/reparameterized/rank.py",
+        file="reference_impls/reparameterized/rank/rank.py",
         spoil=_renamed,
     ),
     Case(
         "S708",
         at="class LoRA",
         says=f"already the name of {METHOD_PATH}",
-        file="reference_impls/reparameterized/zlora.py",
+        file="reference_impls/reparameterized/zlora/zlora.py",
         spoil=_second_file,
     ),
     Case(

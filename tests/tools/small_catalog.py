@@ -161,7 +161,7 @@ Paper, official code, libraries
 Source: Hu et al. 2021, arXiv:2106.09685.
 """
 
-from reference_impls.method import Method, register
+from reference_impls.core.method import Method, register
 
 
 @register
@@ -178,8 +178,8 @@ class LoRA(Method):
     alpha: float = 16.0
 '''
 
-METHOD_PATH = "reference_impls/reparameterized/lora.py"
-TEST_PATH = "tests/methods/test_lora.py"
+METHOD_PATH = "reference_impls/reparameterized/lora/lora.py"
+TEST_PATH = "reference_impls/reparameterized/lora/test_lora.py"
 
 
 def write_tree(root: Path, catalog: str | bytes = CATALOG, method: str = METHOD) -> Path:

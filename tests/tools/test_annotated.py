@@ -178,8 +178,8 @@ def test_most_functions_have_prose_beside_them(real: Atlas) -> None:
 
 
 def test_hooks_are_those_of_the_protocol(real: Atlas) -> None:
-    protocol = (ROOT / "reference_impls/method.py").read_text(encoding="utf-8")
-    masks = (ROOT / "reference_impls/masks.py").read_text(encoding="utf-8")
+    protocol = (ROOT / "reference_impls/core/method.py").read_text(encoding="utf-8")
+    masks = (ROOT / "reference_impls/shared/masks.py").read_text(encoding="utf-8")
     known = set(re.findall(r"^    def (\w+)", protocol + masks, flags=re.MULTILINE))
     assert set(HOOKS) <= known
 

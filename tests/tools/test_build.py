@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
-from tests.tools.test_runs import run, write
+from tests.tools.test_runs import MEASURED, run, write
 from tools.commands import build
 from tools.data.files import ROOT
 
@@ -17,7 +17,7 @@ from tools.data.files import ROOT
 def root(tmp_path: Path) -> Path:
     write_tree(tmp_path)
     shutil.copy(ROOT / "CONTRIBUTING.md", tmp_path)
-    write(tmp_path, run(), "cue/lora.json")
+    write(tmp_path, run())
     (tmp_path / "reference_impls" / "lora.py").unlink()
     return tmp_path
 
@@ -95,10 +95,10 @@ def test_a_changed_summary_makes_the_readme_stale(root: Path) -> None:
         (METHOD_PATH, 'name = "lora"', 'name = "rola"', "names the implementation 'lora'"),
         (METHOD_PATH, 'name = "lora"', "name = lora", "must be a literal"),
         (
-            "reference_impls/runs/cue/lora.json",
+            f"{MEASURED}/runs.json",
             '"steps": 300',
             '"steps": "x"',
-            "lora.json: steps: ",
+            "lora/measured/runs.json: cue.steps: ",
         ),
     ],
 )

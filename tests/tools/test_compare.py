@@ -16,8 +16,9 @@ from tests.tools.small_catalog import METHOD, METHOD_PATH, comparison, write_tre
 from tools import atlas as material
 from tools.atlas import Atlas
 from tools.data import closed_forms
-from tools.data.ledger import LEDGER, read_ledger
-from tools.data.runs import Run, RunError
+from tools.data.committed import CommittedError
+from tools.data.ledger import read_ledger
+from tools.data.runs import Run
 from tools.site import all_pages
 from tools.site.pages.compare import compare
 from tools.site.shared import figures
@@ -57,10 +58,24 @@ FILE = {
 }
 
 
+def place(root: Path, method: str = "lora") -> Path:
+    """Where a method's ledger is kept."""
+    return root / "reference_impls" / "reparameterized" / method / "measured" / "ledger.json"
+
+
 def write(root: Path, content: dict) -> None:
-    path = root / LEDGER
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
+    """A ledger, cut into the methods' files."""
+    methods = {name for part in content["architectures"].values() for name in part}
+    for method in methods | content["lab"].keys():
+        path = place(root, method)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shapes = content["architectures"].items()
+        reports = {
+            "lab": content["lab"].get(method, {}),
+            "architectures": {name: part[method] for name, part in shapes if method in part},
+            "versions": content["versions"],
+        }
+        path.write_text(json.dumps(reports), encoding="utf-8")
 
 
 @pytest.fixture
@@ -69,7 +84,8 @@ def atlas(tmp_path: Path) -> Atlas:
     write_tree(tmp_path)
     for name in SHAPES.keys() - {"gone", "lora"}:
         text = re.sub(r'name = "lora"', f'name = "{name}"', METHOD)
-        path = (tmp_path / METHOD_PATH).with_name(f"{name}.py")
+        path = (tmp_path / METHOD_PATH).parents[1] / name / f"{name}.py"
+        path.parent.mkdir()
         path.write_text(text.replace('title = "LoRA"', f'title = "T {name}"'), encoding="utf-8")
     write(tmp_path, FILE)
     return material.load(tmp_path)
@@ -222,14 +238,14 @@ def test_without_a_ledger_the_page_says_how_to_make_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "is not JSON"),
-        ('{"lab": {"lora": {"cue": {}}}}', r"lab\.lora\.cue\.rows: Field required"),
+        ("{", "the file: Invalid JSON"),
+        ('{"lab": {"cue": {}}}', r"lab\.cue\.rows: Field required"),
     ],
 )
 def test_a_spoiled_ledger_is_named(tmp_path: Path, content: str, complaint: str) -> None:
-    write(tmp_path, {})
-    (tmp_path / LEDGER).write_text(content, encoding="utf-8")
-    with pytest.raises(RunError, match=f"ledger.json: {complaint}"):
+    write(tmp_path, FILE)
+    place(tmp_path).write_text(content, encoding="utf-8")
+    with pytest.raises(CommittedError, match=f"lora/measured/ledger.json: {complaint}"):
         read_ledger(tmp_path)
 
 

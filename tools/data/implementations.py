@@ -56,7 +56,7 @@ class Implementation:
     frozen_base: bool
     hyperparameters: tuple[Hyperparameter, ...]
     path: str
-    folder: str
+    branch: str
     line: int
     page: Page
 
@@ -91,8 +91,9 @@ def add(implementation: Implementation | None, found: dict[str, Implementation])
 
 
 def method_files(root: Path) -> list[Path]:
-    """The files one folder below `reference_impls` that may hold a method."""
-    return sorted((root / "reference_impls").glob("*/[!_]*.py"))
+    """The files that may hold a method: each is named as its folder, which is a branch's."""
+    found = (root / "reference_impls").glob("*/*/*.py")
+    return sorted(path for path in found if path.stem == path.parent.name)
 
 
 def read(path: Path, root: Path) -> Implementation | None:
@@ -118,7 +119,7 @@ def read(path: Path, root: Path) -> Implementation | None:
         **declared,
         hyperparameters=hyperparameters,
         path=relative,
-        folder=path.parent.name,
+        branch=path.parents[1].name,
         line=classes[0].lineno,
         page=parse_page(ast.get_docstring(tree) or ""),
     )

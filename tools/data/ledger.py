@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from .committed import first_fault
-from .runs import Counts, RunError
+from .committed import measured
+from .runs import Counts
 
 # Titles of the real architectures in the file
 ARCHITECTURES = {"bert-base": "BERT-base", "llama-2-7b": "Llama 2 7B"}
-LEDGER = Path("reference_impls") / "ledger.json"
 
 
 class _Model(BaseModel):
@@ -60,7 +58,7 @@ class Refused(_Model):
 
 
 class Ledger(_Model):
-    """ledger.json: method -> task -> report, and architecture -> method -> report."""
+    """Method -> task -> report, and architecture -> method -> report."""
 
     versions: dict[str, str] = {}
     lab: dict[str, dict[str, Report]] = {}
@@ -72,14 +70,26 @@ def times(part: int, whole: int) -> str:
     return "×1" if part == whole else f"×{part / whole:.2f}"
 
 
+class _Reports(_Model):
+    """measured/ledger.json of one method."""
+
+    lab: dict[str, Report]
+    architectures: dict[str, Report | Refused]
+    versions: dict[str, str]
+
+
+_FILE = TypeAdapter(_Reports)
+
+
 def read_ledger(root: Path) -> Ledger:
-    """The committed ledger below `root`, an empty one where there is none. Raises RunError."""
-    path = root / LEDGER
-    if not path.is_file():
-        return Ledger()
-    try:
-        return Ledger.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        raise RunError(f"{LEDGER.as_posix()}: {first_fault(error)}") from None
-    except ValueError as error:
-        raise RunError(f"{LEDGER.as_posix()}: is not JSON: {error}") from None
+    """The committed ledgers below `root`. Raises CommittedError."""
+    found = measured(root, "ledger", _FILE)
+    architectures: dict[str, dict[str, Report | Refused]] = {}
+    for method, reports in found.items():
+        for architecture, report in reports.architectures.items():
+            architectures.setdefault(architecture, {})[method] = report
+    return Ledger(
+        versions=next((reports.versions for reports in found.values()), {}),
+        lab={method: reports.lab for method, reports in found.items()},
+        architectures=architectures,
+    )

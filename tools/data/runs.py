@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from .committed import CommittedError, first_fault
+from .committed import measured
+from .digests import unchanged
 
-RUNS = Path("reference_impls") / "runs"
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -49,19 +47,23 @@ class Seed(_Model):
 class Run(_Model):
     """One method on one task, over several seeds. `current` says whether the code is unchanged."""
 
-    method: str
-    task: str
+    method: str = ""
+    task: str = ""
     backbone: Backbone
     hyperparameters: dict[str, object]
     steps: int
     batch_size: int
-    command: str
     counts: Counts
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     tolerance: Fraction
     versions: dict[str, str]
     sources: dict[str, str]
     current: bool = True
+
+    @property
+    def command(self) -> str:
+        """What repeats its first seed."""
+        return f"python -m reference_impls train {self.method} --task {self.task} --seed 0"
 
     @property
     def score(self) -> float:
@@ -96,34 +98,17 @@ class Run(_Model):
         ]
 
 
-class RunError(CommittedError):
-    """A run's file does not hold a run; the message is one line and names the file."""
+_FILE = TypeAdapter(dict[str, Run])
 
 
 def read_runs(root: Path) -> dict[str, dict[str, Run]]:
     """Every committed run below `root`: task -> method -> run, the task of most methods first.
 
-    Raises RunError.
+    Raises CommittedError.
     """
-    digests: dict[str, str] = {}
     runs: dict[str, dict[str, Run]] = {}
-    for path in sorted((root / RUNS).glob("*/*.json")):
-        relative = path.relative_to(root).as_posix()
-        try:
-            run = Run.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except ValidationError as error:
-            raise RunError(f"{relative}: {first_fault(error)}") from None
-        except ValueError as error:
-            raise RunError(f"{relative}: is not JSON: {error}") from None
-        if (run.task, run.method) != (path.parent.name, path.stem):
-            raise RunError(f"{relative}: holds the run of {run.method} on {run.task}")
-        for source in run.sources:
-            if source not in digests:
-                digests[source] = _digest(root / source)
-        current = all(digests[source] == digest for source, digest in run.sources.items())
-        runs.setdefault(run.task, {})[run.method] = run.model_copy(update={"current": current})
-    return dict(sorted(runs.items(), key=lambda item: -len(item[1])))
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    for method, by_task in measured(root, "runs", _FILE).items():
+        for task, run in by_task.items():
+            known = {"method": method, "task": task, "current": unchanged(run.sources, root)}
+            runs.setdefault(task, {})[method] = run.model_copy(update=known)
+    return dict(sorted(runs.items(), key=lambda item: (-len(item[1]), item[0])))

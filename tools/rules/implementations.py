@@ -88,15 +88,15 @@ def unnamed_implementation(context: Context) -> Iterator[Fault]:
     "Implementation in another folder",
     "The folder of an implementation is the top-level branch of its leaf, with underscores for "
     "hyphens, so that the taxonomy leads to the file.",
-    bad='reference_impls/prompt/lora.py with leaf = "low-rank"',
-    good='reference_impls/reparameterized/lora.py with leaf = "low-rank"',
+    bad='reference_impls/prompt/lora/lora.py with leaf = "low-rank"',
+    good='reference_impls/reparameterized/lora/lora.py with leaf = "low-rank"',
 )
 def other_folder(context: Context) -> Iterator[Fault]:
     tops = context.catalog.tops
     for implementation in context.implementations[0].values():
         top = tops.get(implementation.leaf)
-        if top and implementation.folder != top.id.replace("-", "_"):
-            message = f"is in {implementation.folder}, but its leaf is below {top.id}"
+        if top and implementation.branch != top.id.replace("-", "_"):
+            message = f"is in {implementation.branch}, but its leaf is below {top.id}"
             yield Fault(_source(implementation), message)
 
 
@@ -145,13 +145,13 @@ def incomplete_page(context: Context) -> Iterator[Fault]:
 @rule(
     "S707",
     "Implementation without test",
-    "Every implementation has a test of what is particular to it: tests/methods/test_<name>.py.",
-    bad="reference_impls/reparameterized/lora.py without tests/methods/test_lora.py",
-    good="tests/methods/test_lora.py",
+    "Every implementation has a test of what is particular to it, test_<name>.py beside it.",
+    bad="reference_impls/reparameterized/lora/lora.py without test_lora.py",
+    good="reference_impls/reparameterized/lora/test_lora.py",
 )
 def missing_test(context: Context) -> Iterator[Fault]:
     for implementation in context.implementations[0].values():
-        test = f"tests/methods/test_{implementation.name}.py"
+        test = f"{Path(implementation.path).parent.as_posix()}/test_{implementation.name}.py"
         if not (context.root / test).is_file():
             yield Fault(_source(implementation), f"has no test; add {test}")
 
@@ -161,7 +161,7 @@ def missing_test(context: Context) -> Iterator[Fault]:
     "Unreadable declaration",
     "A method's file holds one class decorated with `@register`, and its name, title, paper, leaf, "
     "init_noop, mergeable and frozen_base are literals in it: they are read without running the "
-    "file. The file is named after the method.",
+    "file. The file is named after the method, and so is its folder.",
     bad='name = "lo" + "ra"',
     good='name = "lora"',
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from pathlib import Path
 
 from ....data.implementations import Implementation
 
@@ -129,7 +130,7 @@ def _imports(
     method: Implementation, name: str, auto: str, rest: str, classifies: bool
 ) -> list[str]:
     names = [auto, "AutoTokenizer", *(["AutoModelForMaskedLM"] * ("MaskedLM" in rest))]
-    module = method.path.removesuffix(".py").replace("/", ".")
+    module = Path(method.path).parent.as_posix().replace("/", ".")
     return [
         *(["from functools import partial", ""] * ("partial(" in rest)),
         *(["import torch"] * classifies),
@@ -138,7 +139,7 @@ def _imports(
         "",
         *(["from reference_impls.anatomy import anatomy"] * classifies),
         f"from {module} import {name}",
-        "from reference_impls.training import Loop, train",
+        "from reference_impls.core.training import Loop, train",
     ]
 
 

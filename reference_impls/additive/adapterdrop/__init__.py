@@ -1,0 +1,1 @@
+from .adapterdrop import AdapterDrop as AdapterDrop

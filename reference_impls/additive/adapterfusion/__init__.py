@@ -1,0 +1,1 @@
+from .adapterfusion import AdapterFusion as AdapterFusion

@@ -1,0 +1,1 @@
+from .adaptersoup import AdapterSoup as AdapterSoup

@@ -1,0 +1,1 @@
+from .houlsby import Houlsby as Houlsby

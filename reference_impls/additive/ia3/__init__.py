@@ -1,0 +1,1 @@
+from .ia3 import IA3 as IA3

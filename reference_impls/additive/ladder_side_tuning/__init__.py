@@ -1,0 +1,1 @@
+from .ladder_side_tuning import LadderSideTuning as LadderSideTuning

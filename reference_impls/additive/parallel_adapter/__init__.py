@@ -1,0 +1,1 @@
+from .parallel_adapter import ScaledParallelAdapter as ScaledParallelAdapter

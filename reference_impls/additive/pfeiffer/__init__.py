@@ -1,0 +1,1 @@
+from .pfeiffer import Pfeiffer as Pfeiffer

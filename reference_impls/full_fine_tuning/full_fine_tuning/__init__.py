@@ -1,0 +1,1 @@
+from .full_fine_tuning import FullFineTuning as FullFineTuning

@@ -1,0 +1,1 @@
+from .galore import GaLore as GaLore

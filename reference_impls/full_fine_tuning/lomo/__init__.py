@@ -1,0 +1,1 @@
+from .lomo import LOMO as LOMO

@@ -1,0 +1,1 @@
+from .mezo import MeZO as MeZO

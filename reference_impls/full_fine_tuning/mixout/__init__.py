@@ -1,0 +1,1 @@
+from .mixout import Mixout as Mixout

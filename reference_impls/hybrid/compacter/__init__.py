@@ -1,0 +1,1 @@
+from .compacter import Compacter as Compacter

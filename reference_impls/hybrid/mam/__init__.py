@@ -1,0 +1,1 @@
+from .mam import MAM as MAM

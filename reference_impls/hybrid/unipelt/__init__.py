@@ -1,0 +1,1 @@
+from .unipelt import UniPELT as UniPELT

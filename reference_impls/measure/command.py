@@ -1,0 +1,73 @@
+"""Measure methods anew: runs and ledger, only what is stale, a file at a time.
+
+Each result is in its file as soon as it is there: what was measured survives a kill.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+import torch
+from tqdm import tqdm
+
+from ..core.registry import load_method
+from . import recorded, reports
+
+
+class Job(NamedTuple):
+    """One thing to measure: a method's run on a task, or, without a task, its ledger."""
+
+    method: str
+    task: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.task or 'ledger'}"
+
+
+def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
+    """What there is to measure of the methods; with `stale`, what is missing or out of date.
+
+    Raises:
+        ValueError: no method has such a name.
+    """
+    found = []
+    for name in names:
+        method = load_method(name)
+        found += [Job(name, task) for task in (recorded.stale(method) if stale else method.tasks)]
+        if not stale or reports.is_stale(method):
+            found.append(Job(name))
+    return found
+
+
+def make(found: list[Job]) -> None:
+    """Measure, a job a processor, with a progress bar, and write each result as it comes."""
+    if not found:
+        return
+    workers = min(len(found), os.cpu_count() or 1)
+    one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
+    with ProcessPoolExecutor(workers, get_context("spawn"), **one_thread) as pool:
+        made = {pool.submit(measured, job): job for job in found}
+        with tqdm(total=len(made), desc="measured", unit="job") as bar:
+            for future in as_completed(made):
+                keep(made[future], future.result())
+                bar.set_postfix_str(str(made[future]))
+                bar.update()
+
+
+def measured(job: Job) -> dict[str, Any]:
+    """What is kept of a job."""
+    method = load_method(job.method)
+    return recorded.record(method, job.task) if job.task else reports.record(method)
+
+
+def keep(job: Job, result: dict[str, Any]) -> None:
+    """Write a result beside its method."""
+    method = load_method(job.method)
+    if job.task:
+        recorded.write(method, {job.task: result})
+    else:
+        reports.write(method, result)

@@ -1,0 +1,259 @@
+"""What is told of a method: counts, ledger, FLOPs, in the lab and on real architectures.
+
+The committed reports stand in `measured/ledger.json` beside each method.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, fields
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import (
+    DynamicOutputShapeException,
+    UnsupportedFakeTensorException,
+)
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import (
+    AutoModelForMaskedLM,
+    BertConfig,
+    LlamaConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+
+from ..anatomy import anatomy, model_on_meta, numel
+from ..core.method import Batch, Method
+from ..core.training import Loop, seed_everything
+from ..lab.backbones import quiet
+from . import files
+from .digests import sources
+from .ledger import STEPS, Ledger, plain_kernels, step_ledger
+from .runs import prepare
+from .shapes import shapes_only
+
+TASKS = ("first-clause", "cue", "summary")  # one for each kind of backbone
+# Transformers' default configurations, which are those of BERT-base and Llama-2-7B
+ARCHITECTURES = {"bert-base": BertConfig, "llama-2-7b": LlamaConfig}
+ROWS, LENGTH = 8, 256
+
+
+@dataclass
+class Metered(Loop):
+    """A loop that measures in place of training: each phase of `fit` leaves its ledger."""
+
+    phases: list[Ledger] = field(default_factory=list)
+    steps_measured: int = STEPS
+
+    def run(self, method: Method, model: PreTrainedModel) -> None:
+        batch = next(self.batches(self.seed))
+        self.phases.append(step_ledger(method, model, batch, steps=self.steps_measured))
+
+
+def inference(model: PreTrainedModel, batch: Batch) -> tuple[int, int]:
+    """Floating-point operations of the matrix products of one forward pass, and the positions of
+    the longest sequence that a layer works on."""
+    lengths: list[int] = []
+
+    def look(module: nn.Module, args: Any, output: Tensor) -> None:
+        lengths.append(output.shape[1])
+
+    handles = [layer.end.register_forward_hook(look) for layer in anatomy(model).layers]
+    model.eval()
+    with torch.no_grad(), plain_kernels(), FlopCounterMode(display=False) as counter:
+        model(**batch)
+    for handle in handles:
+        handle.remove()
+    return counter.get_total_flops(), max(lengths)
+
+
+def measure(
+    method: Method, model: PreTrainedModel, loop: Metered, data: Iterator[Batch]
+) -> dict[str, Any]:
+    """Adapt and train a model, and report, ready for JSON; `data` is what `setup` may look at.
+
+    counts: trained, stored and base parameters; the head's apart.
+    ledger: the bytes of the phase that takes most; phase: its number, from 1, and that of all.
+    inference: FLOPs of a forward pass of the base, the adapted and the merged model (None where
+        the method cannot be merged), and the positions that the adapted one adds to the input.
+    """
+    batch = next(loop.batches(loop.seed))
+    parts = anatomy(model)
+    counts = {
+        "trained": method.trained(parts),
+        "stored": method.stored(parts),
+        "head": numel(parts.head_parameters()),
+        "base": numel(parts.base_parameters()),
+    }
+    base, length = inference(model, batch)
+    seed_everything(loop.seed)
+    method.setup(model, data)
+    method.fit(model, loop)
+    adapted, longer = inference(model, batch)
+    merged = None
+    if method.mergeable:
+        method.merge(model)
+        merged, _ = inference(model, batch)
+    peak = max(loop.phases, key=lambda phase: phase.total)
+    return {
+        "counts": counts,
+        "ledger": asdict(peak),
+        "phase": [loop.phases.index(peak) + 1, len(loop.phases)],
+        "inference": {
+            "base": base,
+            "adapted": adapted,
+            "merged": merged,
+            "positions": longer - length,
+        },
+    }
+
+
+def on_task(method_class: type[Method], task: str, **arguments: Any) -> dict[str, Any]:
+    """What `measure` reports in the lab, on the first training batch of a task.
+
+    Raises:
+        ValueError: the method does not run on the task.
+    """
+    method, model, loop = prepare(method_class, task, steps=1, progress=False, **arguments)
+    rows, length = next(loop.batches(loop.seed))["input_ids"].shape
+    metered = Metered(loop.batches, steps=1, seed=loop.seed, progress=False)
+    return {
+        "rows": rows,
+        "length": length,
+        **measure(method, model, metered, loop.batches(loop.seed)),
+    }
+
+
+def on_config(
+    method_class: type[Method],
+    config: PretrainedConfig,
+    rows: int,
+    length: int,
+    /,
+    *,
+    dtype: torch.dtype = torch.float32,
+    **arguments: Any,
+) -> dict[str, Any]:
+    """What `measure` reports for any architecture, by its shapes alone.
+
+    `arguments` are hyper-parameters; the paper's are the default.
+
+    Raises:
+        ValueError: the method does not run on the architecture, the architecture has fewer
+            positions, or the method's course depends on what is in its data.
+    """
+    most = getattr(config, "max_position_embeddings", None) or length
+    if length > most:
+        raise ValueError(f"length {length}: this architecture has {most} positions")
+    model_class = type(model_on_meta(config))
+    errors: list[ValueError] = []
+    unknown = f"what {method_class.title} does depends on its data, which shapes do not tell"
+    for answer in (True, False):
+        try:
+            with quiet(), shapes_only(answer):
+                # a copy, since a method may note in it what it did
+                model = model_class._from_config(deepcopy(config), dtype=dtype)
+                return on_model(method_class, model, rows, length, **arguments)
+        except ValueError as error:
+            errors.append(error)
+        except (DynamicOutputShapeException, UnsupportedFakeTensorException):
+            raise ValueError(unknown) from None
+    if str(errors[0]) == str(errors[1]):
+        raise errors[0]
+    raise ValueError(unknown)
+
+
+def on_model(
+    method_class: type[Method], model: PreTrainedModel, rows: int, length: int, /, **arguments: Any
+) -> dict[str, Any]:
+    """What `measure` reports for a model, on a batch whose tokens mean nothing."""
+    batch = batch_for(model, rows, length)
+    method = method_class(**{**stand_ins(method_class, model, batch), **arguments})
+    loop = Metered(lambda seed: repeat(batch), steps=1, progress=False, steps_measured=1)
+    data = iter([{key: value[:1] for key, value in batch.items()}])
+    return {"rows": rows, "length": length, **measure(method, model, loop, data)}
+
+
+def batch_for(model: PreTrainedModel, rows: int, length: int) -> Batch:
+    """Any batch of full length: labels for a classifier's rows, or else for each token."""
+    parts = anatomy(model)
+    ids = torch.zeros(rows, length, dtype=torch.long)
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    batch["labels"] = torch.zeros(rows, dtype=torch.long) if parts.head else ids.clone()
+    return {**batch, "decoder_input_ids": ids.clone()} if parts.encoder_decoder else batch
+
+
+def stand_ins(method_class: type[Method], model: PreTrainedModel, batch: Batch) -> dict[str, Any]:
+    """Something of the right shape for what a method gets from its task: one other task or domain,
+    one word a class, texts as long as the batch's."""
+    row = (0,) * batch["input_ids"].shape[1]
+    known = {
+        "verbalizer": ((0,),) * getattr(model.config, "num_labels", 1),
+        "sources": (lambda seed: repeat(batch),),
+        "domains": (lambda seed: repeat(batch),),
+        "masked_lm": lambda: AutoModelForMaskedLM.from_config(model.config),
+        "patterns": (((), (0,)),),
+        "mask_token": 0,
+        "unlabeled": (row,) * len(batch["input_ids"]),
+        "special_tokens": (0,),
+    }
+    wanted = [f.name for f in fields(method_class) if f.metadata.get("from_task")]
+    return {name: known[name] for name in wanted if name in known}
+
+
+def tasks_of(method_class: type[Method]) -> list[str]:
+    """The tasks of `TASKS` that a method runs on, or else its first one."""
+    return [task for task in TASKS if task in method_class.tasks] or [method_class.tasks[0]]
+
+
+def on_architecture(
+    method_class: type[Method], config: PretrainedConfig, rows: int, length: int, /, **settings: Any
+) -> dict[str, Any]:
+    """What `on_config` reports, or why it cannot."""
+    try:
+        return on_config(method_class, config, rows, length, **settings)
+    except ValueError as error:
+        return {"refused": str(error)}
+
+
+def path_of(method: type[Method]) -> Path:
+    """Where a method's reports are kept."""
+    return Path(inspect.getfile(method)).parent / "measured" / "ledger.json"
+
+
+def sources_of(method: type[Method]) -> dict[str, str]:
+    """Digests of the code that the reports depend on, by path below the package."""
+    return sources(Path(inspect.getfile(method)), Path(__file__))
+
+
+def is_stale(method: type[Method]) -> bool:
+    """Whether the reports are missing or were made by other code."""
+    return files.read(path_of(method)).get("sources") != sources_of(method)
+
+
+def record(method: type[Method]) -> dict[str, Any]:
+    """What is committed of a method: its reports in the lab, and on the two architectures."""
+    return {
+        "lab": {task: on_task(method, task) for task in tasks_of(method)},
+        "architectures": {
+            name: on_architecture(method, config(), ROWS, LENGTH)
+            for name, config in ARCHITECTURES.items()
+        },
+        "versions": {
+            "torch": torch.__version__.partition("+")[0],
+            "transformers": transformers.__version__,
+        },
+        "sources": sources_of(method),
+    }
+
+
+def write(method: type[Method], made: dict[str, Any]) -> None:
+    """Replace a method's reports."""
+    files.write(path_of(method), made, depth=2)

@@ -1,0 +1,47 @@
+"""Steps on tensors that have only shapes: exact bytes of a large architecture, taking none.
+
+Nothing is read from the tensors, so they need no values: of a real architecture the same step runs
+on tensors that have only shapes (`FakeTensorMode`), and gives its exact bytes without taking them.
+Where code asks such a tensor for a value the answer is yes, 0 or 1.0 (where yes is an error, no); a
+method whose mask depends on data thus counts as if it trained some entry of every tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+
+
+class ShapesOnly(FakeTensorMode):
+    """Tensors without values; where code asks for one, the answer is yes (or no), 0 or 1.0."""
+
+    def __init__(self, answer: bool) -> None:
+        super().__init__(allow_non_fake_inputs=True)
+        self._answer = answer
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        try:
+            return super().__torch_dispatch__(function, types, args, kwargs)
+        except DataDependentOutputException:
+            dtype = args[0].dtype
+            if dtype == torch.bool:
+                return self._answer
+            return 1.0 if dtype.is_floating_point else 0
+
+
+@contextmanager
+def shapes_only(answer: bool = True) -> Iterator[None]:
+    """All tensors made meanwhile have shapes only."""
+    with (
+        # all are on one device, and modules of such tensors cannot be moved
+        patch.object(nn.Module, "to", lambda module, device: module),
+        # draws again until no value is outside
+        patch.object(nn.init, "trunc_normal_", lambda tensor, *_, **__: tensor),
+        ShapesOnly(answer),
+    ):
+        yield

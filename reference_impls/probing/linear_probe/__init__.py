@@ -1,0 +1,1 @@
+from .linear_probe import LinearProbe as LinearProbe

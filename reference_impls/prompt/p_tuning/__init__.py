@@ -1,0 +1,1 @@
+from .p_tuning import PTuning as PTuning

@@ -1,0 +1,1 @@
+from .pet import PET as PET

@@ -1,0 +1,1 @@
+from .prefix_tuning import PrefixTuning as PrefixTuning

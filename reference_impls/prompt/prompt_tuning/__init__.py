@@ -1,0 +1,1 @@
+from .prompt_tuning import PromptTuning as PromptTuning

@@ -1,0 +1,1 @@
+from .qlora import QLoRA as QLoRA

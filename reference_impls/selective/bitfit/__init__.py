@@ -1,0 +1,1 @@
+from .bitfit import BitFit as BitFit

@@ -1,0 +1,1 @@
+from .child_tuning_d import ChildTuningD as ChildTuningD

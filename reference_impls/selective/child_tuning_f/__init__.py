@@ -1,0 +1,1 @@
+from .child_tuning_f import ChildTuningF as ChildTuningF

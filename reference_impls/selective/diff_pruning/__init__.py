@@ -1,0 +1,1 @@
+from .diff_pruning import DiffPruning as DiffPruning

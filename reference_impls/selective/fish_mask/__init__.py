@@ -1,0 +1,1 @@
+from .fish_mask import FishMask as FishMask

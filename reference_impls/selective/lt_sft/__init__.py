@@ -1,0 +1,1 @@
+from .lt_sft import LTSFT as LTSFT

@@ -1,0 +1,1 @@
+from .pasta import PASTA as PASTA

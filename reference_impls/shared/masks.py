@@ -1,0 +1,150 @@
+"""What the methods that train single entries of the model's own weights share: one mask.
+
+Its entries are the `density` share of all `candidates`; a method says which. What it ships is the
+new values and their positions, by the name of the tensor that they are in: so a delta can be read
+on another model with the same base, such as one with another head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from ..anatomy import Anatomy, anatomy, numel
+from ..core.method import Batch, Method
+
+
+@dataclass(kw_only=True)
+class MaskedMethod(Method):
+    """Base class: train the entries of the base's weights that `select` has put into the mask.
+
+    Raises:
+        ValueError: the density leaves nothing to train, or is above 1.
+    """
+
+    density: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._masks: dict[str, Tensor] = {}
+
+    def candidates(self, parts: Anatomy) -> dict[str, nn.Parameter]:
+        """The parameters that compete for the mask, by name: here all but the head's."""
+        base = {id(p) for p in parts.base_parameters()}
+        return {name: p for name, p in parts.model.named_parameters() if id(p) in base}
+
+    def check(self, parts: Anatomy) -> None:
+        if not self.trained(parts):
+            raise ValueError(f"a density of {self.density} leaves no weight to train")
+        if self.density > 1:
+            raise ValueError(f"density is a share of the weights: {self.density} is above 1")
+
+    def trained(self, parts: Anatomy) -> int:
+        return int(self.density * numel(self.candidates(parts).values()))
+
+    def stored(self, parts: Anatomy) -> int:
+        return 2 * self.trained(parts)
+
+    def on_grad(self, model, step: int) -> None:
+        for name, mask in self._masks.items():
+            gradient = model.get_parameter(name).grad
+            if gradient is not None:
+                gradient.mul_(mask)
+
+    def delta(self, model) -> dict[str, Tensor]:
+        """Of each tensor with an entry in the mask: the new values, and their positions in it."""
+        delta = {}
+        for name, mask in self._masks.items():
+            delta[f"{name}.positions"] = mask.flatten().nonzero().flatten()
+            delta[f"{name}.values"] = model.get_parameter(name).detach()[mask]
+        return delta
+
+    @torch.no_grad()
+    def load_delta(self, model, delta: dict[str, Tensor]) -> None:
+        """Put stored values into the model; their positions replace the mask."""
+        candidates = self.candidates(anatomy(model))
+        if odd := sorted(name for name in names(delta) if name not in candidates):
+            raise ValueError(f"this delta does not fit {self.title}: {', '.join(odd[:5])}")
+        chosen = {name: torch.zeros(p.numel(), dtype=torch.bool) for name, p in candidates.items()}
+        for name in names(delta):
+            chosen[name][delta[f"{name}.positions"].cpu()] = True
+        self._mask(model, chosen)
+        for name, mask in self._masks.items():
+            parameter = model.get_parameter(name)
+            parameter[mask] = delta[f"{name}.values"].to(parameter)
+
+    def select(self, model, positions: Tensor) -> None:
+        """Give all weights their old values back and put `positions` (k,) into the mask.
+
+        They count through all candidates, one tensor after another.
+        """
+        candidates = self.candidates(anatomy(model))
+        chosen = torch.zeros(numel(candidates.values()), dtype=torch.bool)
+        chosen[positions.cpu()] = True
+        parts = chosen.split([p.numel() for p in candidates.values()])
+        self._mask(model, dict(zip(candidates, parts, strict=True)))
+
+    @torch.no_grad()
+    def _mask(self, model, chosen: dict[str, Tensor]) -> None:
+        for parameter, value in self._originals.items():
+            parameter.copy_(value).requires_grad_(False)
+        self._masks = {}
+        for name, mask in chosen.items():
+            if mask.any():
+                parameter = model.get_parameter(name)
+                self._masks[name] = mask.view(parameter.shape).to(parameter.device)
+                self.train_base(parameter)
+
+
+def names(delta: dict[str, Tensor], what: str = "values") -> list[str]:
+    """The names of the tensors that a delta has entries of.
+
+    Raises:
+        ValueError: it is no pair of positions and `what` for each.
+    """
+    found = [key.removesuffix(".positions") for key in delta if key.endswith(".positions")]
+    if delta.keys() != {f"{name}.{part}" for name in found for part in ("positions", what)}:
+        raise ValueError(f"this delta does not fit: it is no pairs of positions and {what}")
+    return found
+
+
+def fisher_information(
+    method: MaskedMethod, model: PreTrainedModel, batches: Iterable[Batch], samples: int
+) -> Tensor:
+    """Each candidate entry's squared gradient, the mean over `samples` single examples, (n,).
+
+    Dropout is off meanwhile.
+    """
+    parameters = list(method.candidates(anatomy(model)).values())
+    trained = [p.requires_grad for p in parameters]
+    total = [torch.zeros_like(p, dtype=torch.float32) for p in parameters]
+    was_training = model.training
+    model.eval()
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    for example in islice(_examples(batches), samples):
+        loss = method.loss(model, example)
+        gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        for square, gradient in zip(total, gradients, strict=True):
+            square += gradient.float() ** 2
+    for parameter, flag in zip(parameters, trained, strict=True):
+        parameter.requires_grad_(flag)
+    model.train(was_training)
+    return flatten(total) / samples
+
+
+def flatten(tensors: Iterable[Tensor]) -> Tensor:
+    """All entries, one tensor after another, (n,)."""
+    return torch.cat([tensor.flatten() for tensor in tensors])
+
+
+def _examples(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Batches of one row."""
+    for batch in batches:
+        for row in range(len(batch["input_ids"])):
+            yield {key: value[row : row + 1] for key, value in batch.items()}

@@ -1,0 +1,220 @@
+"""Attention to a trained prefix: keys and values in front of those of the tokens.
+
+An attention module that carries a submodule named `prefix` attends to its keys and values as well.
+They are prepended where the module calls its attention function, so after the rotary embedding and
+after the cache: no token's position moves, no cache holds them, and recomputing a layer (gradient
+checkpointing) or decoding with a cache needs no special case. A module without a `prefix` computes
+exactly what scaled dot-product attention computes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from ..anatomy import Anatomy, Attention
+from ..core.method import Method
+
+if TYPE_CHECKING:
+    from ..core.training import Loop
+
+
+class Prefix(nn.Module):
+    """Trained keys and values of one attention block, each (length, kv_heads, head_dim).
+
+    Any module whose forward takes nothing and returns keys and values can stand in its place; both
+    may have a first dimension more, the rows of the batch.
+    """
+
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        super().__init__()
+        self.keys, self.values = nn.Parameter(keys.clone()), nn.Parameter(values.clone())
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        return self.keys, self.values
+
+
+class Trunk(nn.Module):
+    """What the layers share of a reparametrized prefix: length rows -> (length, bottleneck)."""
+
+    def __init__(self, length: int, width: int, bottleneck: int) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(torch.randn(length, width))
+        self.down = nn.Linear(width, bottleneck)
+
+    def forward(self) -> Tensor:
+        return self.down(self.rows).tanh()
+
+
+class Reparametrized(nn.Module):
+    """A layer's prefix as a function of the shared trunk; stands in for a `Prefix` in training."""
+
+    def __init__(self, trunk: Trunk, kv_heads: int, head_dim: int) -> None:
+        super().__init__()
+        self.trunk, self.shape = trunk, (2, kv_heads, head_dim)
+        self.up = nn.Linear(trunk.down.out_features, 2 * kv_heads * head_dim)
+
+    def forward(self) -> tuple[Tensor, Tensor]:
+        keys, values = self.up(self.trunk()).unflatten(-1, self.shape).unbind(-3)
+        return keys, values
+
+
+def prefix_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    is_causal: bool | None = None,
+    position_bias: Tensor | None = None,
+    **kwargs,
+) -> tuple[Tensor, None]:
+    """Attention over [prefix; tokens]; every query sees the whole prefix.
+
+    query (batch, heads, n, head_dim), key and value (batch, kv_heads, m, head_dim), attention_mask
+    (batch, 1, n, m), boolean or additive, or None. position_bias (1, heads, n, m): what T5 adds to
+    the scores; a prefix has no position, so none there. Returns (batch, n, heads, head_dim).
+    """
+    prefix = getattr(module, "prefix", None)
+    if prefix is not None:
+        causal = module.is_causal if is_causal is None else is_causal
+        if attention_mask is None and causal and query.shape[2] > 1:
+            # the flag alone would align the triangle with the first prefix slot
+            square = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=key.device)
+            attention_mask = square.tril()[None, None]
+        keys, values = (
+            rows.to(key.dtype).transpose(-3, -2).expand(len(key), -1, -1, -1) for rows in prefix()
+        )
+        if attention_mask is not None:
+            seen = float(attention_mask.dtype == torch.bool)  # True, or nothing added
+            attention_mask = nn.functional.pad(attention_mask, (keys.shape[2], 0), value=seen)
+        if position_bias is not None:
+            position_bias = nn.functional.pad(position_bias, (keys.shape[2], 0))
+        key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
+    return sdpa_attention_forward(
+        module,
+        query,
+        key,
+        value,
+        attention_mask,
+        is_causal=is_causal,
+        position_bias=position_bias,
+        **kwargs,
+    )
+
+
+# the registered name remembers which implementation the model had
+ORIGINALS = ("sdpa", "eager")
+for _original in ORIGINALS:
+    AttentionInterface.register(f"prefix_{_original}", prefix_attention)
+    AttentionMaskInterface.register(f"prefix_{_original}", sdpa_mask)
+
+
+def check_attention(model: PreTrainedModel) -> None:
+    """Refuse a model that `use_prefix_attention` does not fit.
+
+    Raises:
+        ValueError: the model's attention is neither 'sdpa' nor 'eager'.
+    """
+    original = model.config._attn_implementation
+    if original not in ORIGINALS:
+        known = " or ".join(f"'{name}'" for name in ORIGINALS)
+        raise ValueError(f"a prefix needs a model with {known} attention, not '{original}'")
+
+
+def use_prefix_attention(model: PreTrainedModel) -> None:
+    """Let every attention module of `model` look for a `prefix`.
+
+    Raises:
+        ValueError: the model's attention is neither 'sdpa' nor 'eager'.
+    """
+    check_attention(model)
+    model.set_attn_implementation(f"prefix_{model.config._attn_implementation}")
+
+
+def restore_attention(model: PreTrainedModel) -> None:
+    """Undo `use_prefix_attention`; does nothing where it was not used."""
+    model.set_attn_implementation(model.config._attn_implementation.removeprefix("prefix_"))
+
+
+class PrefixMethod(Method):
+    """A method with a prefix in every attention block; `freeze` and `release` switch attention too.
+
+    The delta holds keys and values only, and `fit` ends by keeping only them: whatever a prefix was
+    computed from in training is dropped.
+    """
+
+    def check(self, parts: Anatomy) -> None:
+        check_attention(parts.base)
+
+    def freeze(self, model: PreTrainedModel) -> Anatomy:
+        parts = super().freeze(model)
+        use_prefix_attention(model)
+        return parts
+
+    def release(self, model: PreTrainedModel) -> None:
+        super().release(model)
+        restore_attention(model)
+
+    def attach_prefixes(self, parts: Anatomy, length: int, bottleneck: int | None) -> None:
+        """A prefix in every attention block; reparametrized, unless `bottleneck` is None."""
+        for blocks in _attention_groups(parts):
+            trunk = bottleneck and Trunk(length, parts.hidden_size, bottleneck)
+            for block in blocks:
+                if trunk:
+                    prefix = Reparametrized(trunk, parts.kv_heads, parts.head_dim)
+                else:
+                    prefix = Prefix(*torch.randn(2, length, parts.kv_heads, parts.head_dim))
+                self.attach(block.attention, "prefix", prefix)
+
+    def fold_prefixes(self, model: PreTrainedModel) -> None:
+        """Replace every reparametrized prefix by the keys and values that it computes."""
+        for module in list(model.modules()):
+            prefix = getattr(module, "prefix", None)
+            if isinstance(prefix, Reparametrized):
+                module.prefix = Prefix(*(rows.detach() for rows in prefix()))
+
+    def fit(self, model: PreTrainedModel, loop: Loop) -> None:
+        super().fit(model, loop)
+        self.fold_prefixes(model)
+
+    @torch.no_grad()
+    def delta(self, model: PreTrainedModel) -> dict[str, Tensor]:
+        stored = super().delta(model)
+        for name, module in model.named_modules():
+            if isinstance(module, Reparametrized):
+                stored = {k: v for k, v in stored.items() if not k.startswith(f"{name}.")}
+                for part, rows in zip(("keys", "values"), module()):
+                    stored[f"{name}.{part}"] = rows.clone()
+        return stored
+
+    def load_delta(self, model: PreTrainedModel, delta: dict[str, Tensor]) -> None:
+        if delta.keys() == self.delta(model).keys():
+            self.fold_prefixes(model)
+        super().load_delta(model, delta)
+
+
+def _attention_groups(parts: Anatomy) -> list[tuple[Attention, ...]]:
+    """The attention blocks that share a trunk: of the same kind, in all layers of a stack."""
+    own = [stack.layers for stack in parts.stacks]
+    across = tuple(layer.cross for layer in parts.layers if layer.cross)
+    return [*own, across] if across else own
+
+
+def stored_prefix_count(parts: Anatomy, length: int) -> int:
+    """Numbers in the keys and values of all attention blocks."""
+    blocks = sum(map(len, _attention_groups(parts)))
+    return 2 * blocks * length * parts.kv_heads * parts.head_dim
+
+
+def trained_prefix_count(parts: Anatomy, length: int, bottleneck: int | None) -> int:
+    """Numbers trained for them: their own, or those of the reparametrization."""
+    if bottleneck is None:
+        return stored_prefix_count(parts, length)
+    trunk = length * parts.hidden_size + (parts.hidden_size + 1) * bottleneck
+    return len(_attention_groups(parts)) * trunk + (bottleneck + 1) * stored_prefix_count(parts, 1)
