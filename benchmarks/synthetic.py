@@ -15,9 +15,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools.atlas import Atlas, BuildError
-from tools.catalog import read
+from tools.data.schema import json_schema
 from tools.readme import render
-from tools.schema import json_schema
+from tools.rules.catalog import read
 
 HEAD = """\
 # yaml-language-server: $schema=./papers.schema.json

@@ -28,7 +28,7 @@ import figures
 import torch
 import transformers
 
-from tools.guides import ORDER, Block, Recorded, Shown, digest, split
+from tools.data.guides import ORDER, Block, Recorded, Shown, digest, split
 
 HERE = Path(__file__).resolve().parent
 # As for the runs of methods: three times what other vector instructions were seen to change

@@ -43,7 +43,7 @@ from tests.closed_forms.specs import (
     derived_of,
     rule,
 )
-from tools.closed_forms import (
+from tools.data.closed_forms import (
     COMMITTED,
     KINDS,
     Form,

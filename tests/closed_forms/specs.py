@@ -23,7 +23,7 @@ from transformers import (
     T5Config,
 )
 
-from tools.closed_forms import Values
+from tools.data.closed_forms import Values
 
 
 def rule(field: str, first: str, must: str, second: str, message: str) -> dict[str, str]:

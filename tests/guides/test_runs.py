@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from tools.build import ROOT
-from tools.guides import GUIDES, ORDER, Recorded, Shown
+from tools.data.files import ROOT
+from tools.data.guides import GUIDES, ORDER, Recorded, Shown
 
 
 @pytest.fixture(scope="module")

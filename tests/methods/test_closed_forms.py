@@ -25,7 +25,7 @@ from tests.closed_forms.fit import (
     times,
 )
 from tests.closed_forms.specs import ARCHITECTURES, FAMILIES, SPECS, Spec, mistral
-from tools.closed_forms import COMMITTED, KINDS, FormError, counts, read, value
+from tools.data.closed_forms import COMMITTED, KINDS, FormError, counts, read, value
 
 NAMES = list(load_methods())
 LEDGER = json.loads(ledger.COMMITTED.read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from transformers import BertConfig
 
 from reference_impls.__main__ import main
 from reference_impls.core.registry import load_methods
-from tools.implementations import discover
+from tools.data.implementations import discover
 
 ROOT = Path(__file__).parents[2]
 

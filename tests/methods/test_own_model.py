@@ -16,8 +16,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from tools.implementations import discover
-from tools.own_model import CLASSIFIER, LANGUAGE_MODEL, Snippet, snippets
+from tools.data.implementations import discover
+from tools.site.pages.methods.own_model import CLASSIFIER, LANGUAGE_MODEL, Snippet, snippets
 
 ROOT = Path(__file__).parents[2]
 METHODS = discover(ROOT)

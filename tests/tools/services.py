@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tools.web import Address, Fetcher, Limits, Politeness, is_public
+from tools.records.connections import Address, is_public
+from tools.records.web import Fetcher, Limits, Politeness
 
 HERE = ipaddress.ip_address("127.0.0.1")
 Handler = Callable[[BaseHTTPRequestHandler], None]

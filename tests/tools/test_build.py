@@ -9,8 +9,8 @@ import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
 from tests.tools.test_runs import MEASURED, run, write
-from tools import build
-from tools.build import ROOT
+from tools.commands import build
+from tools.data.files import ROOT
 
 
 @pytest.fixture

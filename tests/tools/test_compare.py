@@ -14,13 +14,15 @@ import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, comparison, write_tree
 from tools import atlas as material
-from tools import closed_forms, site
 from tools.atlas import Atlas
-from tools.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
-from tools.committed import CommittedError
-from tools.ledger import read_ledger
-from tools.pages import compare
-from tools.runs import Run
+from tools.data import closed_forms
+from tools.data.committed import CommittedError
+from tools.data.ledger import read_ledger
+from tools.data.runs import Run
+from tools.site import all_pages
+from tools.site.pages.compare import compare
+from tools.site.shared import figures
+from tools.site.shared.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
 
 PARTS = ["weights", "gradients", "optimizer", "activations", "other"]
 
@@ -91,7 +93,7 @@ def atlas(tmp_path: Path) -> Atlas:
 
 @pytest.fixture
 def text(atlas: Atlas) -> str:
-    return site.pages(atlas, "# C")["methods/compare.md"]
+    return all_pages.pages(atlas, "# C")["methods/compare.md"]
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -158,7 +160,7 @@ def test_comparisons_with_libraries_are_in_the_table(
     atlas: Atlas, outcomes: str, said: str
 ) -> None:
     known = replace(atlas, parity={"lora": (comparison("peft", outcomes),)})
-    text = site.pages(known, "# C")["methods/compare.md"]
+    text = all_pages.pages(known, "# C")["methods/compare.md"]
     assert attributes(text, "lora")["verified"] == said
     assert ("equal to peft 1" in summary(text)["lora"][10]) is (said == "equal")
 
@@ -170,7 +172,7 @@ def test_what_runs_have_in_common(atlas: Atlas) -> None:
     assert compare.budget(alike) == ["10 steps", "4 rows a batch", "1 seeds"]
     unlike = replace(atlas, runs={"cue": {"lora": run, "mezo": other}})
     assert compare.budget(unlike) == ["4 rows a batch", "1 seeds"]
-    text = site.pages(replace(alike, ledger=atlas.ledger), "# C")["methods/compare.md"]
+    text = all_pages.pages(replace(alike, ledger=atlas.ledger), "# C")["methods/compare.md"]
     assert "10 steps, 4 rows a batch, 1 seeds" in text
 
 
@@ -229,7 +231,7 @@ def test_methods_that_were_refused_are_named_and_unknown_ones_left_out(text: str
 
 def test_without_a_ledger_the_page_says_how_to_make_one(tmp_path: Path) -> None:
     write_tree(tmp_path)
-    text = site.pages(material.load(tmp_path), "# C")["methods/compare.md"]
+    text = all_pages.pages(material.load(tmp_path), "# C")["methods/compare.md"]
     assert "No ledger has been committed yet" in text
 
 
@@ -253,12 +255,12 @@ def test_a_spoiled_ledger_is_named(tmp_path: Path, content: str, complaint: str)
      (0, "0")],
 )  # fmt: skip
 def test_amounts_have_three_figures(number: int, words: str) -> None:
-    assert compare.amount(number) == words
+    assert figures.amount(number) == words
 
 
 def test_shares_and_lists() -> None:
-    assert [compare.share(part, 10_000) for part in (6, 123, 7_100)] == ["0.06%", "1.2%", "71%"]
-    assert [compare.listed(names) for names in ([], ["b"], ["c", "a", "b"])] == [
+    assert [figures.share(part, 10_000) for part in (6, 123, 7_100)] == ["0.06%", "1.2%", "71%"]
+    assert [figures.listed(names) for names in ([], ["b"], ["c", "a", "b"])] == [
         *("", "b"),
         "a, b and c",
     ]

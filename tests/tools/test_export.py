@@ -14,10 +14,11 @@ from bibtexparser import parse_string as parse_bibtex
 from citeproc.source.json import CiteProcJSON
 from pybtex.database import parse_string as pybtex
 
-from tools.build import ROOT
-from tools.catalog import read
-from tools.export import FORMATS, ExportError, chosen, dump_schema
-from tools.schema import Catalog, Paper
+from tools.commands.export import ExportError, chosen
+from tools.data.files import ROOT
+from tools.data.schema import Catalog, Paper
+from tools.export.formats import FORMATS, dump_schema
+from tools.rules.catalog import read
 
 CATALOG = read(ROOT / "papers.yaml")
 HOSTILE = {

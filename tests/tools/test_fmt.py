@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tools.small_catalog import CATALOG
-from tools import entry
-from tools.build import ROOT, write
-from tools.fmt import FormatError, formatted
-from tools.loader import load, parse
+from tools.commands.fmt import FormatError, formatted
+from tools.data.files import ROOT, write
+from tools.data.loader import load, parse
+from tools.export import entry
 
 REAL = (ROOT / "papers.yaml").read_bytes()
 HEAD, _, PAPERS = CATALOG.partition("papers:\n")

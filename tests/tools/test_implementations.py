@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
-from tools.implementations import DeclarationError, Hyperparameter, discover, parse_page
+from tools.data.implementations import DeclarationError, Hyperparameter, discover, parse_page
 
 
 def test_declarations_and_page(tmp_path: Path) -> None:

@@ -16,11 +16,20 @@ from tests.tools.services import answer, fetcher, serve
 from tests.tools.small_catalog import CATALOG
 from tests.tools.test_add import BIB
 from tests.tools.test_sources import ATOM
-from tools.build import ROOT
-from tools.catalog import read
-from tools.fmt import formatted
-from tools.issue import FIELDS, LARGEST, REQUIRED, FormError, as_arguments, identifier, main, parse
-from tools.sources.registries import Registries
+from tools.commands.fmt import formatted
+from tools.commands.issue import (
+    FIELDS,
+    LARGEST,
+    REQUIRED,
+    FormError,
+    as_arguments,
+    identifier,
+    main,
+    parse,
+)
+from tools.data.files import ROOT
+from tools.records.registries import Registries
+from tools.rules.catalog import read
 
 ANSWERS = {
     "Identifier": "2106.09999",

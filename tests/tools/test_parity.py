@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.parity import PARITY, Comparison, ParityError, comparison_table, read_parity, verdicts
+from tools.data.parity import PARITY, Comparison, ParityError, read_parity, verdicts
+from tools.site.pages.methods.comparisons import comparison_table
 
 ENTRY = {
     "library": "peft",

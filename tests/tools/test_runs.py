@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.committed import CommittedError
-from tools.digests import digest
-from tools.runs import read_runs
+from tools.data.committed import CommittedError
+from tools.data.digests import digest
+from tools.data.runs import read_runs
 
 CODE = "class LoRA:\n    r = 8\n"
 MEASURED = "reference_impls/reparameterized/lora/measured"

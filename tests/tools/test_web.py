@@ -12,8 +12,9 @@ from email.utils import format_datetime
 import pytest
 
 from tests.tools.services import answer, fetcher, here_or_public, serve
-from tools import web
-from tools.web import Answer, Fetcher, FetchError, Limits, Politeness, is_public
+from tools.records import web
+from tools.records.connections import FetchError, is_public
+from tools.records.web import Answer, Fetcher, Limits, Politeness
 
 
 def refused(url: str, fetching: Fetcher | None = None) -> FetchError:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.findings import nearest
-from tools.implementations import FIELDS, Implementation
-from tools.rules import Context, Fault, Source, rule
+from ..data.findings import nearest
+from ..data.implementations import FIELDS, Implementation
+from . import Context, Fault, Source, rule
 
 _PARTS = {
     "title": "a title",

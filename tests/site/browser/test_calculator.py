@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.site.browser.conftest import PHONE, Visit, overflow, serious
-from tools.closed_forms import FormError, architectures, counts, read
+from tools.data.closed_forms import FormError, architectures, counts, read
 
 PATH = "methods/calculator.html"
 BATCHES = ((8, 256), (1, 2), (3, 77), (32, 512), (2, 2048))

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.site.browser.conftest import Visit, overflow
-from tools.build import ROOT
+from tools.data.files import ROOT
 from tools.drawings import drawing, small
 from tools.drawings.methods import DRAWINGS
 
@@ -77,7 +77,7 @@ def sheet(chromium: Browser):
     contexts = []
 
     def sheet(scheme: str) -> Page:
-        style = (ROOT / "docs/assets/drawings.css").read_text(encoding="utf-8")
+        style = (ROOT / "tools/site/assets/drawings.css").read_text(encoding="utf-8")
         figures = "".join(
             f'<section id="{name}">{drawing(name)}{small(name)}</section>' for name in DRAWINGS
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious
-from tools.guides import ORDER
+from tools.data.guides import ORDER
 
 PAGES = ("index", *ORDER)
 

@@ -10,8 +10,8 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Page
 
 from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow
-from tools.annotated import segments
 from tools.atlas import Atlas
+from tools.data.annotated import segments
 
 PAGES = ("lora", "unipelt", "mezo", "pet", "adaptersoup", "qlora")
 # What this page has and no other: the rest is looked at with every template.

@@ -16,9 +16,10 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks.filter import MEASURE, build, many, queries
 from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious
-from tools import export
-from tools.atlas import Atlas, full_authors, newest_first
-from tools.schema import Paper
+from tools.atlas import Atlas
+from tools.data.papers import full_authors, newest_first
+from tools.data.schema import Paper
+from tools.export import formats as export
 
 LIST = "papers/index.html"
 ROWS = "[...document.querySelectorAll('.listing tbody tr')]"
