@@ -1,4 +1,4 @@
-"""The storeys of `tools`: an arrow leads down, never up, to a neighbor, or in a circle.
+"""The storeys of both halves: an arrow leads down, never up, to a neighbor, or in a circle.
 
 All imports count, also those inside functions and for type checkers. What the command line loads
 by name (its commands, the families of rules) is no arrow: who loads need not know what.
@@ -17,17 +17,28 @@ import pytest
 
 from tools.data.files import ROOT
 
-# From the ground up. A room is a module or a folder below `tools`, with a star every folder there.
-STOREYS = (
-    ("text", "data"),
-    ("rules", "drawings", "records", "export"),
-    ("atlas",),
-    ("readme", "site.shared"),
-    ("site.pages.*",),
-    ("site.all_pages",),
-    ("commands",),
-    ("__main__",),
-)
+# From the ground up. A room is a module or a folder, with stars every folder there. A method's
+# folder is a room of its own: it sees the core and the shared parts, and no other method.
+STOREYS = {
+    "tools": (
+        ("text", "data"),
+        ("rules", "drawings", "records", "export"),
+        ("atlas",),
+        ("readme", "site.shared"),
+        ("site.pages.*",),
+        ("site.all_pages",),
+        ("commands",),
+        ("__main__",),
+    ),
+    "reference_impls": (
+        ("anatomy",),
+        ("core",),
+        ("shared",),
+        ("lab", "*.*"),
+        ("measure",),
+        ("__main__",),
+    ),
+}
 FORBIDDEN = {
     "tools": {"reference_impls", "tests", "torch", "transformers"},
     "reference_impls": {"tests", "tools"},
@@ -35,12 +46,16 @@ FORBIDDEN = {
 
 
 class Arrow(NamedTuple):
-    """An import: its file and line, the module that it stands in, and what it brings."""
+    """An import: its file and line, the module that it stands in, and what it brings.
+
+    `typed`: for type checkers only.
+    """
 
     file: str
     line: int
     source: str
     target: str
+    typed: bool
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.source} -> {self.target}"
@@ -54,7 +69,11 @@ def arrows(folder: Path) -> Iterator[Arrow]:
         file = path.relative_to(folder.parent)
         *package, name = file.with_suffix("").parts
         source = ".".join(package if name == "__init__" else [*package, name])
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        checks = [n for n in ast.walk(tree) if isinstance(n, ast.If)]
+        checks = [n for n in checks if ast.unparse(n.test) == "TYPE_CHECKING"]
+        typed = {id(inner) for check in checks for inner in ast.walk(check)}
+        for node in ast.walk(tree):
             targets = []
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]
@@ -64,7 +83,7 @@ def arrows(folder: Path) -> Iterator[Arrow]:
                 names = [f"{start}.{alias.name}" for alias in node.names]
                 targets = [name if is_module(folder.parent, name) else start for name in names]
             for target in dict.fromkeys(targets):
-                yield Arrow(file.as_posix(), node.lineno, source, target)
+                yield Arrow(file.as_posix(), node.lineno, source, target, id(node) in typed)
 
 
 def is_module(root: Path, name: str) -> bool:
@@ -73,19 +92,20 @@ def is_module(root: Path, name: str) -> bool:
 
 
 def place(module: str) -> tuple[int, str]:
-    """The storey of a module of `tools`, from 0, and its room. Fails where the table has none."""
-    parts = module.split(".")[1:]
-    for storey, rooms in enumerate(STOREYS):
-        for room in rooms:
-            found = ".".join(parts[: room.count(".") + 1])
-            if fnmatch(found, room):
-                return storey, found
+    """The storey of a module, from 0, and its room. Fails where the table has none."""
+    half, *parts = module.split(".")
+    rooms = [(room, storey) for storey, rooms in enumerate(STOREYS[half]) for room in rooms]
+    for room, storey in sorted(rooms, key=lambda known: "*" in known[0]):
+        found = ".".join(parts[: room.count(".") + 1])
+        if fnmatch(found, room):
+            return storey, found
     pytest.fail(f"{module} has no place in STOREYS")
 
 
-def within(found: Iterator[Arrow]) -> list[Arrow]:
-    """The arrows between two modules of `tools`."""
-    return [arrow for arrow in found if arrow.target.partition(".")[0] == "tools"]
+def within(folder: Path) -> list[Arrow]:
+    """The arrows between two modules of one half."""
+    found = arrows(folder)
+    return [arrow for arrow in found if arrow.target.startswith(f"{folder.name}.")]
 
 
 def wrong(found: list[Arrow]) -> list[str]:
@@ -99,9 +119,9 @@ def wrong(found: list[Arrow]) -> list[str]:
 
 
 def circle(found: list[Arrow]) -> list[str]:
-    """The modules of a circle, if there is one."""
+    """The modules of a circle, if there is one; two may name each other's types."""
     graph: dict[str, set[str]] = {}
-    for arrow in found:
+    for arrow in (arrow for arrow in found if not arrow.typed):
         graph.setdefault(arrow.source, set()).add(arrow.target)
     try:
         TopologicalSorter(graph).prepare()
@@ -110,12 +130,14 @@ def circle(found: list[Arrow]) -> list[str]:
     return []
 
 
-def test_no_arrow_leads_up_or_to_a_neighbor() -> None:
-    assert wrong(within(arrows(ROOT / "tools"))) == []
+@pytest.mark.parametrize("folder", STOREYS)
+def test_no_arrow_leads_up_or_to_a_neighbor(folder: str) -> None:
+    assert wrong(within(ROOT / folder)) == []
 
 
-def test_no_module_needs_itself() -> None:
-    assert circle(within(arrows(ROOT / "tools"))) == []
+@pytest.mark.parametrize("folder", STOREYS)
+def test_no_module_needs_itself(folder: str) -> None:
+    assert circle(within(ROOT / folder)) == []
 
 
 @pytest.mark.parametrize("folder", FORBIDDEN)
@@ -124,14 +146,15 @@ def test_neither_half_imports_the_other(folder: str) -> None:
     assert [str(a) for a in found if a.target.partition(".")[0] in FORBIDDEN[folder]] == []
 
 
-def test_imports_inside_are_relative() -> None:
-    """The folder is also installed under the name of another package."""
-    for path in (ROOT / "tools").rglob("*.py"):
+@pytest.mark.parametrize("folder", STOREYS)
+def test_imports_inside_are_relative(folder: str) -> None:
+    """The folder is installed under the name of another package."""
+    for path in (p for p in (ROOT / folder).rglob("*.py") if not p.name.startswith("test_")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             named = [alias.name for alias in getattr(node, "names", []) if hasattr(alias, "name")]
             start = [node.module or ""] if isinstance(node, ast.ImportFrom) else named
             absolute = isinstance(node, ast.Import) or getattr(node, "level", 1) == 0
-            assert not (absolute and "tools" in {s.partition(".")[0] for s in start}), path
+            assert not (absolute and folder in {s.partition(".")[0] for s in start}), path
 
 
 @pytest.mark.parametrize(
@@ -157,7 +180,7 @@ def test_a_wrong_arrow_is_named(tmp_path: Path, file: str, text: str, said: str)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     path.write_text(text, encoding="utf-8")
-    (message,) = wrong(within(arrows(tmp_path / "tools")))
+    (message,) = wrong(within(tmp_path / "tools"))
     assert message == f"tools/{said}"
 
 
@@ -166,4 +189,4 @@ def test_a_circle_is_named(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "a.py").write_text("from . import b")
     (folder / "b.py").write_text("def f():\n    from .a import x")
-    assert set(circle(within(arrows(tmp_path / "tools")))) == {"tools.data.a", "tools.data.b"}
+    assert set(circle(within(tmp_path / "tools"))) == {"tools.data.a", "tools.data.b"}

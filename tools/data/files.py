@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+_HERE = Path(__file__).resolve().parents[2]
+# installed, these tools work on the repository that they are called in
+ROOT = _HERE if (_HERE / "papers.yaml").is_file() else Path.cwd()
 
 
 def write(path: Path, text: str) -> bool:
