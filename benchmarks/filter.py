@@ -23,15 +23,14 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from fine_tuning_atlas.tools.atlas import Atlas, load
+from fine_tuning_atlas.tools.data.files import ROOT, write
+from fine_tuning_atlas.tools.data.schema import Catalog, Paper
+from fine_tuning_atlas.tools.site.all_pages import assets
+from fine_tuning_atlas.tools.site.pages.papers import papers
+from fine_tuning_atlas.tools.site.shared.site import Site
 
 from benchmarks.synthetic import SYLLABLES
-from tools.atlas import Atlas, load
-from tools.data.files import ROOT, write
-from tools.data.schema import Catalog, Paper
-from tools.site.all_pages import assets
-from tools.site.pages.papers import papers
-from tools.site.shared.site import Site
 
 # One letter matches nearly all papers, the last word few; then the words are deleted again.
 QUERY = "adapt mono kei"

@@ -19,8 +19,8 @@ import sys
 INSTRUCTIONS = {"none": ("default", "SSE4_2", "SSE41"), "AVX2": ("avx2", "AVX2", "AVX2")}
 REPEAT = """
 import json, sys, torch
-from reference_impls.core.registry import load_method
-from reference_impls.measure import recorded, runs
+from fine_tuning_atlas.core.registry import load_method
+from fine_tuning_atlas.measure import recorded, runs
 torch.set_num_threads(1)
 whole, *names = sys.argv[1:]
 for name in names:
@@ -56,7 +56,7 @@ def repeat(names: list[str], instructions: str, whole: bool) -> list[tuple[str, 
 
 
 def main() -> None:
-    from reference_impls.core.registry import method_files
+    from fine_tuning_atlas.core.registry import method_files
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("method", nargs="*", help="default: all")

@@ -19,14 +19,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from fine_tuning_atlas.tools import atlas, readme
+from fine_tuning_atlas.tools.commands.manual import manual
+from fine_tuning_atlas.tools.data.files import write
+from fine_tuning_atlas.tools.site import all_pages
 from synthetic import catalog
-
-from tools import atlas, readme
-from tools.commands.manual import manual
-from tools.data.files import write
-from tools.site import all_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 

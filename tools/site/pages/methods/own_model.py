@@ -9,6 +9,7 @@ from pathlib import Path
 from ....data.implementations import Implementation
 
 CLASSIFIER, LANGUAGE_MODEL = "google-bert/bert-base-uncased", "openai-community/gpt2"
+PACKAGE = "fine_tuning_atlas"  # what the folder of the methods is called where it is installed
 SHOWN = 3  # hyper-parameters, besides the learning rate
 WIDTH = 88
 DEFAULT_TASKS = ("first-clause", "cue", "summary")
@@ -130,16 +131,16 @@ def _imports(
     method: Implementation, name: str, auto: str, rest: str, classifies: bool
 ) -> list[str]:
     names = [auto, "AutoTokenizer", *(["AutoModelForMaskedLM"] * ("MaskedLM" in rest))]
-    module = Path(method.path).parent.as_posix().replace("/", ".")
+    module = ".".join([PACKAGE, *Path(method.path).parts[1:-1]])
     return [
         *(["from functools import partial", ""] * ("partial(" in rest)),
         *(["import torch"] * classifies),
         "from safetensors.torch import load_file, save_file",
         f"from transformers import {', '.join(sorted(names))}",
         "",
-        *(["from reference_impls.anatomy import anatomy"] * classifies),
+        *([f"from {PACKAGE}.anatomy import anatomy"] * classifies),
         f"from {module} import {name}",
-        "from reference_impls.core.training import Loop, train",
+        f"from {PACKAGE}.core.training import Loop, train",
     ]
 
 
