@@ -97,6 +97,11 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     measuring.add_argument(
         "--stale", action="store_true", help="only what is missing or was made by other code"
     )
+    measuring.add_argument(
+        "--renew",
+        action="store_true",
+        help="keep a run whose first steps repeat digit for digit: a change of the core moved none",
+    )
     measuring.set_defaults(run=_measure)
     return parser
 
@@ -231,7 +236,7 @@ def _measure(options: argparse.Namespace) -> int:
         method_file(name)
     (command,) = _import("measure.command")
     found = command.jobs(options.methods or method_files(), stale=options.stale)
-    command.make(found)
+    command.make(found, renew=options.renew)
     print(f"{len(found)} measurements made" if found else "every measurement is current")
     return 0
 

@@ -43,14 +43,17 @@ def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
     return found
 
 
-def make(found: list[Job]) -> None:
-    """Measure, a job a processor, with a progress bar, and write each result as it comes."""
+def make(found: list[Job], *, renew: bool = False) -> None:
+    """Measure, a job a processor, with a progress bar, and write each result as it comes.
+
+    `renew`: keep runs whose first steps repeat, see `recorded.renew`.
+    """
     if not found:
         return
     workers = min(len(found), os.cpu_count() or 1)
     one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
     with ProcessPoolExecutor(workers, get_context("spawn"), **one_thread) as pool:
-        made = {pool.submit(measured, job): job for job in found}
+        made = {pool.submit(measured, job, renew): job for job in found}
         with tqdm(total=len(made), desc="measured", unit="job") as bar:
             for future in as_completed(made):
                 keep(made[future], future.result())
@@ -58,10 +61,12 @@ def make(found: list[Job]) -> None:
                 bar.update()
 
 
-def measured(job: Job) -> dict[str, Any]:
+def measured(job: Job, renew: bool) -> dict[str, Any]:
     """What is kept of a job."""
     method = load_method(job.method)
-    return recorded.record(method, job.task) if job.task else reports.record(method)
+    if not job.task:
+        return reports.record(method)
+    return (recorded.renew if renew else recorded.record)(method, job.task)
 
 
 def keep(job: Job, result: dict[str, Any]) -> None:

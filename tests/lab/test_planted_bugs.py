@@ -22,7 +22,8 @@ from torch import nn
 
 from reference_impls.additive.houlsby.houlsby import Bottleneck, Houlsby
 from reference_impls.measure import runs
-from reference_impls.reparameterized.lora.lora import LoRA, LowRank
+from reference_impls.reparameterized.lora.lora import LoRA
+from reference_impls.shared.low_rank import LowRank
 
 torch.set_num_threads(1)
 
