@@ -27,9 +27,9 @@ from pathlib import Path
 import pytest
 
 NAME, COLLECTING, DEAREST = "processor_seconds", "(collecting)", 30
-COLLECTED = pytest.StashKey[float]()
+COLLECTED, SPENT = pytest.StashKey[float](), pytest.StashKey[float]()
 SECONDS: dict[str, float] = defaultdict(float)  # of this process's report, by test
-mark = 0.0  # what this process and those below it had spent when the last test ended
+mark = 0.0  # what this process and those below it had spent at the last look
 
 
 def own() -> float:
@@ -60,7 +60,7 @@ def since_last() -> float:
     spent = own()
     before, after = mark, below()
     mark = own() + after
-    return spent + after - before
+    return max(0.0, spent + after - before)  # what dies unseen takes its seconds with it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,14 +70,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[COLLECTED] = since_last()
+    session.config.stash[SPENT] = 0.0
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     report = yield
+    stash = item.config.stash
+    stash[SPENT] += since_last()
     if call.when == "teardown":  # the test's last report
-        collecting, item.config.stash[COLLECTED] = item.config.stash[COLLECTED], 0.0
-        report.user_properties.append((NAME, (collecting, since_last())))
+        report.user_properties.append((NAME, (stash[COLLECTED], stash[SPENT])))
+        stash[COLLECTED] = stash[SPENT] = 0.0
     return report
 
 

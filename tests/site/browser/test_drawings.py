@@ -114,6 +114,7 @@ def test_a_method_page_has_its_drawing_by_name(visit: Visit) -> None:
     assert "low-rank update beside the query map" in figure.locator("desc").text_content()
 
 
+@pytest.mark.night
 def test_the_smallest_phone_shows_it_whole_and_legible(visit: Visit) -> None:
     page = visit("methods/compacter.html", width=320)
     assert overflow(page) <= 0
