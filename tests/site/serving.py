@@ -51,7 +51,7 @@ class Handler(SimpleHTTPRequestHandler):
         size = -(-len(data) // PIECES)
         for start in range(0, len(data), size):
             self.wfile.write(data[start : start + size])
-            time.sleep(0.06)  # in which the browser may show what it has
+            time.sleep(0.1)  # in which the browser may show what it has
 
     def log_message(self, *_: object) -> None:
         """Requests are not worth a line each."""

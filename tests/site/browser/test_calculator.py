@@ -86,6 +86,7 @@ def shows(page: Page, method: str, architecture: str, **inputs: Any) -> None:
     assert cells(page, "calculator-counts")["trained"] == f"{found.trained:,}"
 
 
+@pytest.mark.night
 def test_what_the_page_brings_is_what_the_script_makes_of_it(visit: Visit) -> None:
     plain, live = (visit(PATH, javascript=on) for on in (False, True))
     for part in (".said", "#calculator-numbers", "#calculator-counts", "#calculator-bars"):

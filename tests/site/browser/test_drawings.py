@@ -101,6 +101,7 @@ def test_nothing_is_cut_off_or_drawn_over_words(sheet) -> None:
     assert {name: faults for name in DRAWINGS if (faults := page.evaluate(FAULTS, name))} == {}
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("scheme", ["default", "slate"])
 def test_words_and_lines_stand_out(sheet, scheme: str) -> None:
     page = sheet(scheme)

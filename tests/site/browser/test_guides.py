@@ -42,6 +42,7 @@ def test_output_stands_directly_below_its_code(visit: Visit, name: str) -> None:
     assert all(-2 <= gap <= 3 for _, gap in gaps), gaps
 
 
+@pytest.mark.night
 def test_a_wide_formula_is_reached_by_the_keyboard_where_it_scrolls(visit: Visit) -> None:
     for width in (PHONE, DESKTOP):
         page = visit("guides/attention.html", width=width)

@@ -31,7 +31,7 @@ def hostile_address(hostile: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("one_of", [6, pytest.param(1, marks=pytest.mark.night)])
+@pytest.mark.parametrize("one_of", [12, pytest.param(1, marks=pytest.mark.night)])
 def test_no_text_runs_on_any_page(
     visit: Visit, hostile: Path, hostile_address: str, one_of: int
 ) -> None:

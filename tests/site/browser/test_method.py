@@ -138,6 +138,7 @@ def test_the_whole_file_is_one_click_away(visit: Visit, atlas: Atlas, built: Pat
     assert file.read_text(encoding="utf-8") == atlas.source["qlora"]
 
 
+@pytest.mark.night
 def test_without_scripts_there_is_no_dead_button_and_all_the_code(visit: Visit) -> None:
     page = visit("methods/lora.html", javascript=False)
     assert not page.locator("#copy-file").is_visible()
@@ -148,6 +149,7 @@ def test_without_scripts_there_is_no_dead_button_and_all_the_code(visit: Visit) 
     )
 
 
+@pytest.mark.night
 def test_a_formula_that_scrolls_can_be_reached_by_keyboard(visit: Visit) -> None:
     page = read(visit("methods/unipelt.html", width=PHONE))
     scrolling = page.evaluate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.site.browser.conftest import PHONE, Visit, overflow, settled
@@ -52,6 +53,7 @@ def test_needs_narrow_the_table_of_methods(visit: Visit, atlas: Atlas) -> None:
     expect(page.locator(".nothing")).to_be_visible()
 
 
+@pytest.mark.night
 def test_the_guide_narrows_by_keyboard_and_fits_a_phone(visit: Visit) -> None:
     page = visit("methods/choose.html", width=PHONE)
     assert overflow(page) <= 0
@@ -65,15 +67,21 @@ def test_the_guide_narrows_by_keyboard_and_fits_a_phone(visit: Visit) -> None:
     assert name.bounding_box()["x"] == before
 
 
-def test_an_address_with_a_slip_finds_what_is_near(chromium: Browser, address: str) -> None:
+SLIPS = (
+    ("papers/hu2021lorra.html", "papers/hu2021lora.html"),
+    ("papers/HU2021LoRA", "papers/hu2021lora.html"),
+    ("methods/prefixtuning.html", "methods/prefix_tuning.html"),
+    ("deep/er/and/deeper/bitfit/", "methods/bitfit.html"),
+    ("taxonomy/lowrank.html", "taxonomy/low-rank.html"),
+)
+
+
+@pytest.mark.parametrize("slips", [SLIPS[:1], pytest.param(SLIPS, marks=pytest.mark.night)])
+def test_an_address_with_a_slip_finds_what_is_near(
+    chromium: Browser, address: str, slips: tuple[tuple[str, str], ...]
+) -> None:
     page = chromium.new_page()
-    for asked, first in (
-        ("papers/hu2021lorra.html", "papers/hu2021lora.html"),
-        ("papers/HU2021LoRA", "papers/hu2021lora.html"),
-        ("methods/prefixtuning.html", "methods/prefix_tuning.html"),
-        ("deep/er/and/deeper/bitfit/", "methods/bitfit.html"),
-        ("taxonomy/lowrank.html", "taxonomy/low-rank.html"),
-    ):
+    for asked, first in slips:
         page.goto(address + asked)
         link = page.locator("#near li a").first
         expect(link).to_be_visible()
@@ -83,6 +91,7 @@ def test_an_address_with_a_slip_finds_what_is_near(chromium: Browser, address: s
     page.close()
 
 
+@pytest.mark.night
 def test_an_address_with_nothing_near_has_no_suggestion(chromium: Browser, address: str) -> None:
     page = chromium.new_page()
     faults: list[object] = []

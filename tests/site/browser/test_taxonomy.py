@@ -48,6 +48,7 @@ def test_a_filter_opens_what_was_collapsed_and_gives_it_back(visit: Visit) -> No
     assert "Low-rank" in shown(page)
 
 
+@pytest.mark.night
 def test_the_address_brings_the_state_back(visit: Visit, atlas: Atlas) -> None:
     page = visit(f"{MAP}?gaps=1")
     assert page.get_by_label("only gaps").is_checked()
@@ -124,6 +125,7 @@ def test_on_a_phone_each_cell_of_the_crosswalk_names_its_survey(visit: Visit) ->
     assert page.get_by_role("cell").count() == page.locator(".crosswalk td").count()
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("path", "start", "more"),
     [

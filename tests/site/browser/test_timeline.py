@@ -68,6 +68,7 @@ def test_each_paper_is_one_stop_of_the_keyboard(visit: Visit) -> None:
     assert len(stops) == len(set(stops)) > 100
 
 
+@pytest.mark.night
 def test_a_phone_scrolls_the_drawing_and_not_the_page(visit: Visit) -> None:
     page = visit(PATH, width=PHONE)
     assert overflow(page) <= 0
