@@ -262,7 +262,7 @@ def test_numbers_do_not_depend_on_vector_instructions():
         env={**os.environ, **settings},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     for report in json.loads(done.stdout):
         method, task = report.pop("method"), report.pop("on")

@@ -210,7 +210,7 @@ def test_merging_keeps_what_only_one_says():
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools", "add", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"\x00" * 100, b"@" * 6_000_000, b"{" * 100_000])

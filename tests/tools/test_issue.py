@@ -181,7 +181,7 @@ def test_the_command_reads_the_environment_only():
     environment = {**os.environ, "ISSUE_BODY": "nothing"}
     command = [sys.executable, "-m", "tools", "issue"]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 1
     assert done.stderr == "the field 'identifier' has no answer\n"

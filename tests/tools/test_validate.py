@@ -26,7 +26,7 @@ def tools(*arguments: str | Path, cwd: Path = ROOT, **env: str) -> subprocess.Co
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 
@@ -117,7 +117,7 @@ def test_executable_is_the_same_program(tmp_path: Path, python: str) -> None:
         env=os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, expected.stdout), done.stderr

@@ -101,6 +101,7 @@ def test_nothing_is_cut_off_or_drawn_over_words(sheet) -> None:
     assert {name: faults for name in DRAWINGS if (faults := page.evaluate(FAULTS, name))} == {}
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("scheme", ["default", "slate"])
 def test_words_and_lines_stand_out(sheet, scheme: str) -> None:
     page = sheet(scheme)
@@ -114,6 +115,7 @@ def test_a_method_page_has_its_drawing_by_name(visit: Visit) -> None:
     assert "low-rank update beside the query map" in figure.locator("desc").text_content()
 
 
+@pytest.mark.night
 def test_the_smallest_phone_shows_it_whole_and_legible(visit: Visit) -> None:
     page = visit("methods/compacter.html", width=320)
     assert overflow(page) <= 0
