@@ -5,15 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 
 Definition = ast.ClassDef | ast.FunctionDef
-NOTES = Path(__file__).with_name("annotations.toml")
 
 # What the hooks of the protocol (reference_impls/method.py) are for, where a method's own function
 # does not say.
@@ -81,14 +78,6 @@ class Docstring:
     paragraphs: tuple[str, ...] = ()
     arguments: dict[str, str] = field(default_factory=dict)
     raises: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Notes:
-    """Which segments of one file its equation and its numbered details belong to."""
-
-    equation: tuple[str, ...] = ()
-    details: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @cache
@@ -219,17 +208,4 @@ def read_details(text: str) -> dict[int, str]:
     return {
         int(match[1]): " ".join(text[match.end() : end].split())
         for match, end in zip(starts, ends, strict=True)
-    }
-
-
-@cache
-def read_notes() -> dict[str, Notes]:
-    """annotations.toml, by method."""
-    found = tomllib.loads(NOTES.read_text(encoding="utf-8"))
-    return {
-        name: Notes(
-            equation=tuple(entry.get("equation", ())),
-            details={key: tuple(numbers) for key, numbers in entry.get("details", {}).items()},
-        )
-        for name, entry in found.items()
     }

@@ -12,7 +12,7 @@ from reference_impls.anatomy import anatomy, numel
 from reference_impls.core.method import METHODS, Method, trainable
 from reference_impls.core.training import Loop, train
 from tests.methods import models
-from tests.methods.settings import CASES, NAMES, REFUSED, adapt, batches, make, shake
+from tests.methods.settings import CASES, CONTRACTS, NAMES, REFUSED, adapt, batches, make, shake
 
 every_case = pytest.mark.parametrize(("name", "model_name"), CASES)
 every_generator = pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_padding_side_and_amount_do_not_matter(name, model_name):
 
 
 # BERT's classifiers read position 0, and T5's decoder starts with a mask of ones: padding on the
-# left is not theirs. A prompt stands before the padding, and T5 has no positions but relative ones.
+# left is not theirs.
 LEFT_PADDED = [
     case
     for case in CASES
     if case[1] not in ("bert", "roberta", "t5")
-    and case not in {(name, "t5-lm") for name in ("prompt_tuning", "p_tuning")}
+    and case[1] not in CONTRACTS[case[0]].left_padding_matters
 ]
 
 
@@ -307,7 +307,7 @@ def test_same_seed_gives_the_same_weights(name, model_name):
 
 @pytest.mark.parametrize(
     ("name", "model_name"),
-    [case for case in CASES if case[0] != "fish_mask"],  # it adds nothing, and looks at values
+    [case for case in CASES if not CONTRACTS[case[0]].setup_needs_values],
 )
 def test_all_that_setup_adds_is_on_the_models_device(name, model_name):
     model = models.build(model_name).to("meta")

@@ -31,14 +31,12 @@ from reference_impls.measure.ledger import (
 )
 from reference_impls.shared.masks import MaskedMethod
 from tests.methods import models
-from tests.methods.settings import ARGUMENTS
+from tests.methods.settings import CONTRACTS
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(load_methods())
 COMMITTED = json.loads(ledger.COMMITTED.read_text(encoding="utf-8"))
 CASES = [(name, task) for name in NAMES for task in tasks_of(METHODS[name])]
-# their course depends on values: the nearest domains, which tokens are masked, the largest entries
-NEED_VALUES = {"adaptersoup", "diff_pruning", "pasta", "pet"}
 
 
 def kept(report: dict) -> Ledger:
@@ -123,11 +121,7 @@ def test_the_committed_ledger_is_of_all_methods():
 )
 def test_shapes_alone_give_what_values_give(name, model_name):
     config = deepcopy(models.MODELS[model_name][1])  # prefixes note in it that they are there
-    arguments = {
-        key: value
-        for key, value in ARGUMENTS.get(name, {}).items()
-        if key not in {f for f, v in METHODS[name].__dataclass_fields__.items() if v.metadata}
-    }
+    arguments = CONTRACTS[name].arguments
     model = type(model_on_meta(config))(deepcopy(config))
     try:
         METHODS[name](**arguments).check(anatomy(model_on_meta(config)))
@@ -136,7 +130,7 @@ def test_shapes_alone_give_what_values_give(name, model_name):
         with pytest.raises(ValueError, match=r".+"):
             on_config(METHODS[name], config, 3, 7, **arguments)
         return
-    if name in NEED_VALUES:
+    if CONTRACTS[name].needs_values:
         with pytest.raises(ValueError, match="depends on its data"):
             on_config(METHODS[name], config, 3, 7, **arguments)
         return
@@ -145,8 +139,8 @@ def test_shapes_alone_give_what_values_give(name, model_name):
         for key, value in expected.pop("ledger").items():
             assert value <= found["ledger"][key]
         del found["ledger"]
-    if name == "unipelt":  # transformers drops a mask of ones where it can read it; gates keep it
-        found["ledger"]["activations"] -= 2 * 3 * 7 * 4
+    else:
+        found["ledger"]["activations"] -= CONTRACTS[name].masks_kept * 3 * 7 * 4
     assert found == expected
 
 
@@ -169,13 +163,10 @@ def test_weights_are_those_of_the_architecture():
         for name in ("full_fine_tuning", "lora", "houlsby"):
             report = COMMITTED["architectures"][architecture][name]
             counts = report["counts"]
-            added = 0 if name == "full_fine_tuning" else counts["trained"]
-            if name == "houlsby":  # which also trains norms
-                added -= numel(
-                    p
-                    for norm in anatomy(model_on_meta(ledger.ARCHITECTURES[architecture]())).norms
-                    for p in norm.parameters()
-                )
+            model = model_on_meta(ledger.ARCHITECTURES[architecture]())
+            own = {id(p) for p in model.parameters()}
+            METHODS[name]().setup(model)
+            added = numel(p for p in model.parameters() if id(p) not in own)
             assert kept(report).weights == 4 * (counts["base"] + counts["head"] + added) + buffers
 
 

@@ -14,11 +14,11 @@ from tools.annotated import (
     Segment,
     read_details,
     read_docstring,
-    read_notes,
     segments,
 )
 from tools.atlas import Atlas
 from tools.build import ROOT
+from tools.cards import Beside
 from tools.pages import source as source_page
 
 SOURCE = '''"""The page."""
@@ -155,22 +155,11 @@ def test_details_are_read_by_number() -> None:
     }
 
 
-def test_every_note_names_what_is_there(real: Atlas) -> None:
-    notes = read_notes()
-    assert set(notes) == set(real.methods)
-    for name, note in notes.items():
-        names = {segment.name for segment in segments(real.source[name])}
-        assert {*note.equation, *note.details} <= names, name
-        numbers = {number for own in note.details.values() for number in own}
-        assert numbers <= set(read_details(real.methods[name].page.details)), name
-        assert bool(note.equation) == ("$$" in real.methods[name].page.lead), name
-
-
 def test_most_functions_have_prose_beside_them(real: Atlas) -> None:
     parts = [
         part
         for name, method in real.methods.items()
-        for part in source_page.parts(method, real.source[name])
+        for part in source_page.parts(method, real.source[name], real.card(name).beside)
         if not part.name.endswith("__init__")
     ]
     silent = [part.name for part in parts if not part.prose.strip()]
@@ -188,7 +177,7 @@ def test_the_page_has_every_line_of_the_file_beside_its_prose(real: Atlas) -> No
     for name, method in real.methods.items():
         text = real.source[name]
         rest = text.split("\n")
-        for part in source_page.parts(method, text):
+        for part in source_page.parts(method, text, real.card(name).beside):
             for first, code in re.findall(
                 r'^`{3,}python linenums="(\d+)"\n(.*?)\n`{3,}$', part.code, re.DOTALL | re.MULTILINE
             ):
@@ -203,7 +192,7 @@ def test_what_a_docstring_says_is_shown_as_text(real: Atlas) -> None:
     lora, hostile = real.methods["lora"], "<script>x</script> {{ 7 }} *a* $x^2$ `b_c` "
     text = real.source["lora"].replace('    """LoRA on', f'    """{hostile}LoRA on')
     assert hostile in text
-    part = next(p for p in source_page.parts(lora, text) if p.name == "LoRA")
+    part = next(p for p in source_page.parts(lora, text, Beside()) if p.name == "LoRA")
     assert "<script" not in part.prose
     assert "{{" not in part.prose
     assert "*a*" not in part.prose

@@ -7,13 +7,22 @@ from pathlib import Path
 import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
-from tools.implementations import DeclarationError, Hyperparameter, discover, parse_page
+from tools.build import ROOT
+from tools.implementations import (
+    PROTOCOL,
+    DeclarationError,
+    Hyperparameter,
+    default_tasks,
+    discover,
+    parse_page,
+)
 
 
 def test_declarations_and_page(tmp_path: Path) -> None:
     write_tree(tmp_path)
     (tmp_path / "reference_impls/reparameterized/__init__.py").write_text("")
     (tmp_path / "reference_impls/reparameterized/shared.py").write_text("class Base: pass\n")
+    (tmp_path / "reference_impls/core").mkdir()
     (tmp_path / "reference_impls/core/method.py").write_text("@register\nclass Method: pass\n")
     assert list(discover(tmp_path)) == ["lora"]
     lora = discover(tmp_path)["lora"]
@@ -28,7 +37,7 @@ def test_declarations_and_page(tmp_path: Path) -> None:
         Hyperparameter("r", "int", "8"),
         Hyperparameter("alpha", "float", "16.0"),
     )
-    assert (lora.path, lora.folder) == (METHOD_PATH, "reparameterized")
+    assert (lora.path, lora.branch) == (METHOD_PATH, "reparameterized")
     assert METHOD.splitlines()[lora.line - 1] == "class LoRA(Method):"
     page = lora.page
     assert page.title == "LoRA: low-rank adaptation."
@@ -55,11 +64,29 @@ def test_options_given_by_the_task_and_class_variables_are_no_hyperparameters(
     assert names == ["r", "alpha"]
 
 
+def test_tasks_are_the_methods_own_or_those_of_the_protocol(tmp_path: Path) -> None:
+    write_tree(tmp_path)
+    assert discover(tmp_path)["lora"].tasks == ()
+    path = tmp_path / PROTOCOL
+    path.parent.mkdir()
+    path.write_text(
+        'class Other:\n    tasks = ("no",)\n\n\nclass Method:\n    tasks: X = ("a", "b")\n'
+    )
+    assert discover(tmp_path)["lora"].tasks == ("a", "b")
+    write_tree(tmp_path, method=METHOD + '\n    tasks = ("c",)\n')
+    assert discover(tmp_path)["lora"].tasks == ("c",)
+
+
+def test_the_protocol_has_default_tasks() -> None:
+    assert default_tasks(ROOT) == ("first-clause", "cue", "summary")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('    name = "lora"', "    name = NAME", "'name' must be a literal str"),
         ("    mergeable = True", "    mergeable = 1", "'mergeable' must be a literal bool"),
+        ("    r: int = 8", "    tasks = TASKS", "'tasks' must be a literal tuple"),
         ('    leaf = "low-rank"\n', "", "does not declare leaf"),
         ("class LoRA(Method):", "class LoRA(Method:", "is not Python"),
     ],
@@ -80,6 +107,7 @@ def test_a_second_method_in_one_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_name_belongs_to_one_file(tmp_path: Path) -> None:
     write_tree(tmp_path)
-    (tmp_path / METHOD_PATH).with_name("z.py").write_text(METHOD, encoding="utf-8")
+    (tmp_path / METHOD_PATH).parents[1].joinpath("z").mkdir()
+    (tmp_path / METHOD_PATH).parents[1].joinpath("z/z.py").write_text(METHOD, encoding="utf-8")
     with pytest.raises(DeclarationError, match="already the name of"):
         discover(tmp_path)

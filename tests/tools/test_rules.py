@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.tools.small_catalog import (
+    CARD,
+    CARD_PATH,
     CATALOG,
     METHOD,
     METHOD_PATH,
@@ -27,7 +29,7 @@ RULES = rules.load()
 
 @dataclass(frozen=True)
 class Case:
-    """A fault: `old` becomes `new` in the catalog or in the method's file, or `spoil` is run.
+    """A fault: `old` becomes `new` in the catalog, the method's file or card, or `spoil` is run.
 
     One finding is expected, which says `says`, on the first line of `file` that holds `at`
     (without `at`: on the line where `old` stood).
@@ -42,12 +44,11 @@ class Case:
     spoil: Callable[[Path], None] | None = None
 
     def write(self, root: Path) -> Path:
-        catalog, method = CATALOG, METHOD
+        texts = (CATALOG, METHOD, CARD)
         if self.old:
-            assert (catalog + method).count(self.old) == 1, self.old
-            catalog = catalog.replace(self.old, self.new)
-            method = method.replace(self.old, self.new)
-        path = write_tree(root, catalog, method)
+            assert "".join(texts).count(self.old) == 1, self.old
+            texts = (text.replace(self.old, self.new) for text in texts)
+        path = write_tree(root, *texts)
         if self.spoil:
             self.spoil(root)
         return path
@@ -73,15 +74,23 @@ def _moved(root: Path) -> None:
 
 
 def _renamed(root: Path) -> None:
-    (root / METHOD_PATH).rename((root / METHOD_PATH).with_name("rank.py"))
+    path = root / METHOD_PATH
+    path.rename(path.with_name("rank.py"))
+    path.parent.rename(path.parent.with_name("rank"))
 
 
 def _second_file(root: Path) -> None:
-    (root / METHOD_PATH).with_name("zlora.py").write_text(METHOD, encoding="utf-8")
+    folder = (root / METHOD_PATH).parents[1] / "zlora"
+    folder.mkdir()
+    (folder / "zlora.py").write_text(METHOD, encoding="utf-8")
 
 
 def _test_lost(root: Path) -> None:
     (root / TEST_PATH).unlink()
+
+
+def _card_lost(root: Path) -> None:
+    (root / CARD_PATH).unlink()
 
 
 def _readme_changed(root: Path) -> None:
@@ -111,6 +120,7 @@ YEAR = "    year: 2022\n    venue: ICLR"
 LEAVES = '    leaves: [low-rank]\n    modality: [LLM]\n    arxiv: "2106'
 PLAIN = 'note: "Plain text."'
 BUILDS_ON = "builds_on: [ruckle2020drop]"
+DRAWN, EQUATION = CARD.partition("[beside]")[0], 'equation = ["LoRA"]\n'
 
 CASES = [
     Case("S001", at="of methods", says="0xe9 is not UTF-8", spoil=_latin_1),
@@ -368,7 +378,7 @@ CASES = [
         "S704",
         at="class LoRA",
         says="is in prompt, but its leaf is below reparameterized",
-        file="reference_impls/prompt/lora.py",
+        file="reference_impls/prompt/lora/lora.py",
         spoil=_moved,
     ),
     Case(
@@ -406,15 +416,49 @@ CASES = [
         "S708",
         at="class LoRA",
         says="the file is named otherwise",
-        file="reference_impls/reparameterized/rank.py",
+        file="reference_impls/reparameterized/rank/rank.py",
         spoil=_renamed,
     ),
     Case(
         "S708",
         at="class LoRA",
         says=f"already the name of {METHOD_PATH}",
-        file="reference_impls/reparameterized/zlora.py",
+        file="reference_impls/reparameterized/zlora/zlora.py",
         spoil=_second_file,
+    ),
+    Case(
+        "S709",
+        at="class LoRA",
+        says=f"has no card; add {CARD_PATH} with a [drawing]",
+        file=METHOD_PATH,
+        spoil=_card_lost,
+    ),
+    Case("S709", DRAWN, "", "[beside]", "has no drawing; add [drawing]", CARD_PATH),
+    Case("S710", EQUATION, "", "[beside]", "add equation = [part, …]", CARD_PATH),
+    Case("S710", EQUATION, 'equation = ["LoRa"]\n', "equation", "did you mean 'LoRA'?", CARD_PATH),
+    Case("S710", "details.LoRA = [1]\n", "", "[beside]", "no part carries detail 1", CARD_PATH),
+    Case("S710", "LoRA = [1]", "LoRA = [1, 2]", "details", "has no detail 2", CARD_PATH),
+    Case("S710", "LoRA = [1]", "Lora = [1]", "details", "no part 'Lora'; did you mean", CARD_PATH),
+    Case("S710", "LoRA = [1]", "LoRA = [1]\nelsewhere = [1]", "elsewhere", "has a part", CARD_PATH),
+    Case("S710", "$$ h = W x + B A x $$", "Nothing", "equation", "no equation", CARD_PATH),
+    Case("S713", "\n[beside]", "\n[beside", "[beside", "is not TOML", CARD_PATH),
+    Case(
+        "S713",
+        "added = [{",
+        "adds = [{",
+        "adds",
+        "drawing.adds: is not a key here; these are: states, added",
+        CARD_PATH,
+    ),
+    Case("S713", '"low_rank"', '"lowrank"', "added", "should be 'adapter'", CARD_PATH),
+    Case("S713", "settings = {", "setting = {", "setting", "published.0.setting: ", CARD_PATH),
+    Case("S713", '"0.3M"', '"0.4M"', "[[published]]", "needs a note that says why", CARD_PATH),
+    Case("S713", '"0.3M"', '"much"', "[[published]]", "is not a number", CARD_PATH),
+    Case(
+        "S713", "RoBERTa-base = {", "RoBERTa = {", "[drawing]", "must be both a key of", CARD_PATH
+    ),
+    Case(
+        "S713", '{ paper = "hu2021lora" }', '{ paper = "hu2022lora" }', "source", "did", CARD_PATH
     ),
     Case(
         "S801", at="# Fine-Tuning", says="is not current", file="README.md", spoil=_readme_changed
