@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from .cards import BASELINES, Card, read_cards
 from .data import implementations as declarations
 from .data.guides import Guide, read_guides
 from .data.implementations import Implementation
 from .data.ledger import Ledger, read_ledger
 from .data.papers import oldest_first
 from .data.parity import Comparison, read_parity
-from .data.published import Published, read_published
 from .data.runs import Run, read_runs
 from .data.schema import Catalog, Node, Paper
 from .records.evidence import Evidence, read_evidence
@@ -29,21 +29,22 @@ class BuildError(Exception):
 class Atlas:
     """The catalog, the implementations by name, and what was measured of them.
 
-    That is, by method, its committed runs, how it compares with libraries, its ledger, and the
-    counts that others print of it. Of papers, by id: what other sources say of them, and the line
-    of the entry in the catalog's file.
+    That is, by method, its card, its committed runs, how it compares with libraries, and its
+    ledger. Of papers, by id: what other sources say of them, and the line of the entry in the
+    catalog's file. Of the parts that methods share, the text by path.
     """
 
     catalog: Catalog
     methods: dict[str, Implementation] = field(default_factory=dict)
     source: dict[str, str] = field(default_factory=dict)
+    cards: dict[str, Card] = field(default_factory=dict)
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
-    published: dict[str, tuple[Published, ...]] = field(default_factory=dict)
     evidence: dict[str, tuple[Evidence, ...]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     guides: tuple[Guide, ...] = ()
+    shared: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         named = [(f"leaf {leaf.id}", leaf.implementations) for leaf in self.catalog.leaves.values()]
@@ -62,6 +63,16 @@ class Atlas:
                         f"{method.path}:{method.line}: "
                         f"the catalog has no {key} '{getattr(method, key)}'"
                     )
+
+    def card(self, method: str) -> Card:
+        """The method's card, an empty one where it has none."""
+        return self.cards.get(method, Card())
+
+    @property
+    def baselines(self) -> list[str]:
+        """The methods between which all others should lie, the lower one first."""
+        found = {card.baseline: name for name, card in self.cards.items()}
+        return [found[end] for end in BASELINES if end in found]
 
     @cached_property
     def parents(self) -> dict[str, Node]:
@@ -146,7 +157,7 @@ class Atlas:
 
 
 def load(root: Path) -> Atlas:
-    """Read catalog, evidence, method files and runs below `root`.
+    """Read catalog, evidence, method files, cards and runs below `root`.
 
     Raises CatalogError, CommittedError, DeclarationError or BuildError.
     """
@@ -156,10 +167,11 @@ def load(root: Path) -> Atlas:
         catalog=catalog,
         methods=methods,
         source={m.name: (root / m.path).read_text(encoding="utf-8") for m in methods.values()},
+        shared=declarations.shared_parts(methods.values(), root),
+        cards=read_cards(root),
         runs=read_runs(root),
         ledger=read_ledger(root),
         parity=read_parity(root),
-        published=read_published(root),
         evidence=read_evidence(root),
         lines=lines,
         guides=read_guides(root),

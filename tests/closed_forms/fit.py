@@ -125,7 +125,8 @@ def measure(
     sources: int = 1,
 ) -> list[list[Ledger]]:
     """The ledgers of all phases, for each shape (rows, length) of a batch."""
-    if method_class is METHODS["pet"] and len(batches) > 1:  # its data are as long as the batch
+    # texts without labels are as long as the batch's
+    if "unlabeled" in method_class.__dataclass_fields__ and len(batches) > 1:
         return [measure(method_class, config, [shape], arguments)[0] for shape in batches]
     model = type(model_on_meta(config))(config)
     several = [_first_is_special(batch_for(model, *shape)) for shape in batches]

@@ -76,6 +76,7 @@ LANGUAGE_MODELS = {
 MODELS = CLASSIFIERS | LANGUAGE_MODELS
 ENCODER_DECODERS = ("t5", "t5-lm")
 CAUSAL = ("gpt2", "llama", "qwen2", "gpt2-lm", "llama-lm", "mistral-lm")
+GROUPS = {"causal": CAUSAL, "encoder-decoders": ENCODER_DECODERS}  # as cards name them
 GENERATORS = ("gpt2-lm", "llama-lm", "mistral-lm", "t5-lm")
 
 

@@ -1,4 +1,4 @@
-"""How the contract builds each method: values away from the defaults that hide bugs."""
+"""How the contract builds each method: with the values of its card, and stand-ins for a task's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel
@@ -13,58 +14,20 @@ from transformers import PreTrainedModel
 from reference_impls.core.method import METHODS, Batch, Method, trainable
 from reference_impls.core.registry import load_methods
 from tests.methods import models
+from tools.cards import Card, read_cards
 
 NAMES = list(load_methods())
-ARGUMENTS: dict[str, dict[str, object]] = {
-    "adapterdrop": {"size": 5, "dropped": 1, "robust": False},
-    "adapterfusion": {"size": 5},
-    "adaptersoup": {
-        "size": 5,
-        "samples": 6,
-        "unlabeled": ((1, 10, 11, 12, 2), (1, 13, 14, 2), (1, 15, 16, 17, 18, 2)),
-    },
-    "child_tuning_d": {"density": 0.3, "samples": 6},
-    "compacter": {"size": 12},
-    "diff_pruning": {"density": 0.05},
-    "fish_mask": {"density": 0.05, "samples": 6},
-    "galore": {"rank": 3, "period": 2, "lr": 1e-3},
-    "houlsby": {"size": 5},
-    "ladder_side_tuning": {"reduction": 2},
-    "lomo": {"clip": 0.5},
-    "lt_sft": {"density": 0.05},
-    "pasta": {"special_tokens": tuple(range(3, 13)), "vectors": 16, "dropout": 0.0},
-    "pet": {
-        "masked_lm": partial(models.build, "bert-mlm"),
-        "verbalizer": ((5, 6), (7,)),
-        "patterns": (((), (9, 4)), ((8, 4), (3,))),
-        "mask_token": 4,
-        "unlabeled": ((1, 10, 11, 12, 2), (1, 13, 14, 2), (1, 15, 16, 17, 18, 2)),
-    },
-    "mezo": {"samples": 2, "lr": 1e-3},
-    "mixout": {"p": 0.2},
-    "p_tuning": {"template": (2, 1)},
-    "p_tuning_v2": {"length": 3},
-    "parallel_adapter": {"size": 5, "scale": 3.0, "dropout": 0.0},
-    "pfeiffer": {"size": 5},
-    "mam": {"prefix_length": 3, "bottleneck": 5, "size": 6, "scale": 3.0, "dropout": 0.0},
-    "prefix_tuning": {"length": 3, "bottleneck": 5},
-    "prompt_tuning": {"length": 3, "verbalizer": ((5,), (6, 7))},
-    "qlora": {"r": 3, "alpha": 7.0, "dropout": 0.0},
-    "unipelt": {"r": 3, "prefix_length": 4, "bottleneck": 5, "size": 6},
-    "lora": {"r": 3, "alpha": 7.0, "targets": ("query", "key", "value", "feed_forward_down")},
-}
+FOUND = read_cards(Path(__file__).parents[2])
+CARDS = {name: FOUND.get(name, Card()) for name in NAMES}
+CONTRACTS = {name: CARDS[name].contract for name in NAMES}
+BASELINES = {card.baseline: name for name, card in CARDS.items()}
 # where the paper's idea does not apply: part of the error that setup must raise
-REFUSED: dict[tuple[str, str], str] = {
-    **{
-        ("bitfit", name): "has none"
-        for name in ("llama", "llama-lm", "mistral-lm", *models.ENCODER_DECODERS)
-    },
-    **{
-        ("pet", name): "classifier on a masked"
-        for name in ("bert-mlm", *models.CAUSAL, *models.ENCODER_DECODERS)
-    },
-    **{("p_tuning", name): "no template" for name in models.ENCODER_DECODERS},
-    **{("unipelt", name): "causal" for name in (*models.CAUSAL, *models.ENCODER_DECODERS)},
+REFUSED = {
+    (name, model): error
+    for name, contract in CONTRACTS.items()
+    for error, refused in contract.refused.items()
+    for group in refused
+    for model in models.GROUPS.get(group, (group,))
 }
 CASES = [
     (method, model) for method in NAMES for model in models.MODELS if (method, model) not in REFUSED
@@ -72,13 +35,23 @@ CASES = [
 
 
 def make(name: str, model_name: str = "bert") -> Method:
-    """The method with the arguments of this file, its source tasks for a model of `models.py`."""
-    arguments = dict(ARGUMENTS.get(name, {}))
-    if "sources" in {field.name for field in fields(METHODS[name])}:
-        arguments["sources"] = 2 * (lambda seed: batches(model_name),)
-    if "domains" in {field.name for field in fields(METHODS[name])}:
-        arguments["domains"] = 2 * (lambda seed: batches(model_name),)
-    return METHODS[name](**arguments)
+    """The method with its card's arguments, and what it asks of its task."""
+    return METHODS[name](**stand_ins(name, model_name), **CONTRACTS[name].arguments)
+
+
+def stand_ins(name: str, model_name: str = "bert") -> dict[str, object]:
+    """For each field that a task fills in: something for a model of `models.py`."""
+    known = {
+        "masked_lm": partial(models.build, "bert-mlm"),
+        "verbalizer": ((5, 6), (7,)),
+        "patterns": (((), (9, 4)), ((8, 4), (3,))),
+        "mask_token": 4,
+        "unlabeled": ((1, 10, 11, 12, 2), (1, 13, 14, 2), (1, 15, 16, 17, 18, 2)),
+        "special_tokens": tuple(range(3, 13)),
+        "sources": 2 * (lambda seed: batches(model_name),),
+        "domains": 2 * (lambda seed: batches(model_name),),
+    }
+    return {f.name: known[f.name] for f in fields(METHODS[name]) if f.metadata.get("from_task")}
 
 
 def batches(model_name: str) -> Iterator[Batch]:

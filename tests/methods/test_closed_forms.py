@@ -63,12 +63,12 @@ def test_every_form_holds_on_a_fresh_random_model(family):
 
 @pytest.mark.parametrize("architecture", ledger.ARCHITECTURES)
 def test_the_forms_give_the_committed_ledger_of_real_architectures(architecture):
-    compared = 0
+    compared, file = 0, read()
     for name, report in LEDGER["architectures"][architecture].items():
         if "refused" not in report:
             said = counts(name, architecture)
             own = {key: getattr(said, key) for key in ("trained", "stored", "head", "base")}
-            if name != "adapterfusion":  # the ledger's has one source task, its counts none
+            if "sources" not in file["methods"][name]["inputs"]:  # one here, none in the counts
                 assert own == report["counts"], name
             assert said.ledger == report["ledger"], name
             compared += 1

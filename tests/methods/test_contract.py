@@ -21,7 +21,7 @@ from reference_impls.anatomy import anatomy, numel
 from reference_impls.core.method import METHODS, Method, trainable
 from reference_impls.core.training import Loop, train
 from tests.methods import models
-from tests.methods.settings import CASES, REFUSED, adapt, batches, make, shake
+from tests.methods.settings import CASES, CONTRACTS, REFUSED, adapt, batches, make, shake
 
 # One of each anatomy; the others, whose modules have the same names, have their turn at night.
 GATE = ("bert", "gpt2-lm", "llama-lm", "t5-lm")
@@ -133,8 +133,7 @@ def padding_on_the_left_does_not_matter(case: Case) -> None:
     # the left is not theirs.
     if case.model_name in ("bert", "roberta", "t5"):
         return
-    # A prompt stands before the padding, and T5 has no positions but relative ones.
-    if (case.name, case.model_name) in {(n, "t5-lm") for n in ("prompt_tuning", "p_tuning")}:
+    if case.model_name in CONTRACTS[case.name].left_padding_matters:
         return
     _, model = case.shared
     inputs = {k: v[1:] for k, v in case.unlabeled.items()}
@@ -318,7 +317,7 @@ def the_same_seed_gives_the_same_weights(case: Case) -> None:
 
 
 def all_that_setup_adds_is_on_the_models_device(case: Case) -> None:
-    if case.name == "fish_mask":  # it adds nothing, and looks at values
+    if CONTRACTS[case.name].setup_needs_values:
         return
     model = models.build(case.model_name).to("meta")
     make(case.name, case.model_name).setup(model)

@@ -24,7 +24,7 @@ from reference_impls.measure.reports import on_config, on_model, on_task, tasks_
 from reference_impls.measure.shapes import shapes_only
 from reference_impls.shared.masks import MaskedMethod
 from tests.methods import models
-from tests.methods.settings import ARGUMENTS
+from tests.methods.settings import CONTRACTS
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(load_methods())
@@ -34,8 +34,6 @@ ARCHITECTURES = {
     architecture: {name: file["architectures"][architecture] for name, file in FILES.items()}
     for architecture in reports.ARCHITECTURES
 }
-# their course depends on values: the nearest domains, which tokens are masked, the largest entries
-NEED_VALUES = {"adaptersoup", "diff_pruning", "pasta", "pet"}
 
 
 def kept(report: dict) -> Ledger:
@@ -134,11 +132,7 @@ def test_committed_ledger_of_real_architectures(name, architecture):
 )
 def test_shapes_alone_give_what_values_give(name, model_name):
     config = deepcopy(models.MODELS[model_name][1])  # prefixes note in it that they are there
-    arguments = {
-        key: value
-        for key, value in ARGUMENTS.get(name, {}).items()
-        if key not in {f for f, v in METHODS[name].__dataclass_fields__.items() if v.metadata}
-    }
+    arguments = CONTRACTS[name].arguments
     model = type(model_on_meta(config))(deepcopy(config))
     try:
         METHODS[name](**arguments).check(anatomy(model_on_meta(config)))
@@ -147,7 +141,7 @@ def test_shapes_alone_give_what_values_give(name, model_name):
         with pytest.raises(ValueError, match=r".+"):
             on_config(METHODS[name], config, 3, 7, **arguments)
         return
-    if name in NEED_VALUES:
+    if CONTRACTS[name].needs_values:
         with pytest.raises(ValueError, match="depends on its data"):
             on_config(METHODS[name], config, 3, 7, **arguments)
         return
@@ -156,8 +150,8 @@ def test_shapes_alone_give_what_values_give(name, model_name):
         for key, value in expected.pop("ledger").items():
             assert value <= found["ledger"][key]
         del found["ledger"]
-    if name == "unipelt":  # transformers drops a mask of ones where it can read it; gates keep it
-        found["ledger"]["activations"] -= 2 * 3 * 7 * 4
+    else:
+        found["ledger"]["activations"] -= CONTRACTS[name].masks_kept * 3 * 7 * 4
     assert found == expected
 
 
@@ -180,13 +174,10 @@ def test_weights_are_those_of_the_architecture():
         for name in ("full_fine_tuning", "lora", "houlsby"):
             report = ARCHITECTURES[architecture][name]
             counts = report["counts"]
-            added = 0 if name == "full_fine_tuning" else counts["trained"]
-            if name == "houlsby":  # which also trains norms
-                added -= numel(
-                    p
-                    for norm in anatomy(model_on_meta(reports.ARCHITECTURES[architecture]())).norms
-                    for p in norm.parameters()
-                )
+            model = model_on_meta(reports.ARCHITECTURES[architecture]())
+            own = {id(p) for p in model.parameters()}
+            METHODS[name]().setup(model)
+            added = numel(p for p in model.parameters() if id(p) not in own)
             assert kept(report).weights == 4 * (counts["base"] + counts["head"] + added) + buffers
 
 

@@ -16,15 +16,16 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from tools.cards import read_cards
 from tools.data.implementations import discover
 from tools.site.pages.methods.own_model import CLASSIFIER, LANGUAGE_MODEL, Snippet, snippets
 
 ROOT = Path(__file__).parents[2]
-METHODS = discover(ROOT)
+METHODS, CARDS = discover(ROOT), read_cards(ROOT)
 SNIPPETS = {
     f"{name}: {snippet.title}": (name, snippet)
     for name, method in METHODS.items()
-    for snippet in snippets(method, (ROOT / method.path).read_text(encoding="utf-8"))
+    for snippet in snippets(method, CARDS[name].own_model)
 }
 WORDS = "a an the film was bad good long short dull fine clean loud room it light heavy phone . ,"
 END = "<|endoftext|>"

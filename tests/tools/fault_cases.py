@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.tools.small_catalog import CATALOG, METHOD, write_tree
+from tests.tools.small_catalog import CARD, CATALOG, METHOD, write_tree
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault: `old` becomes `new` in the catalog or in the method's file, or `spoil` is run.
+    """A fault: `old` becomes `new` in the catalog, the method's file or card, or `spoil` is run.
 
     One finding is expected, which says `says`, on the first line of `file` that holds `at`
     (without `at`: on the line where `old` stood).
@@ -26,12 +26,11 @@ class Case:
     spoil: Callable[[Path], None] | None = None
 
     def write(self, root: Path) -> Path:
-        catalog, method = CATALOG, METHOD
+        texts = (CATALOG, METHOD, CARD)
         if self.old:
-            assert (catalog + method).count(self.old) == 1, self.old
-            catalog = catalog.replace(self.old, self.new)
-            method = method.replace(self.old, self.new)
-        path = write_tree(root, catalog, method)
+            assert "".join(texts).count(self.old) == 1, self.old
+            texts = (text.replace(self.old, self.new) for text in texts)
+        path = write_tree(root, *texts)
         if self.spoil:
             self.spoil(root)
         return path

@@ -6,7 +6,14 @@ import shutil
 from pathlib import Path
 
 from tests.tools.fault_cases import BUILDS_ON, Case
-from tests.tools.small_catalog import METHOD, METHOD_PATH, TEST_PATH, write_generated
+from tests.tools.small_catalog import (
+    CARD,
+    CARD_PATH,
+    METHOD,
+    METHOD_PATH,
+    TEST_PATH,
+    write_generated,
+)
 
 
 def _moved(root: Path) -> None:
@@ -22,6 +29,10 @@ def _second_file(root: Path) -> None:
     path = (root / METHOD_PATH).parents[1] / "zlora" / "zlora.py"
     path.parent.mkdir()
     path.write_text(METHOD, encoding="utf-8")
+
+
+def _card_lost(root: Path) -> None:
+    (root / CARD_PATH).unlink()
 
 
 def _test_lost(root: Path) -> None:
@@ -53,6 +64,8 @@ def _schema_not_named(root: Path) -> None:
 # Keys of the first paper: they occur once.
 YEAR = "    year: 2022\n    venue: ICLR"
 PLAIN = 'note: "Plain text."'
+
+DRAWN, EQUATION = CARD.partition("[beside]")[0], 'equation = ["LoRA"]\n'
 
 FAULTS_OF_CONTENT = [
     Case("S401", "year: 2020", "year: 2010", "year: 2010", "2010.00001 of 2020"),
@@ -245,6 +258,40 @@ FAULTS_OF_CONTENT = [
         says=f"already the name of {METHOD_PATH}",
         file="reference_impls/reparameterized/zlora/zlora.py",
         spoil=_second_file,
+    ),
+    Case(
+        "S709",
+        at="class LoRA",
+        says=f"has no card; add {CARD_PATH} with a [drawing]",
+        file=METHOD_PATH,
+        spoil=_card_lost,
+    ),
+    Case("S709", DRAWN, "", "[beside]", "has no drawing; add [drawing]", CARD_PATH),
+    Case("S710", EQUATION, "", "[beside]", "add equation = [part, …]", CARD_PATH),
+    Case("S710", EQUATION, 'equation = ["LoRa"]\n', "equation", "did you mean 'LoRA'?", CARD_PATH),
+    Case("S710", "details.LoRA = [1]\n", "", "[beside]", "no part carries detail 1", CARD_PATH),
+    Case("S710", "LoRA = [1]", "LoRA = [1, 2]", "details", "has no detail 2", CARD_PATH),
+    Case("S710", "LoRA = [1]", "Lora = [1]", "details", "no part 'Lora'; did you mean", CARD_PATH),
+    Case("S710", "LoRA = [1]", "LoRA = [1]\nelsewhere = [1]", "elsewhere", "has a part", CARD_PATH),
+    Case("S710", "$$ h = W x + B A x $$", "Nothing", "equation", "no equation", CARD_PATH),
+    Case("S713", "\n[beside]", "\n[beside", "[beside", "is not TOML", CARD_PATH),
+    Case(
+        "S713",
+        "added = [{",
+        "adds = [{",
+        "adds",
+        "drawing.adds: is not a key here; these are: states, added",
+        CARD_PATH,
+    ),
+    Case("S713", '"low_rank"', '"lowrank"', "added", "should be 'adapter'", CARD_PATH),
+    Case("S713", "settings = {", "setting = {", "setting", "published.0.setting: ", CARD_PATH),
+    Case("S713", '"0.3M"', '"0.4M"', "[[published]]", "needs a note that says why", CARD_PATH),
+    Case("S713", '"0.3M"', '"much"', "[[published]]", "is not a number", CARD_PATH),
+    Case(
+        "S713", "RoBERTa-base = {", "RoBERTa = {", "[drawing]", "must be both a key of", CARD_PATH
+    ),
+    Case(
+        "S713", '{ paper = "hu2021lora" }', '{ paper = "hu2022lora" }', "source", "did", CARD_PATH
     ),
     Case(
         "S801", at="# Fine-Tuning", says="is not current", file="README.md", spoil=_readme_changed

@@ -178,13 +178,36 @@ class LoRA(Method):
     alpha: float = 16.0
 '''
 
+CARD = """\
+[drawing]
+added = [{ kind = "low_rank", at = ["query", "value"] }]
+notes.projections = ["A and B"]
+
+[beside]
+equation = ["LoRA"]
+details.LoRA = [1]
+
+[architectures]
+RoBERTa-base = { model_type = "roberta" }
+
+[[published]]
+architecture = "RoBERTa-base"
+settings = { r = 8 }
+printed = "0.3M"
+ours = 294912
+source = { paper = "hu2021lora" }
+"""
+
 METHOD_PATH = "reference_impls/reparameterized/lora/lora.py"
 TEST_PATH = "reference_impls/reparameterized/lora/test_lora.py"
+CARD_PATH = "reference_impls/reparameterized/lora/card.toml"
 
 
-def write_tree(root: Path, catalog: str | bytes = CATALOG, method: str = METHOD) -> Path:
-    """Write the catalog, its implementation and its test below `root`; give the catalog's path."""
-    for name, text in ((METHOD_PATH, method), (TEST_PATH, "")):
+def write_tree(
+    root: Path, catalog: str | bytes = CATALOG, method: str = METHOD, card: str = CARD
+) -> Path:
+    """Write the catalog and its method, test and card below `root`; give the catalog's path."""
+    for name, text in ((METHOD_PATH, method), (TEST_PATH, ""), (CARD_PATH, card)):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from tests.tools.small_catalog import METHOD
 from tools import atlas as material
 from tools.atlas import Atlas
+from tools.cards import Beside
 from tools.data.annotated import (
     HOOKS,
     Docstring,
     Segment,
     read_details,
     read_docstring,
-    read_notes,
     segments,
 )
 from tools.data.files import ROOT
@@ -155,22 +156,31 @@ def test_details_are_read_by_number() -> None:
     }
 
 
-def test_every_note_names_what_is_there(real: Atlas) -> None:
-    notes = read_notes()
-    assert set(notes) == set(real.methods)
-    for name, note in notes.items():
-        names = {segment.name for segment in segments(real.source[name])}
-        assert {*note.equation, *note.details} <= names, name
-        numbers = {number for own in note.details.values() for number in own}
-        assert numbers <= set(read_details(real.methods[name].page.details)), name
-        assert bool(note.equation) == ("$$" in real.methods[name].page.lead), name
+def _parts(atlas: Atlas, name: str) -> list[source_page.Part]:
+    method, beside = atlas.methods[name], atlas.card(name).beside
+    return source_page.parts(method, atlas.source[name], atlas.shared, beside)
+
+
+def own_parts(atlas: Atlas, name: str) -> list[source_page.Part]:
+    return [part for part in _parts(atlas, name) if not part.file]
+
+
+def test_a_shared_part_that_carries_the_equation_is_shown_behind_the_file(real: Atlas) -> None:
+    shown = {part.name: part for part in _parts(real, "lora") if part.file}
+    assert list(shown) == ["LowRank", "LowRank.__init__", "LowRank.forward"]
+    assert {part.file for part in shown.values()} == {"reference_impls/shared/low_rank.py"}
+    assert "<math" in shown["LowRank.forward"].prose
+    assert "self.b.T" in shown["LowRank.forward"].code
+    # what an imported function calls counts as imported; what carries nothing is not shown
+    assert {"adapt_norm", "Bottleneck.forward"} <= {p.name for p in _parts(real, "pfeiffer")}
+    assert not any(part.file for part in _parts(real, "prefix_tuning"))
 
 
 def test_most_functions_have_prose_beside_them(real: Atlas) -> None:
     parts = [
         part
-        for name, method in real.methods.items()
-        for part in source_page.parts(method, real.source[name])
+        for name in real.methods
+        for part in _parts(real, name)
         if not part.name.endswith("__init__")
     ]
     silent = [part.name for part in parts if not part.prose.strip()]
@@ -185,10 +195,9 @@ def test_hooks_are_those_of_the_protocol(real: Atlas) -> None:
 
 
 def test_the_page_has_every_line_of_the_file_beside_its_prose(real: Atlas) -> None:
-    for name, method in real.methods.items():
-        text = real.source[name]
+    for name, text in real.source.items():
         rest = text.split("\n")
-        for part in source_page.parts(method, text):
+        for part in own_parts(real, name):
             for first, code in re.findall(
                 r'^`{3,}python linenums="(\d+)"\n(.*?)\n`{3,}$', part.code, re.DOTALL | re.MULTILINE
             ):
@@ -200,10 +209,13 @@ def test_the_page_has_every_line_of_the_file_beside_its_prose(real: Atlas) -> No
 
 
 def test_what_a_docstring_says_is_shown_as_text(real: Atlas) -> None:
-    lora, hostile = real.methods["lora"], "<script>x</script> {{ 7 }} *a* $x^2$ `b_c` "
+    lora = replace(real.methods["lora"], shared=())
+    hostile = "<script>x</script> {{ 7 }} *a* $x^2$ `b_c` "
     text = real.source["lora"].replace('    """LoRA on', f'    """{hostile}LoRA on')
     assert hostile in text
-    part = next(p for p in source_page.parts(lora, text) if p.name == "LoRA")
+    part = next(
+        p for p in source_page.parts(lora, text, {}, Beside(equation=())) if p.name == "LoRA"
+    )
     assert "<script" not in part.prose
     assert "{{" not in part.prose
     assert "*a*" not in part.prose

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
-from tools.data.implementations import DeclarationError, Hyperparameter, discover, parse_page
+from tools.data.files import ROOT
+from tools.data.implementations import (
+    PROTOCOL,
+    DeclarationError,
+    Hyperparameter,
+    default_tasks,
+    discover,
+    parse_page,
+)
 
 
 def test_declarations_and_page(tmp_path: Path) -> None:
@@ -57,11 +65,29 @@ def test_options_given_by_the_task_and_class_variables_are_no_hyperparameters(
     assert names == ["r", "alpha"]
 
 
+def test_tasks_are_the_methods_own_or_those_of_the_protocol(tmp_path: Path) -> None:
+    write_tree(tmp_path)
+    assert discover(tmp_path)["lora"].tasks == ()
+    path = tmp_path / PROTOCOL
+    path.parent.mkdir()
+    path.write_text(
+        'class Other:\n    tasks = ("no",)\n\n\nclass Method:\n    tasks: X = ("a", "b")\n'
+    )
+    assert discover(tmp_path)["lora"].tasks == ("a", "b")
+    write_tree(tmp_path, method=METHOD + '\n    tasks = ("c",)\n')
+    assert discover(tmp_path)["lora"].tasks == ("c",)
+
+
+def test_the_protocol_has_default_tasks() -> None:
+    assert default_tasks(ROOT) == ("first-clause", "cue", "summary")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('    name = "lora"', "    name = NAME", "'name' must be a literal str"),
         ("    mergeable = True", "    mergeable = 1", "'mergeable' must be a literal bool"),
+        ("    r: int = 8", "    tasks = TASKS", "'tasks' must be a literal tuple"),
         ('    leaf = "low-rank"\n', "", "does not declare leaf"),
         ("class LoRA(Method):", "class LoRA(Method:", "is not Python"),
     ],

@@ -22,7 +22,9 @@ from tools.data.files import ROOT
 STOREYS = {
     "tools": (
         ("text", "data"),
-        ("rules", "drawings", "records", "export"),
+        ("drawings", "records", "export"),
+        ("cards",),
+        ("rules",),
         ("atlas",),
         ("readme", "site.shared"),
         ("site.pages.*",),
@@ -163,9 +165,9 @@ def test_imports_inside_are_relative(folder: str) -> None:
         ("text/a.py", "from ..data import b", "text/a.py:1: tools.text.a -> tools.data.b"),
         ("data/b.py", "\nfrom ..atlas import x", "data/b.py:2: tools.data.b -> tools.atlas"),
         (
-            "rules/c.py",
+            "records/c.py",
             "def f():\n    from ..export import d",
-            "rules/c.py:2: tools.rules.c -> tools.export.d",
+            "records/c.py:2: tools.records.c -> tools.export.d",
         ),
         (
             "site/pages/e/e.py",

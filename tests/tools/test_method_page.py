@@ -31,7 +31,7 @@ def test_the_program_for_ones_own_model_is_the_one_that_is_tested(
     real: Atlas, pages: dict[str, str]
 ) -> None:
     for name, method in real.methods.items():
-        own = snippets(method, real.source[name])
+        own = snippets(method, real.card(name).own_model)
         assert own, name
         for snippet in own:
             assert f"```python\n{snippet.text.strip()}\n```" in pages[f"methods/{name}.md"]
@@ -39,14 +39,14 @@ def test_the_program_for_ones_own_model_is_the_one_that_is_tested(
 
 def test_programs_follow_the_declarations(real: Atlas) -> None:
     models = {
-        name: [snippet.model for snippet in snippets(method, real.source[name])]
+        name: [snippet.model for snippet in snippets(method, real.card(name).own_model)]
         for name, method in real.methods.items()
     }
     assert models["lora"] == [LANGUAGE_MODEL, CLASSIFIER]
     assert models["pet"] == models["unipelt"] == models["pasta"] == [CLASSIFIER]
     assert models["mezo"] == models["adaptersoup"] == [LANGUAGE_MODEL]
     for name, method in real.methods.items():
-        for snippet in snippets(method, real.source[name]):
+        for snippet in snippets(method, real.card(name).own_model):
             assert ("method.merge(fresh)" in snippet.text) == method.mergeable, name
             assert max(map(len, snippet.text.splitlines())) <= 100, name
 
@@ -108,11 +108,11 @@ def test_an_architecture_that_is_refused_says_why(real: Atlas, pages: dict[str, 
 
 
 def test_a_method_without_runs_ledger_and_printed_counts_has_a_page(tmp_path: Path) -> None:
-    write_tree(tmp_path)
+    write_tree(tmp_path, card="")
     page = all_pages.pages(material.load(tmp_path), "# C")["methods/lora.md"]
     assert "No run has been committed yet" in page
     assert "## Cost" not in page
     assert "## Counts" not in page
     assert '<p class="name" id="source-LoRA"' in page
-    assert "(<#source-LoRA.setup>)" not in page  # there is no such function in that file
+    assert "In the code:" not in page
     assert "1. B starts at zero. [Section 4.1]" in page

@@ -5,15 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import tomllib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import groupby
-from pathlib import Path
+
+from .implementations import Implementation
 
 Definition = ast.ClassDef | ast.FunctionDef
-NOTES = Path(__file__).with_name("annotations.toml")
 
 # What the hooks of the protocol (reference_impls/method.py) are for, where a method's own function
 # does not say.
@@ -51,7 +50,8 @@ class Segment:
     """A class without its methods, a function, the imports or the constants between them.
 
     `name` is dotted, empty for the module's docstring. `moved` is its docstring as it stands in the
-    file, `docstring` the same without quotes and indentation.
+    file, `docstring` the same without quotes and indentation. `file` is the path of the shared part
+    that it stands in, empty for the method's own.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Segment:
     code: tuple[Piece, ...] = ()
     moved: Piece | None = None
     docstring: str = ""
+    file: str = ""
 
     @property
     def anchor(self) -> str:
@@ -83,12 +84,27 @@ class Docstring:
     raises: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Notes:
-    """Which segments of one file its equation and its numbered details belong to."""
+def all_segments(
+    method: Implementation, source: str, shared: Mapping[str, str]
+) -> tuple[Segment, ...]:
+    """The method's file, and what it imports from shared parts, which `shared` holds by path."""
+    return (
+        *segments(source),
+        *(
+            replace(segment, file=path)
+            for path, names in method.shared
+            for segment in _needed(segments(shared[path]), set(names))
+        ),
+    )
 
-    equation: tuple[str, ...] = ()
-    details: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+def _needed(found: tuple[Segment, ...], names: set[str]) -> list[Segment]:
+    """The definitions of these names, and of those that they use in turn."""
+    kept: list[Segment] = []
+    while more := [s for s in found if s not in kept and s.name.partition(".")[0] in names]:
+        kept += more
+        names = {word for s in more for piece in s.code for word in re.findall(r"\w+", piece.text)}
+    return [s for s in found if s in kept and s.kind != "imports"]
 
 
 @cache
@@ -219,17 +235,4 @@ def read_details(text: str) -> dict[int, str]:
     return {
         int(match[1]): " ".join(text[match.end() : end].split())
         for match, end in zip(starts, ends, strict=True)
-    }
-
-
-@cache
-def read_notes() -> dict[str, Notes]:
-    """annotations.toml, by method."""
-    found = tomllib.loads(NOTES.read_text(encoding="utf-8"))
-    return {
-        name: Notes(
-            equation=tuple(entry.get("equation", ())),
-            details={key: tuple(numbers) for key, numbers in entry.get("details", {}).items()},
-        )
-        for name, entry in found.items()
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ FIELDS = ("Trained", "Frozen", "Stored", "Merge", "Count")
 DETAILS = "Details that matter"
 DIFFERENCES = "Paper, official code, libraries"
 FLAGS = ("init_noop", "mergeable", "frozen_base")
+PROTOCOL = "reference_impls/core/method.py"  # its class `Method` has the default of `tasks`
 WORDS = ("name", "title", "paper", "leaf")
 
 
@@ -45,9 +47,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Implementation:
-    """One method. `path` is relative to the repository; `line` is that of its class."""
+    """One method. `path` is relative to the repository; `line` is that of its class.
+
+    `tasks` are those of the lab that it runs on; `shared` are the files of shared parts that it
+    imports from, relative to the repository, with what it imports.
+    """
 
     name: str
+    class_name: str
     title: str
     paper: str
     leaf: str
@@ -55,6 +62,8 @@ class Implementation:
     mergeable: bool
     frozen_base: bool
     hyperparameters: tuple[Hyperparameter, ...]
+    tasks: tuple[str, ...]
+    shared: tuple[tuple[str, tuple[str, ...]], ...]
     path: str
     branch: str
     line: int
@@ -117,12 +126,51 @@ def read(path: Path, root: Path) -> Implementation | None:
     declared, hyperparameters = _declarations(classes[0], relative)
     return Implementation(
         **declared,
+        class_name=classes[0].name,
         hyperparameters=hyperparameters,
+        tasks=_tasks(classes[0], relative) or default_tasks(root),
+        shared=tuple(_shared(tree)),
         path=relative,
         branch=path.parents[1].name,
         line=classes[0].lineno,
         page=parse_page(ast.get_docstring(tree) or ""),
     )
+
+
+def shared_parts(methods: Iterable[Implementation], root: Path) -> dict[str, str]:
+    """The texts of the shared parts that the methods import from, by path."""
+    paths = sorted({path for method in methods for path, _ in method.shared})
+    return {path: (root / path).read_text(encoding="utf-8") for path in paths}
+
+
+def _shared(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shared."):
+            path = f"reference_impls/{node.module.replace('.', '/')}.py"
+            yield path, tuple(alias.name for alias in node.names)
+
+
+def default_tasks(root: Path) -> tuple[str, ...]:
+    """The tasks of a method that names none; none where there is no protocol to read them from."""
+    path = root / PROTOCOL
+    tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    return next((_tasks(node, PROTOCOL) for node in classes if node.name == "Method"), ())
+
+
+def _tasks(node: ast.ClassDef, path: str) -> tuple[str, ...]:
+    """What a class says of its tasks. Raises DeclarationError where that is no literal."""
+    for statement in node.body:
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+            continue
+        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+        if ast.unparse(targets[0]) == "tasks":
+            try:
+                return tuple(ast.literal_eval(statement.value))
+            except ValueError:
+                message = "'tasks' must be a literal tuple"
+                raise DeclarationError(path, statement.lineno, message) from None
+    return ()
 
 
 def _declarations(

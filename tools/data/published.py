@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from .committed import CommittedError, first_fault
-
-PUBLISHED = Path("reference_impls") / "published_counts.json"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9}
 Verdict = Literal["equal", "cut off", "differs"]
 
 
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+# A method's, which have tuples where TOML has lists.
+Arguments = Annotated[dict[str, Any], AfterValidator(_tuples)]
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Architecture(_Model):
-    """`config` are the arguments of transformers' `AutoConfig.for_model`."""
-
-    label: str
-    config: dict[str, object]
 
 
 class Source(_Model):
@@ -32,7 +29,7 @@ class Source(_Model):
 
     paper: str = ""
     citation: str = ""
-    url: str = ""
+    url: str = Field(default="", pattern="^(https://.+)?$")
     where: str = ""
 
     @model_validator(mode="after")
@@ -59,11 +56,13 @@ class Share(_Model):
 
 
 class Published(_Model):
-    """One printed count. `ours` is what the method's closed form gives for the same setting."""
+    """One printed count. `ours` is what the method's closed form gives for the same setting.
 
-    method: str
-    architecture: Architecture
-    settings: dict[str, object] = {}
+    `architecture` is a label of the card's `architectures`.
+    """
+
+    architecture: str
+    settings: Arguments = {}
     counted: Literal["trained", "stored"] = "trained"
     printed: str
     source: Source
@@ -86,28 +85,6 @@ class Published(_Model):
         if self.verdict == "differs" and not self.note:
             raise ValueError("a count that differs needs a note that says why")
         return self
-
-
-class PublishedError(CommittedError):
-    """The file does not hold counts; the message is one line and names it."""
-
-
-_FILE = TypeAdapter(tuple[Published, ...])
-
-
-def read_published(root: Path) -> dict[str, tuple[Published, ...]]:
-    """The printed counts of every method that has any, by its name. Raises PublishedError."""
-    path = root / PUBLISHED
-    if not path.is_file():
-        return {}
-    try:
-        found = _FILE.validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise PublishedError(f"{PUBLISHED.as_posix()}: {first_fault(error)}") from None
-    by_method: dict[str, list[Published]] = {}
-    for entry in found:
-        by_method.setdefault(entry.method, []).append(entry)
-    return {name: tuple(entries) for name, entries in by_method.items()}
 
 
 def verdict(printed: str, count: int, share: Share | None = None) -> Verdict:

@@ -1,4 +1,4 @@
-"""Where each method acts in a transformer block, as SVG made from one table (`methods.py`).
+"""Where a method acts in a transformer block, as SVG made from what its card declares.
 
 A page that shows one names `drawings.css` among its styles: the colors come from there.
 """
@@ -10,25 +10,23 @@ from markupsafe import Markup
 from ..text.escape import html, safe
 from .block import block
 from .margin import EDGES, margin
-from .methods import DRAWINGS
 from .shapes import box, hourglass
 from .thumbnail import stamp
 from .vocabulary import MEANING, Drawing, State
 from .words import described, states
 
 
-def drawing(name: str) -> Markup:
-    """The method in a transformer block, with a legend; nothing for an unknown one."""
-    if name not in DRAWINGS:
+def drawing(title: str, declared: Drawing | None) -> Markup:
+    """The method in a transformer block, with a legend; nothing where none is declared."""
+    if declared is None:
         return safe("")
-    declared = DRAWINGS[name]
     canvas = block(declared)
     shapes = [*canvas.shapes, *margin(canvas)]
     left, right = EDGES
     return safe(
         f'<figure class="drawing"><svg viewBox="{left} {canvas.y - 4:g} {right - left} '
         f'{6 - canvas.y:g}" role="img">'
-        f"<title>Where {html(declared.title)} acts in a transformer block</title>"
+        f"<title>Where {html(title)} acts in a transformer block</title>"
         f"<desc>{html(described(declared))}</desc>{''.join(shapes)}</svg>"
         f'<figcaption><ul class="keys">{legend(declared)}</ul>'
         "<p>One of L layers, drawn as in BERT: the input is at the bottom.</p>"
@@ -50,8 +48,8 @@ def legend(declared: Drawing) -> str:
     )
 
 
-def small(name: str) -> Markup:
+def small(declared: Drawing | None) -> Markup:
     """A thumbnail of it without words, for text that names the method anyway."""
-    if name not in DRAWINGS:
+    if declared is None:
         return safe("")
-    return safe(f'<span class="thumb" aria-hidden="true">{stamp(DRAWINGS[name])}</span>')
+    return safe(f'<span class="thumb" aria-hidden="true">{stamp(declared)}</span>')

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import ConfigDict
+
 MAPS = (
     "query",
     "key",
@@ -17,6 +19,7 @@ MAPS = (
 NORMS = ("embedding_norm", "attention_norm", "feed_forward_norm")
 BASE = ("embeddings", *NORMS, *MAPS, "pooler")
 PARTS = (*BASE, "head")
+GROUPS = {"base": BASE, "maps": MAPS, "norms": NORMS}
 
 # Where something can be added, apart from beside a map: that has the map's name.
 Place = Literal[
@@ -107,6 +110,8 @@ class Piece:
 class Aside:
     """A picture beside the block of what a block alone cannot show, with words below it."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     picture: Literal[
         "entries",
         "sampled",
@@ -131,7 +136,6 @@ class Drawing:
     `tokens` are the rows that enter the model where they are not just the text's.
     """
 
-    title: str
     states: dict[str, State] = field(default_factory=dict)
     added: tuple[Piece, ...] = ()
     notes: dict[Row, tuple[str, ...]] = field(default_factory=dict)
@@ -145,8 +149,3 @@ class Drawing:
     def pieces(self, *places: Place) -> list[Piece]:
         """What is added at these places."""
         return [piece for piece in self.added if piece.place in places]
-
-
-def every(state: State, *parts: str) -> dict[str, State]:
-    """The same state for all these parts."""
-    return dict.fromkeys(parts, state)

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
+from ..cards import Card, CardError, card_files, read_card
 from ..data.findings import Finding
 from ..data.implementations import DeclarationError, Implementation, add, method_files, read
 from ..data.loader import Document
@@ -121,6 +122,18 @@ class Context:
             except DeclarationError as error:
                 errors.append(error)
         return dict(sorted(found.items())), errors
+
+    @cached_property
+    def cards(self) -> tuple[dict[str, Card], dict[str, CardError]]:
+        """The methods' cards by their path, and what is wrong with those that cannot be read."""
+        found, errors = {}, {}
+        for path in card_files(self.root):
+            name = path.relative_to(self.root).as_posix()
+            try:
+                found[name] = read_card(path, self.root)
+            except CardError as error:
+                errors[name] = error
+        return found, errors
 
 
 RULES: dict[str, Rule] = {}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..cards import FILE, Beside, line_of
+from ..data.annotated import all_segments, read_details
 from ..data.findings import nearest
-from ..data.implementations import FIELDS, Implementation
+from ..data.implementations import FIELDS, Implementation, shared_parts
 from . import Context, Fault, Source, rule
 
 _PARTS = {
@@ -173,3 +175,100 @@ def unreadable_declaration(context: Context) -> Iterator[Fault]:
         if Path(implementation.path).stem != implementation.name:
             message = f"declares the name '{implementation.name}', but the file is named otherwise"
             yield Fault(_source(implementation), message)
+
+
+def _card(implementation: Implementation) -> str:
+    return Path(implementation.path).with_name(FILE).as_posix()
+
+
+def _in_card(context: Context, path: str, *keys: str | int) -> Source:
+    """The place of a key in a card."""
+    text = (context.root / path).read_text(encoding="utf-8")
+    return Source(path, line_of(text, keys), Path(path).parent.name)
+
+
+@rule(
+    "S709",
+    "Method without a drawing",
+    "The card of a method, card.toml beside its file, says under [drawing] where the method acts: "
+    "the site shows it in a transformer block. A test holds the drawing against the code.",
+    bad="reference_impls/reparameterized/lora/card.toml without [drawing]",
+    good='[drawing]\nadded = [{ kind = "low_rank", at = ["query", "value"] }]',
+)
+def missing_drawing(context: Context) -> Iterator[Fault]:
+    cards, unreadable = context.cards
+    for implementation in context.implementations[0].values():
+        path = _card(implementation)
+        if path in unreadable:
+            continue
+        if path not in cards:
+            yield Fault(_source(implementation), f"has no card; add {path} with a [drawing]")
+        elif cards[path].drawn is None:
+            message = "has no drawing; add [drawing] with states, added, notes or aside"
+            yield Fault(_in_card(context, path), message)
+
+
+@rule(
+    "S710",
+    "Method without annotation",
+    "On a method's page its equation and each numbered detail of its docstring stand beside the "
+    "part of the file that carries it. The card says under [beside] which part that is, and which "
+    "details are carried out elsewhere.",
+    bad='[beside]\nequation = ["LoRA.backward"], a function that the file lacks',
+    good='[beside]\nequation = ["LowRank.forward"]',
+)
+def missing_annotation(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        path = _card(implementation)
+        if path in context.cards[0]:
+            beside = context.cards[0][path].beside
+            for key, message, fix in _unplaced(context, implementation, beside):
+                yield Fault(_in_card(context, path, "beside", key), message, fix)
+
+
+def _unplaced(
+    context: Context, implementation: Implementation, beside: Beside
+) -> Iterator[tuple[str, str, str | None]]:
+    """The key of [beside] that is wrong, why, and a likelier name."""
+    source = (context.root / implementation.path).read_text(encoding="utf-8")
+    found = all_segments(implementation, source, shared_parts([implementation], context.root))
+    parts = [segment.name for segment in found if segment.name]
+    for key, names in (("equation", beside.equation), ("details", beside.details)):
+        for name in names:
+            if name not in parts:
+                yield key, f"the file has no part '{name}'", nearest(name, parts)
+    if beside.equation and "$$" not in implementation.page.lead:
+        yield "equation", "the docstring has no equation to stand beside a part", None
+    if not beside.equation and "$$" in implementation.page.lead:
+        yield "equation", "no part carries the equation; add equation = [part, …]", None
+    numbers = set(read_details(implementation.page.details))
+    carried = {number for own in beside.details.values() for number in own}
+    for number in sorted(numbers - carried - {*beside.elsewhere}):
+        message = f"no part carries detail {number}; give it one in details, or add to elsewhere"
+        yield "details", message, None
+    for number in sorted(carried & {*beside.elsewhere}):
+        yield "elsewhere", f"detail {number} has a part in details", None
+    for number in sorted((carried | {*beside.elsewhere}) - numbers):
+        yield "details", f"the docstring has no detail {number}", None
+
+
+@rule(
+    "S713",
+    "Unreadable card",
+    "A card is TOML with the sections drawing, beside, own_model, architectures, published and "
+    "contract, and only keys that these have. A printed count that differs from ours has a note "
+    "that says why; its source is a paper of the catalog, or a citation with its address.",
+    bad='printed = "0.4M"\nours = 294912',
+    good='printed = "0.3M"\nours = 294912',
+)
+def unreadable_card(context: Context) -> Iterator[Fault]:
+    cards, unreadable = context.cards
+    for error in unreadable.values():
+        yield Fault(Source(error.path, error.line, Path(error.path).parent.name), error.message)
+    papers = context.ids["papers"]
+    for path, card in cards.items():
+        for i, entry in enumerate(card.published):
+            paper = entry.source.paper
+            if paper and paper not in papers:
+                place = _in_card(context, path, "published", i, "source")
+                yield Fault(place, f"'{paper}' is not a paper", nearest(paper, papers))

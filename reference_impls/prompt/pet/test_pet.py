@@ -9,10 +9,10 @@ from reference_impls.anatomy import anatomy
 from reference_impls.core.training import Loop, train
 from reference_impls.prompt.pet.pet import IGNORED, PET, Cloze, class_logits, soft_labels
 from tests.methods import models
-from tests.methods.settings import ARGUMENTS, batches
+from tests.methods.settings import batches, stand_ins
 
 MASK = 4
-EXTRAS = ARGUMENTS["pet"]
+EXTRAS = stand_ins("pet")
 ROWS = ((1, 10, 11, 12, 2), (1, 13, 14, 2))
 
 

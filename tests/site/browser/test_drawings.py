@@ -6,10 +6,11 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.site.browser.conftest import Visit, overflow
+from tools.cards import read_cards
 from tools.data.files import ROOT
 from tools.drawings import drawing, small
-from tools.drawings.methods import DRAWINGS
 
+DRAWINGS = {name: card.drawn for name, card in read_cards(ROOT).items()}
 # In user units, from the drawing's own coordinates, whatever its size on the page.
 FAULTS = """(name) => {
     const figure = document.getElementById(name).querySelector(".drawing > svg");
@@ -79,7 +80,8 @@ def sheet(chromium: Browser):
     def sheet(scheme: str) -> Page:
         style = (ROOT / "tools/site/assets/drawings.css").read_text(encoding="utf-8")
         figures = "".join(
-            f'<section id="{name}">{drawing(name)}{small(name)}</section>' for name in DRAWINGS
+            f'<section id="{name}">{drawing(name, own)}{small(own)}</section>'
+            for name, own in DRAWINGS.items()
         )
         context = chromium.new_context(viewport={"width": 420, "height": 800})
         contexts.append(context)

@@ -45,7 +45,7 @@ class Site:
             path=lambda name: escape.safe(quote(name, safe="")),
             safe=escape.safe,
             short_authors=short_authors,
-            small=small,
+            small=lambda name: small(atlas.card(name).drawn),
             url=escape.url,
             with_code=markup.with_code,
         )

@@ -23,8 +23,6 @@ from .needs import MEASURED, cost, needs, reports
 
 TEMPLATE = "choose.md.j2"
 BERT, LLAMA = "bert-base", "llama-2-7b"
-# The methods whose ledgers the question about memory sets side by side.
-MEMORY = (FULL, "lora", "qlora", "galore", "lomo", "ladder_side_tuning", "mezo")
 
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
@@ -42,7 +40,7 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         paper=partial(paper_link, site),
         method=lambda name: links(atlas, [name]),
         figures=figures(atlas) if told else {},
-        memory=memory_table(atlas) if told else "",
+        memory=partial(memory_table, atlas),
         refused=refused(atlas),
     )
 
@@ -52,16 +50,22 @@ def cited(text: str) -> tuple[set[str], set[str]]:
     papers, methods = (
         set(re.findall(rf'\b{kind}\("([^"]+)"\)', text)) for kind in ("paper", "method")
     )
-    return papers, methods
+    return papers, methods | set(side_by_side(text))
+
+
+def side_by_side(text: str) -> list[str]:
+    """The methods whose ledgers the template's question about memory sets side by side."""
+    return re.findall(r'"(\w+)"', "".join(re.findall(r"\bmemory\(([^)]*)\)", text)))
 
 
 def complete(atlas: Atlas) -> bool:
     """Whether all is there that the guide cites; without it there is only the table."""
-    papers, methods = cited(Path(__file__).with_name(TEMPLATE).read_text(encoding="utf-8"))
+    text = Path(__file__).with_name(TEMPLATE).read_text(encoding="utf-8")
+    papers, methods = cited(text)
     return (
         papers <= set(atlas.catalog.paper)
-        and methods | set(MEMORY) <= set(atlas.methods)
-        and set(MEMORY) <= set(reports(atlas, LLAMA))
+        and methods <= set(atlas.methods)
+        and set(side_by_side(text)) <= set(reports(atlas, LLAMA))
     )
 
 
@@ -76,11 +80,11 @@ def paper_link(site: Site, paper: str) -> Markup:
     return escape.safe(f"[{escape.page(site.cited(paper))}](../papers/{paper}.md)")
 
 
-def memory_table(atlas: Atlas) -> Markup:
-    """The ledgers of a few methods side by side, in GB."""
+def memory_table(atlas: Atlas, *names: str) -> Markup:
+    """The ledgers of these methods side by side, in GB."""
     parts = list(Bytes.model_fields)
     rows = []
-    for name in MEMORY:
+    for name in names:
         ledger = reports(atlas, LLAMA)[name].ledger
         rows.append(
             [

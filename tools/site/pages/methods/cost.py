@@ -20,7 +20,7 @@ PROJECTIONS = 6  # kinds of linear maps in a layer
 
 def counts(atlas: Atlas, method: Implementation) -> dict[str, object] | None:
     """The table of printed counts, and how many of them are reproduced; None without any."""
-    entries = atlas.published.get(method.name, ())
+    entries = atlas.card(method.name).published
     if not entries:
         return None
     return {
@@ -36,7 +36,7 @@ def counts_table(atlas: Atlas, entries: tuple[Published, ...]) -> Markup:
     head = ["Architecture", "Setting", "Ours", "Printed", "Verdict", "Source"]
     rows = [
         [
-            page(entry.architecture.label),
+            page(entry.architecture),
             page(", ".join(f"{key} = {shown(value)}" for key, value in entry.settings.items()))
             or "defaults",
             ours(entry),
@@ -51,7 +51,7 @@ def counts_table(atlas: Atlas, entries: tuple[Published, ...]) -> Markup:
 
 def shown(value: object) -> str:
     """A setting's value; every projection of a layer is 'all'."""
-    if not isinstance(value, list):
+    if not isinstance(value, tuple):
         return str(value)
     return "all" if len(value) == PROJECTIONS else ", ".join(map(str, value))
 

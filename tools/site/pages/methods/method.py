@@ -20,9 +20,6 @@ from . import cost, source
 from .comparisons import comparison_table
 from .own_model import snippets
 
-# The two ends between which a method should lie, and how their lines are drawn.
-BASELINES = {"linear_probe": "linear-probe", "full_fine_tuning": "full-fine-tuning"}
-
 
 def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
     """What the template of a method's page needs of the method itself.
@@ -37,9 +34,10 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         for name in fields
     }
     compared = atlas.parity.get(method.name, ())
-    text = atlas.source[method.name]
+    text, beside = atlas.source[method.name], atlas.card(method.name).beside
     try:
-        parts, details = source.parts(method, text), source.numbered(method, text)
+        parts = source.parts(method, text, atlas.shared, beside)
+        details = source.numbered(method, text, atlas.shared, beside)
     except FormulaError as error:
         raise BuildError(f"{method.path}: {error}") from None
     return {
@@ -55,7 +53,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "file": script(text),
         "counts": cost.counts(atlas, method),
         "costs": cost.costs(atlas, method),
-        "snippets": snippets(method, text),
+        "snippets": snippets(method, atlas.card(method.name).own_model),
         "refuses": source.refuses(method, text),
         "facts": {**facts, "In short": page(in_short(method))},
         "results": [
@@ -81,10 +79,10 @@ def result(
 ) -> dict[str, object]:
     """The method's run on one task, with curve and table beside those of the baselines."""
     task, run = task_of(name), runs[method.name]
-    shown = {other: runs[other] for other in (method.name, *BASELINES) if other in runs}
+    shown = {other: runs[other] for other in (method.name, *atlas.baselines) if other in runs}
+    looks = {other: other.replace("_", "-") for other in atlas.baselines}
     lines = [
-        Line(title(atlas, other), BASELINES.get(other, "method"), shown[other].curve)
-        for other in shown
+        Line(title(atlas, other), looks.get(other, "method"), shown[other].curve) for other in shown
     ]
     settings = ", ".join(f"{key} = {value}" for key, value in run.hyperparameters.items())
     versions = ", ".join(f"{key} {value}" for key, value in run.versions.items())

@@ -72,7 +72,7 @@ def page(site: Site, method: Implementation) -> tuple[str, str]:
         "method.md.j2",
         f"methods/{method.name}.md",
         **method_page.values(site.atlas, method),
-        drawing=drawing(method.name),
+        drawing=drawing(method.title, site.atlas.card(method.name).drawn),
         leaf=site.catalog.leaves[method.leaf],
         papers=site.atlas.papers_of[method.name],
         bibtex=entry(paper, site.catalog.venue[paper.venue]),

@@ -1,54 +1,19 @@
-"""How to use a method on a Hugging Face model: a short program, made of its declaration."""
+"""How to use a method on a Hugging Face model: a short program, made of what it declares."""
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from pathlib import Path
 
+from ....cards import OwnModel
 from ....data.implementations import Implementation
 
 CLASSIFIER, LANGUAGE_MODEL = "google-bert/bert-base-uncased", "openai-community/gpt2"
 PACKAGE = "fine_tuning_atlas"  # what the folder of the methods is called where it is installed
 SHOWN = 3  # hyper-parameters, besides the learning rate
 WIDTH = 88
-DEFAULT_TASKS = ("first-clause", "cue", "summary")
-# What a method asks of its task: the lines that make it, and the arguments.
-ASKED = {
-    "adapterfusion": (
-        "# a second task, with as many classes\n"
-        'other = partial(batches, texts=["A long film.", "A short film."], labels=[0, 1])\n',
-        {"sources": "(other,)"},
-    ),
-    "adaptersoup": (
-        'films, hotels = ["A fine film.", "A dull film."], ["A clean room.", "A loud room."]\n'
-        'new = ["A light phone.", "A heavy phone."]  # no labels\n',
-        {
-            "domains": "tuple(partial(batches, texts=own) for own in (films, hotels))",
-            "unlabeled": 'tuple(map(tuple, tokenizer(new)["input_ids"]))',
-        },
-    ),
-    "pasta": ("", {"special_tokens": "(tokenizer.cls_token_id, tokenizer.sep_token_id)"}),
-    "pet": (
-        "\n\ndef ids(text):\n"
-        '    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])\n\n\n',
-        {
-            "masked_lm": "lambda: AutoModelForMaskedLM.from_pretrained(name)",
-            "verbalizer": '(ids("bad"), ids("good"))',
-            "patterns": '(((), ids("it was [MASK].")),)',
-            "mask_token": "tokenizer.mask_token_id",
-            "unlabeled": 'tuple(map(tuple, tokenizer(texts)["input_ids"]))',
-        },
-    ),
-    "prompt_tuning": (
-        'words = tokenizer(["bad", "good"], add_special_tokens=False)["input_ids"]\n',
-        {"verbalizer": "tuple(map(tuple, words))"},
-    ),
-}
 # Values for two sentences, where the default is for a data set.
 SMALLER = {"samples": "64"}
-# Texts of these models have no special tokens that PASTA could change.
-NO_LANGUAGE_MODEL = ("pasta",)
 
 
 @dataclass(frozen=True)
@@ -60,43 +25,29 @@ class Snippet:
     text: str
 
 
-def snippets(method: Implementation, source: str) -> list[Snippet]:
+def snippets(method: Implementation, own: OwnModel) -> list[Snippet]:
     """One for a language model and one for a classifier, where the method is for such a model."""
-    name, tasks = _declared(method, source)
     kinds = []
-    if any(task.startswith(("cue", "new-topic")) for task in tasks):
-        kinds += [] if method.name in NO_LANGUAGE_MODEL else [("A language model", LANGUAGE_MODEL)]
-    if "first-clause" in tasks:
+    if own.language_model and any(t.startswith(("cue", "new-topic")) for t in method.tasks):
+        kinds.append(("A language model", LANGUAGE_MODEL))
+    if "first-clause" in method.tasks:
         kinds.append(("A classifier", CLASSIFIER))
-    return [Snippet(title, model, _program(method, name, model)) for title, model in kinds]
+    return [Snippet(title, model, _program(method, own, model)) for title, model in kinds]
 
 
-def _declared(method: Implementation, source: str) -> tuple[str, tuple[str, ...]]:
-    """The name of the method's class, and the tasks of the lab that it runs on."""
-    node = next(
-        node
-        for node in ast.parse(source).body
-        if isinstance(node, ast.ClassDef) and node.lineno == method.line
-    )
-    for statement in node.body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "tasks":
-            return node.name, ast.literal_eval(statement.value)
-    return node.name, DEFAULT_TASKS
-
-
-def _program(method: Implementation, name: str, model: str) -> str:
+def _program(method: Implementation, own: OwnModel, model: str) -> str:
     classifies = model == CLASSIFIER
     auto = f"AutoModelFor{'SequenceClassification' if classifies else 'CausalLM'}"
     load = f"{auto}.from_pretrained(name{', num_labels=2' if classifies else ''})"
-    prepared, asked = ASKED.get(method.name, ("", {}))
+    prepared = own.prepare.strip("\n")
     shown = [h for h in method.hyperparameters if h.name != "lr"][:SHOWN]
     rate = [h for h in method.hyperparameters if h.name == "lr"]
     settings = {h.name: SMALLER.get(h.name, h.default).replace("'", '"') for h in (*shown, *rate)}
-    made = _made(name, asked | settings)
+    made = _made(method.class_name, own.arguments | settings)
     file = f"{method.name}.safetensors"
     head = "torch.nn.ModuleList(anatomy({}).head)"
     lines = [
-        *_imports(method, name, auto, prepared + str(asked), classifies),
+        *_imports(method, auto, f"{prepared} {own.arguments}", classifies),
         "",
         f'name = "{model}"',
         "tokenizer = AutoTokenizer.from_pretrained(name)",
@@ -109,8 +60,8 @@ def _program(method: Implementation, name: str, model: str) -> str:
         *_batches(classifies),
         "",
         "",
-        *prepared.strip("\n").splitlines(),
-        *(["", ""] if prepared.endswith("\n\n\n") else []),
+        *prepared.splitlines(),
+        *(["", ""] if prepared.startswith("def ") else []),
         *made,
         "train(method, model, Loop(batches, steps=20))",
         f'save_file(method.delta(model), "{file}")',
@@ -127,9 +78,7 @@ def _program(method: Implementation, name: str, model: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _imports(
-    method: Implementation, name: str, auto: str, rest: str, classifies: bool
-) -> list[str]:
+def _imports(method: Implementation, auto: str, rest: str, classifies: bool) -> list[str]:
     names = [auto, "AutoTokenizer", *(["AutoModelForMaskedLM"] * ("MaskedLM" in rest))]
     module = ".".join([PACKAGE, *Path(method.path).parts[1:-1]])
     return [
@@ -139,7 +88,7 @@ def _imports(
         f"from transformers import {', '.join(sorted(names))}",
         "",
         *([f"from {PACKAGE}.anatomy import anatomy"] * classifies),
-        f"from {module} import {name}",
+        f"from {module} import {method.class_name}",
         f"from {PACKAGE}.core.training import Loop, train",
     ]
 

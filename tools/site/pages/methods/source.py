@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from ....cards import Beside
 from ....data.annotated import (
     HOOKS,
     Docstring,
-    Notes,
     Piece,
     Segment,
+    all_segments,
     read_details,
     read_docstring,
-    read_notes,
     segments,
 )
 from ....data.implementations import Implementation
@@ -38,45 +38,54 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Part:
-    """A segment for the template: prose is Markdown, code fenced blocks."""
+    """A segment for the template: prose is Markdown, code fenced blocks.
+
+    `file` is the path of the shared part that it is of, empty for the method's own.
+    """
 
     anchor: str
     name: str
     kind: str
     lines: tuple[int, int]
+    file: str
     prose: Markup
     code: Markup
 
 
-def parts(method: Implementation, source: str) -> list[Part]:
+def parts(
+    method: Implementation, source: str, shared: Mapping[str, str], beside: Beside
+) -> list[Part]:
     """The file but for its own docstring, which the page's other sections are made of.
+
+    Behind it comes what it imports from the shared parts, whose texts are `shared`, by path, where
+    that carries the equation or a detail.
 
     Raises FormulaError where a formula cannot be shown.
     """
-    notes = read_notes().get(method.name, Notes())
     details = read_details(method.page.details)
     own = _own(method, source).name
+    carrying = {name.partition(".")[0] for name in (*beside.equation, *beside.details)}
     return [
         Part(
             anchor=segment.anchor,
             name=segment.name,
             kind=segment.kind,
             lines=segment.lines,
-            prose=safe("\n\n".join(_prose(method, segment, own, notes, details))),
+            file=segment.file,
+            prose=safe("\n\n".join(_prose(method, segment, own, beside, details))),
             code=safe("\n\n".join(fence(piece) for piece in segment.code)),
         )
-        for segment in segments(source)
-        if segment.name
+        for segment in all_segments(method, source, shared)
+        if segment.name and (not segment.file or segment.name.partition(".")[0] in carrying)
     ]
 
 
-def numbered(method: Implementation, source: str) -> str:
+def numbered(method: Implementation, source: str, shared: Mapping[str, str], beside: Beside) -> str:
     """The docstring's details, each with an anchor and links to the code that carries it out."""
-    notes = read_notes().get(method.name, Notes())
-    anchors = {segment.name: segment.anchor for segment in segments(source)}
+    anchors = {s.name: s.anchor for s in all_segments(method, source, shared)}
     items = []
     for number, text in read_details(method.page.details).items():
-        places = [name for name, own in notes.details.items() if number in own and name in anchors]
+        places = [name for name, own in beside.details.items() if number in own and name in anchors]
         links = ", ".join(f"[`{name}`](<#{anchors[name]}>)" for name in places)
         seen = f" In the code: {links}." if links else ""
         items.append(f"{number}. {text}{seen}\n    {{: #detail-{number} }}")
@@ -100,7 +109,7 @@ def _own(method: Implementation, source: str) -> Segment:
 
 
 def _prose(
-    method: Implementation, segment: Segment, own: str, notes: Notes, details: dict[int, str]
+    method: Implementation, segment: Segment, own: str, beside: Beside, details: dict[int, str]
 ) -> Iterator[Markup]:
     holder, _, function = segment.name.rpartition(".")
     said = read_docstring(segment.docstring)
@@ -109,14 +118,14 @@ def _prose(
     elif not said.paragraphs and holder and function in HOOKS:
         said = Docstring((HOOKS[function],))
     yield from _said(said)
-    if segment.name in notes.equation:
-        yield from _equations(method, notes, segment.name)
+    if segment.name in beside.equation:
+        yield from _equations(method, beside, segment.name)
     if holder == own:
         for label in FIELDS.get(function, ()):
             text = getattr(method.page, label.lower())
             if text:
                 yield safe(f"**{label}:** {rendered(text)}\n{{: .fact }}")
-    for number in notes.details.get(segment.name, ()):
+    for number in beside.details.get(segment.name, ()):
         if number in details:
             yield safe(
                 f"[Detail {number}](#detail-{number}): {rendered(details[number])}\n{{: .detail }}"
@@ -132,11 +141,11 @@ def _said(docstring: Docstring) -> Iterator[Markup]:
         yield safe(f"Raises `{name}`\n:   {_text(text)}")
 
 
-def _equations(method: Implementation, notes: Notes, name: str) -> list[Markup]:
+def _equations(method: Implementation, beside: Beside, name: str) -> list[Markup]:
     """The n-th equation for the n-th of as many segments, else all of them; a line each part."""
     found = _EQUATION.findall(method.page.lead)
-    if len(found) == len(notes.equation):
-        found = [found[notes.equation.index(name)]]
+    if len(found) == len(beside.equation):
+        found = [found[beside.equation.index(name)]]
     return [line for equation in found for line in _lines(equation)]
 
 

@@ -1,0 +1,236 @@
+"""What is declared of a method beside its code: `card.toml` in its folder, read into one schema.
+
+A card says where the method acts (`[drawing]`), which part of its file carries which sentence of
+its page (`[beside]`), what a program for one's own model needs (`[own_model]`), which counts others
+print (`[[published]]`), and how the tests that all methods share build it (`[contract]`). Every
+section may be missing where the default does.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from .data.committed import CommittedError
+from .data.published import Arguments, Published
+from .drawings.vocabulary import (
+    GROUPS,
+    PARTS,
+    Aside,
+    Drawing,
+    Kind,
+    Piece,
+    Place,
+    Row,
+    State,
+)
+
+FILE = "card.toml"
+Baseline = Literal["lower", "upper"]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+_Part = Literal[*GROUPS, *PARTS]
+_Place = Literal["maps", *get_args(Place)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Added(_Model):
+    """The same thing added at several places, of which a group of parts is as many."""
+
+    kind: Kind
+    at: tuple[_Place, ...]
+    state: State = State.TRAINED
+    residual: bool = False
+    norm: bool = False
+    gated: bool = False
+    helper: bool = False
+
+    def pieces(self) -> list[Piece]:
+        looks = self.model_dump(exclude={"at"})
+        return [Piece(place=place, **looks) for at in self.at for place in GROUPS.get(at, (at,))]
+
+
+class Act(_Model):
+    """Where a method acts: by state the parts of the model or groups of them, and what is added."""
+
+    states: dict[State, tuple[_Part, ...]] = {}
+    added: tuple[Added, ...] = ()
+    notes: dict[Row, tuple[str, ...]] = {}
+    aside: Aside | None = None
+    tokens: tuple[str, ...] = ()
+
+    def drawn(self) -> Drawing:
+        return Drawing(
+            states=dict(self._parts()),
+            added=tuple(piece for added in self.added for piece in added.pieces()),
+            notes=self.notes,
+            aside=self.aside,
+            tokens=self.tokens,
+        )
+
+    def _parts(self) -> list[tuple[str, State]]:
+        return [
+            (part, state)
+            for state, names in self.states.items()
+            for name in names
+            for part in GROUPS.get(name, (name,))
+        ]
+
+    @model_validator(mode="after")
+    def _one_state_a_part(self) -> Act:
+        parts = [part for part, _ in self._parts()]
+        twice = sorted({part for part in parts if parts.count(part) > 1})
+        if twice:
+            raise ValueError(f"two states for {', '.join(twice)}")
+        return self
+
+
+class Beside(_Model):
+    """Which parts of the file its equation and the numbered details of its docstring belong to.
+
+    `details` gives each part the details that it carries out; `elsewhere` are those that no part
+    of the file does.
+    """
+
+    equation: tuple[str, ...] = ()
+    details: dict[str, tuple[int, ...]] = {}
+    elsewhere: tuple[int, ...] = ()
+
+
+class OwnModel(_Model):
+    """What a program for one's own model needs of the method's: lines before it, and arguments.
+
+    `language_model` is false where the texts of such a model lack what the method changes.
+    """
+
+    prepare: str = ""
+    arguments: dict[str, str] = {}
+    language_model: bool = True
+
+
+class Contract(_Model):
+    """How the shared tests build the method, and which of their promises are others for it.
+
+    arguments: values away from the defaults that hide bugs.
+    refused: by a part of the error, the models of `tests/methods/models.py` that `setup` must
+        refuse with it, or groups of them.
+    left_padding_matters: models whose outputs change with padding on the left.
+    setup_needs_values, needs_values: `setup`, or the course of the training, depends on the values
+        of the weights or of the data, so that shapes alone do not do.
+    masks_kept: how many attention masks a step on shapes alone keeps that one on values does not.
+    reaches: by task, the least score of a run, where that is below what all methods reach.
+    """
+
+    arguments: Arguments = {}
+    refused: dict[str, tuple[str, ...]] = {}
+    left_padding_matters: tuple[str, ...] = ()
+    setup_needs_values: bool = False
+    needs_values: bool = False
+    masks_kept: int = 0
+    reaches: dict[str, float] = {}
+
+
+class Card(_Model):
+    """One method's card.
+
+    `baseline`: it is the lower or the upper of the two ends that all methods lie between.
+    `architectures`: the arguments of transformers' `AutoConfig.for_model`, by a label that printed
+    counts give as theirs.
+    """
+
+    baseline: Baseline | None = None
+    drawing: Act | None = None
+    beside: Beside = Beside()
+    own_model: OwnModel = OwnModel()
+    architectures: dict[str, dict[str, Any]] = {}
+    published: tuple[Published, ...] = ()
+    contract: Contract = Contract()
+
+    @property
+    def drawn(self) -> Drawing | None:
+        return self.drawing and self.drawing.drawn()
+
+    @model_validator(mode="after")
+    def _architectures_are_those_of_the_counts(self) -> Card:
+        named = {entry.architecture for entry in self.published}
+        odd = sorted(named ^ self.architectures.keys())
+        if odd:
+            raise ValueError(
+                f"'{odd[0]}' must be both a key of [architectures] and the architecture of a count"
+            )
+        return self
+
+
+class CardError(CommittedError):
+    """A card cannot be read; `message` says why, the error itself also where."""
+
+    def __init__(self, path: str, line: int, message: str) -> None:
+        super().__init__(f"{path}:{line}: {message}")
+        self.path, self.line, self.message = path, line, message
+
+
+def read_cards(root: Path) -> dict[str, Card]:
+    """Every card below `root`/reference_impls, by the method's name. Raises CardError."""
+    return {path.parent.name: read_card(path, root) for path in card_files(root)}
+
+
+def card_files(root: Path) -> list[Path]:
+    """The cards there are, by the method's name."""
+    found = (root / "reference_impls").glob(f"*/*/{FILE}")
+    return sorted(found, key=lambda path: path.parent.name)
+
+
+def read_card(path: Path, root: Path) -> Card:
+    """One card. Raises CardError."""
+    relative = path.relative_to(root).as_posix()
+    try:
+        text = path.read_text(encoding="utf-8")
+        return Card.model_validate(tomllib.loads(text))
+    except UnicodeDecodeError:
+        raise CardError(relative, 1, "is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        number = int(line[1]) if line else text.count("\n") + 1
+        raise CardError(relative, number, f"is not TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        keys, message = first["loc"], first["msg"].removeprefix("Value error, ")
+        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            message = f"is not a key here; these are: {', '.join(_known(keys))}"
+        where = ".".join(map(str, keys))
+        message = f"{where}: {message}" if where else message
+        raise CardError(relative, line_of(text, keys), message) from None
+
+
+def _known(keys: tuple[str | int, ...]) -> list[str]:
+    """The keys that there can be where the last of these stands."""
+    known: Any = Card.model_fields
+    for key in keys[:-1]:
+        if isinstance(key, str):
+            hint = known[key].annotation
+            kind = next(t for t in (hint, *get_args(hint)) if is_dataclass(t) or _is_model(t))
+            known = kind.model_fields if _is_model(kind) else kind.__dataclass_fields__
+    return list(known)
+
+
+def _is_model(kind: object) -> bool:
+    return isinstance(kind, type(BaseModel))
+
+
+def line_of(text: str, keys: tuple[str | int, ...]) -> int:
+    """The line of a key, or of the innermost table above it that has a line of its own."""
+    lines, at = text.splitlines(), 0
+    for key, following in zip(keys, (*keys[1:], ""), strict=False):
+        name = rf'"?{re.escape(str(key))}"?'
+        own = re.compile(rf"\[*([^=#]*[. ])?{name}(\.[^=]*)?(\]| *=)|.*[{{,] *{name} *=")
+        found = [i for i, line in enumerate(lines) if i >= at and own.match(line)]
+        if found:  # the n-th of an array of tables
+            at = found[min(following, len(found) - 1)] if isinstance(following, int) else found[0]
+    return at + 1
