@@ -209,7 +209,7 @@ def sources_of(method: type[Method]) -> dict[str, str]:
     """Digests of the code that the reports depend on, by path below the package."""
     tasks = tasks_of(method)
     types = [backbones.model_type(LAB[task].backbone) for task in tasks]
-    types += [config.model_type for config in ARCHITECTURES.values()]
+    types += [config().model_type for config in ARCHITECTURES.values()]
     return sources(
         Path(inspect.getfile(method)),
         Path(__file__),

@@ -18,24 +18,33 @@ from reference_impls.__main__ import main
 from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.core.method import METHODS
 from reference_impls.core.registry import load_methods
-from reference_impls.measure import ledger
-from reference_impls.measure.ledger import (
-    Activations,
-    Gradients,
-    Ledger,
+from reference_impls.measure import files, reports
+from reference_impls.measure.ledger import Activations, Gradients, Ledger
+from reference_impls.measure.reports import (
+    ARCHITECTURES,
+    LENGTH,
+    ROWS,
+    on_architecture,
     on_config,
     on_model,
     on_task,
-    shapes_only,
     tasks_of,
 )
+from reference_impls.measure.shapes import shapes_only
 from reference_impls.shared.masks import MaskedMethod
 from tests.methods import models
 from tests.methods.settings import ARGUMENTS
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(load_methods())
-COMMITTED = json.loads(ledger.COMMITTED.read_text(encoding="utf-8"))
+FILES = {name: files.read(reports.path_of(METHODS[name])) for name in NAMES}
+COMMITTED = {
+    "lab": {name: file["lab"] for name, file in FILES.items()},
+    "architectures": {
+        architecture: {name: file["architectures"][architecture] for name, file in FILES.items()}
+        for architecture in ARCHITECTURES
+    },
+}
 CASES = [(name, task) for name in NAMES for task in tasks_of(METHODS[name])]
 # their course depends on values: the nearest domains, which tokens are masked, the largest entries
 NEED_VALUES = {"adaptersoup", "diff_pruning", "pasta", "pet"}
@@ -95,21 +104,21 @@ def test_committed_ledger_of_the_lab(name, task):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_committed_ledger_of_bert_base(name):
-    report = ledger.on_architecture(METHODS[name], BertConfig(), ledger.ROWS, ledger.LENGTH)
+    report = on_architecture(METHODS[name], BertConfig(), ROWS, LENGTH)
     assert report == COMMITTED["architectures"]["bert-base"][name]
 
 
 @pytest.mark.parametrize("name", ["lora", "mezo"])
 def test_committed_ledger_of_seven_billion_weights(name):
-    report = on_config(METHODS[name], LlamaConfig(), ledger.ROWS, ledger.LENGTH)
+    report = on_config(METHODS[name], LlamaConfig(), ROWS, LENGTH)
     assert report == COMMITTED["architectures"]["llama-2-7b"][name]
 
 
 def test_the_committed_ledger_is_of_all_methods():
     assert [(name, task) for name, by_task in COMMITTED["lab"].items() for task in by_task] == CASES
-    assert COMMITTED["architectures"].keys() == ledger.ARCHITECTURES.keys()
-    for reports in COMMITTED["architectures"].values():
-        assert list(reports) == NAMES
+    assert COMMITTED["architectures"].keys() == ARCHITECTURES.keys()
+    for by_name in COMMITTED["architectures"].values():
+        assert list(by_name) == NAMES
 
 
 @pytest.mark.parametrize(
@@ -152,7 +161,7 @@ def test_shapes_alone_give_what_values_give(name, model_name):
 
 def test_closed_forms_of_adam():
     for name in ("full_fine_tuning", "lora", "houlsby"):
-        for architecture in ledger.ARCHITECTURES:
+        for architecture in ARCHITECTURES:
             report = COMMITTED["architectures"][architecture][name]
             counts, parts = report["counts"], kept(report)
             trained = counts["trained"] + counts["head"]
@@ -173,15 +182,15 @@ def test_weights_are_those_of_the_architecture():
             if name == "houlsby":  # which also trains norms
                 added -= numel(
                     p
-                    for norm in anatomy(model_on_meta(ledger.ARCHITECTURES[architecture]())).norms
+                    for norm in anatomy(model_on_meta(ARCHITECTURES[architecture]())).norms
                     for p in norm.parameters()
                 )
             assert kept(report).weights == 4 * (counts["base"] + counts["head"] + added) + buffers
 
 
 def test_lomo_holds_one_gradient_mezo_none_and_neither_any_state():
-    for reports in COMMITTED["architectures"].values():
-        full, lomo, mezo = (kept(reports[n]) for n in ("full_fine_tuning", "lomo", "mezo"))
+    for by_name in COMMITTED["architectures"].values():
+        full, lomo, mezo = (kept(by_name[n]) for n in ("full_fine_tuning", "lomo", "mezo"))
         assert (lomo.optimizer, lomo.activations) == (0, full.activations)
         assert mezo == Ledger(full.weights, 0, 0, 0, 0)
     largest = max(p.numel() for p in model_on_meta(BertConfig()).parameters())
@@ -189,19 +198,19 @@ def test_lomo_holds_one_gradient_mezo_none_and_neither_any_state():
 
 
 def test_masks_save_no_memory():
-    for reports in COMMITTED["architectures"].values():
-        full = kept(reports["full_fine_tuning"])
+    for by_name in COMMITTED["architectures"].values():
+        full = kept(by_name["full_fine_tuning"])
         for name in ("fish_mask", "child_tuning_d", "lt_sft"):
-            masked = kept(reports[name])  # LT-SFT leaves norms and Llama's output layer alone
+            masked = kept(by_name[name])  # LT-SFT leaves norms and Llama's output layer alone
             assert masked.total > full.total
             assert masked.gradients > 0.95 * full.gradients
             assert masked.activations > 0.9 * full.activations
 
 
 def test_lora_keeps_most_activations_and_ladders_do_not():
-    for reports in COMMITTED["architectures"].values():
+    for by_name in COMMITTED["architectures"].values():
         full, lora, ladder = (
-            kept(reports[name]) for name in ("full_fine_tuning", "lora", "ladder_side_tuning")
+            kept(by_name[name]) for name in ("full_fine_tuning", "lora", "ladder_side_tuning")
         )
         assert lora.gradients + lora.optimizer < 0.01 * (full.gradients + full.optimizer)
         assert 0.6 * full.activations < lora.activations < full.activations
@@ -292,12 +301,17 @@ def test_the_command_line_gives_the_ledger_of_any_architecture(tmp_path, capsys)
     assert "at least one row" in capsys.readouterr().err
 
 
-def test_the_command_line_writes_the_committed_file(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(ledger, "COMMITTED", tmp_path / "ledger.json")
-    monkeypatch.setattr(ledger, "ARCHITECTURES", {"bert-base": lambda: models.BERT})
-    monkeypatch.setattr(ledger, "LENGTH", 5)
-    ledger.write({"lora": METHODS["lora"]})
-    written = json.loads((tmp_path / "ledger.json").read_text(encoding="utf-8"))
-    assert written["lab"]["lora"] == COMMITTED["lab"]["lora"]
-    assert written["architectures"]["bert-base"]["lora"]["length"] == 5
+def test_what_is_committed_of_a_method(tmp_path, monkeypatch):
+    lora, path = METHODS["lora"], tmp_path / "measured" / "ledger.json"
+    monkeypatch.setattr(reports, "path_of", lambda method: path)
+    monkeypatch.setattr(reports, "ARCHITECTURES", {"bert-base": lambda: models.BERT})
+    monkeypatch.setattr(reports, "LENGTH", 5)
+    assert reports.is_stale(lora)
+    reports.write(lora, reports.record(lora))
+    written = files.read(path)
+    assert not reports.is_stale(lora)
+    assert written["lab"] == COMMITTED["lab"]["lora"]
+    assert written["architectures"]["bert-base"]["length"] == 5
     assert written["versions"].keys() == {"torch", "transformers"}
+    files.write(path, {**written, "sources": {}}, depth=2)
+    assert reports.is_stale(lora)
