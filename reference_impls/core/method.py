@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ..anatomy import Anatomy, anatomy
+from .batches import Batch
 
 if TYPE_CHECKING:
     from .training import Loop
 
-Batch = dict[str, Tensor]
 METHODS: dict[str, type[Method]] = {}
 
 

@@ -11,7 +11,8 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from .method import Batch, Method, trainable
+from .batches import Batch
+from .method import Method, trainable
 
 
 def seed_everything(seed: int) -> None:

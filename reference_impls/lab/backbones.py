@@ -23,7 +23,7 @@ import torch
 from transformers import AutoConfig, PreTrainedModel
 from transformers.utils import cached_file, logging
 
-from ..anatomy import FAMILIES
+from ..anatomy.families import family_of
 
 WEIGHTS = Path(__file__).parent / "weights"
 WEIGHTS_FILE = "model.safetensors"
@@ -72,11 +72,13 @@ def load(name: str, model_class: type, seed: int = 0, **config_overrides: Any) -
 
 def shape(name: str) -> str:
     """What a backbone is: 'encoder', 'decoder' or 'encoder-decoder'; '' if it is unknown."""
-    family = FAMILIES.get(AutoConfig.from_pretrained(_source(name)).model_type)
-    if family is None:
-        return ""
-    shapes = ["decoder" if stack.causal else "encoder" for stack in family.stacks]
-    return "-".join(shapes)
+    family = family_of(model_type(name))
+    return family.shape if family else ""
+
+
+def model_type(name: str) -> str:
+    """Transformers' name of a backbone's type, such as 'bert'."""
+    return AutoConfig.from_pretrained(_source(name)).model_type
 
 
 def digest(name: str) -> str:

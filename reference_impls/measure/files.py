@@ -26,7 +26,7 @@ def text(value: Any, depth: int, indent: str = "\n") -> str:
         return json.dumps(value, ensure_ascii=False)
     inner = indent + " "
     if isinstance(value, dict):
-        items = [f"{json.dumps(k)}: {text(v, depth - 1, inner)}" for k, v in value.items()]
+        items = [f"{text(k, 0)}: {text(v, depth - 1, inner)}" for k, v in value.items()]
     else:
         items = [text(item, depth - 1, inner) for item in value]
     opening, closing = "{}" if isinstance(value, dict) else "[]"

@@ -16,13 +16,15 @@ import torch
 import transformers
 from transformers import PreTrainedModel
 
+from ..anatomy.families import file_of
 from ..core import training
 from ..core.method import Method
 from ..core.training import Loop
 from ..lab import backbones
-from ..lab.tasks import TASKS
+from ..lab.tasks import TASKS, files_of
 from . import files, runs
 from .digests import sources
+from .given import files_of as given_files
 
 SEEDS = (0, 1, 2)
 # Allowed difference of a repeated score. With other vector instructions (AVX2, or none, in place of
@@ -44,6 +46,9 @@ def sources_of(method: type[Method], task: str) -> dict[str, str]:
         Path(inspect.getfile(method)),
         Path(runs.__file__),
         Path(training.__file__),
+        *given_files(method),
+        *files_of(task),
+        file_of(backbones.model_type(TASKS[task].backbone)),
     )
 
 

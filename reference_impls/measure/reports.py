@@ -8,8 +8,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, fields
-from itertools import repeat
+from dataclasses import asdict, dataclass, field
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,20 @@ from torch._subclasses.fake_tensor import (
     UnsupportedFakeTensorException,
 )
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import (
-    AutoModelForMaskedLM,
-    BertConfig,
-    LlamaConfig,
-    PretrainedConfig,
-    PreTrainedModel,
-)
+from transformers import BertConfig, LlamaConfig, PretrainedConfig, PreTrainedModel
 
 from ..anatomy import anatomy, model_on_meta, numel
-from ..core.method import Batch, Method
+from ..anatomy.families import family_of, file_of
+from ..core.batches import Batch, rows, singles
+from ..core.method import Method
 from ..core.training import Loop, seed_everything
-from ..lab.backbones import quiet
+from ..lab import backbones
+from ..lab.tasks import TASKS as LAB
+from ..lab.tasks import files_of
 from . import files
 from .digests import sources
+from .given import files_of as given_files
+from .given import stand_ins
 from .ledger import STEPS, Ledger, plain_kernels, step_ledger
 from .runs import prepare
 from .shapes import shapes_only
@@ -79,6 +79,7 @@ def measure(
 ) -> dict[str, Any]:
     """Adapt and train a model, and report, ready for JSON; `data` is what `setup` may look at.
 
+    rows, length: the batch's, in examples and in positions of the longest sequence.
     counts: trained, stored and base parameters; the head's apart.
     ledger: the bytes of the phase that takes most; phase: its number, from 1, and that of all.
     inference: FLOPs of a forward pass of the base, the adapted and the merged model (None where
@@ -103,6 +104,8 @@ def measure(
         merged, _ = inference(model, batch)
     peak = max(loop.phases, key=lambda phase: phase.total)
     return {
+        "rows": rows(batch),
+        "length": length,
         "counts": counts,
         "ledger": asdict(peak),
         "phase": [loop.phases.index(peak) + 1, len(loop.phases)],
@@ -122,13 +125,8 @@ def on_task(method_class: type[Method], task: str, **arguments: Any) -> dict[str
         ValueError: the method does not run on the task.
     """
     method, model, loop = prepare(method_class, task, steps=1, progress=False, **arguments)
-    rows, length = next(loop.batches(loop.seed))["input_ids"].shape
     metered = Metered(loop.batches, steps=1, seed=loop.seed, progress=False)
-    return {
-        "rows": rows,
-        "length": length,
-        **measure(method, model, metered, loop.batches(loop.seed)),
-    }
+    return measure(method, model, metered, loop.batches(loop.seed))
 
 
 def on_config(
@@ -157,7 +155,7 @@ def on_config(
     unknown = f"what {method_class.title} does depends on its data, which shapes do not tell"
     for answer in (True, False):
         try:
-            with quiet(), shapes_only(answer):
+            with backbones.quiet(), shapes_only(answer):
                 # a copy, since a method may note in it what it did
                 model = model_class._from_config(deepcopy(config), dtype=dtype)
                 return on_model(method_class, model, rows, length, **arguments)
@@ -177,35 +175,14 @@ def on_model(
     batch = batch_for(model, rows, length)
     method = method_class(**{**stand_ins(method_class, model, batch), **arguments})
     loop = Metered(lambda seed: repeat(batch), steps=1, progress=False, steps_measured=1)
-    data = iter([{key: value[:1] for key, value in batch.items()}])
-    return {"rows": rows, "length": length, **measure(method, model, loop, data)}
+    return measure(method, model, loop, islice(singles(batch), 1))
 
 
 def batch_for(model: PreTrainedModel, rows: int, length: int) -> Batch:
     """Any batch of full length: labels for a classifier's rows, or else for each token."""
-    parts = anatomy(model)
-    ids = torch.zeros(rows, length, dtype=torch.long)
-    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    batch["labels"] = torch.zeros(rows, dtype=torch.long) if parts.head else ids.clone()
-    return {**batch, "decoder_input_ids": ids.clone()} if parts.encoder_decoder else batch
-
-
-def stand_ins(method_class: type[Method], model: PreTrainedModel, batch: Batch) -> dict[str, Any]:
-    """Something of the right shape for what a method gets from its task: one other task or domain,
-    one word a class, texts as long as the batch's."""
-    row = (0,) * batch["input_ids"].shape[1]
-    known = {
-        "verbalizer": ((0,),) * getattr(model.config, "num_labels", 1),
-        "sources": (lambda seed: repeat(batch),),
-        "domains": (lambda seed: repeat(batch),),
-        "masked_lm": lambda: AutoModelForMaskedLM.from_config(model.config),
-        "patterns": (((), (0,)),),
-        "mask_token": 0,
-        "unlabeled": (row,) * len(batch["input_ids"]),
-        "special_tokens": (0,),
-    }
-    wanted = [f.name for f in fields(method_class) if f.metadata.get("from_task")]
-    return {name: known[name] for name in wanted if name in known}
+    inputs = family_of(model.config.model_type).inputs(model.config, rows, length)
+    shape = (rows,) if anatomy(model).head else (rows, length)
+    return {**inputs, "labels": torch.zeros(shape, dtype=torch.long)}
 
 
 def tasks_of(method_class: type[Method]) -> list[str]:
@@ -230,7 +207,16 @@ def path_of(method: type[Method]) -> Path:
 
 def sources_of(method: type[Method]) -> dict[str, str]:
     """Digests of the code that the reports depend on, by path below the package."""
-    return sources(Path(inspect.getfile(method)), Path(__file__))
+    tasks = tasks_of(method)
+    types = [backbones.model_type(LAB[task].backbone) for task in tasks]
+    types += [config().model_type for config in ARCHITECTURES.values()]
+    return sources(
+        Path(inspect.getfile(method)),
+        Path(__file__),
+        *given_files(method),
+        *(path for task in tasks for path in files_of(task)),
+        *map(file_of, types),
+    )
 
 
 def is_stale(method: type[Method]) -> bool:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import partial
 from typing import Any
 
-from transformers import BertForMaskedLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from ..anatomy import anatomy, numel
 from ..core.method import Method
 from ..core.training import Loop, train
-from ..lab import backbones
-from ..lab.language import BOS, CLS, MASK, SEP, encode
-from ..lab.tasks import LANGUAGES, TASKS, Task, language_batches
+from ..lab.tasks import TASKS
+from .given import from_task
 
 STEPS = 300
 BATCH_SIZE = 32
@@ -24,24 +22,6 @@ def hyperparameters(method: Method) -> dict[str, Any]:
     return {
         f.name: getattr(method, f.name) for f in fields(method) if not f.metadata.get("from_task")
     }
-
-
-def from_task(method: type[Method], task: Task, backbone: str, seed: int) -> dict[str, Any]:
-    """What the task knows, for those fields of `method` that ask for it."""
-    known = {
-        "verbalizer": lambda: tuple(tuple(ids) for _, ids in sorted(task.verbalizer.items())),
-        "masked_lm": lambda: partial(backbones.load, backbone, BertForMaskedLM, seed),
-        "patterns": lambda: (((), task.pattern),),
-        "mask_token": lambda: encode(MASK)[0],
-        "special_tokens": lambda: tuple(encode([CLS, SEP, BOS])),
-        "unlabeled": lambda: tuple(task.unlabeled(seed)),
-        "sources": lambda: tuple(TASKS[name].batches for name in task.sources),
-        "language_batches": lambda: partial(language_batches, LANGUAGES["second"]),
-        "source_language_batches": lambda: partial(language_batches, LANGUAGES["first"]),
-        "domains": lambda: tuple(domain.batches for domain in task.domains()),
-    }
-    wanted = [f.name for f in fields(method) if f.metadata.get("from_task")]
-    return {name: known[name]() for name in wanted}
 
 
 def prepare(

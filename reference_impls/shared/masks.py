@@ -7,16 +7,17 @@ on another model with the same base, such as one with another head.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ..anatomy import Anatomy, anatomy, numel
-from ..core.method import Batch, Method
+from ..core.batches import Batch, singles
+from ..core.method import Method
 
 
 @dataclass(kw_only=True)
@@ -127,7 +128,7 @@ def fisher_information(
     model.eval()
     for parameter in parameters:
         parameter.requires_grad_(True)
-    for example in islice(_examples(batches), samples):
+    for example in islice(chain.from_iterable(map(singles, batches)), samples):
         loss = method.loss(model, example)
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
         for square, gradient in zip(total, gradients, strict=True):
@@ -141,10 +142,3 @@ def fisher_information(
 def flatten(tensors: Iterable[Tensor]) -> Tensor:
     """All entries, one tensor after another, (n,)."""
     return torch.cat([tensor.flatten() for tensor in tensors])
-
-
-def _examples(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Batches of one row."""
-    for batch in batches:
-        for row in range(len(batch["input_ids"])):
-            yield {key: value[row : row + 1] for key, value in batch.items()}

@@ -1,6 +1,8 @@
-"""Tiny random models of each supported family, shaken so that defaults hide nothing."""
+"""Tiny random models, shaken so that defaults hide nothing; a model type is one entry in `TINY`."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from transformers import (
@@ -15,6 +17,7 @@ from transformers import (
     LlamaForSequenceClassification,
     MistralConfig,
     MistralForCausalLM,
+    PretrainedConfig,
     PreTrainedModel,
     Qwen2Config,
     Qwen2ForSequenceClassification,
@@ -25,59 +28,106 @@ from transformers import (
     T5ForSequenceClassification,
 )
 
+from reference_impls.anatomy.families import family_of
+
 VOCABULARY = 40
 _SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 _TOKENS = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-BERT = BertConfig(
-    **_SIZES, **_TOKENS, **_NO_DROPOUT, intermediate_size=48, max_position_embeddings=64
-)
-ROBERTA = RobertaConfig(
-    **_SIZES, **_TOKENS, **_NO_DROPOUT, intermediate_size=48, max_position_embeddings=64
-)
-GPT2 = GPT2Config(
-    **_SIZES, **_TOKENS, n_inner=48, n_positions=64, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0
-)
-LLAMA = LlamaConfig(**_SIZES, **_TOKENS, num_key_value_heads=2, intermediate_size=48)
-MISTRAL = MistralConfig(
-    **_SIZES, **_TOKENS, num_key_value_heads=2, intermediate_size=48, sliding_window=None
-)
-QWEN2 = Qwen2Config(**_SIZES, **_TOKENS, num_key_value_heads=2, intermediate_size=48)
-# heads times head_dim is not the width, as in T5 v1.1 small
-T5 = T5Config(
-    d_model=32,
-    d_kv=6,
-    d_ff=48,
-    num_heads=4,
-    num_layers=2,
-    num_decoder_layers=2,
-    feed_forward_proj="gated-gelu",
-    relative_attention_num_buckets=8,
-    dropout_rate=0.0,
-    decoder_start_token_id=0,
-    **_TOKENS,
-)
+_ENCODER = _SIZES | _TOKENS | _NO_DROPOUT | {"intermediate_size": 48, "max_position_embeddings": 64}
+_GROUPED = _SIZES | _TOKENS | {"num_key_value_heads": 2, "intermediate_size": 48}
 
-CLASSIFIERS = {
-    "bert": (BertForSequenceClassification, BERT),
-    "roberta": (RobertaForSequenceClassification, ROBERTA),
-    "gpt2": (GPT2ForSequenceClassification, GPT2),
-    "llama": (LlamaForSequenceClassification, LLAMA),
-    "qwen2": (Qwen2ForSequenceClassification, QWEN2),
-    "t5": (T5ForSequenceClassification, T5),
+
+@dataclass(frozen=True)
+class Tiny:
+    """A model type's tiny configuration, and its models by name; a classifier has the type's.
+
+    head: where a classifier keeps the parameters of its head.
+    ends: its classifier reads the decoder where the text ends.
+    """
+
+    config: PretrainedConfig
+    models: dict[str, type]
+    head: tuple[str, ...] = ()
+    ends: bool = False
+
+
+TINY = {
+    "bert": Tiny(
+        BertConfig(**_ENCODER),
+        {"bert": BertForSequenceClassification, "bert-mlm": BertForMaskedLM},
+        head=("classifier.",),
+    ),
+    "roberta": Tiny(
+        RobertaConfig(**_ENCODER),
+        {"roberta": RobertaForSequenceClassification},
+        head=("classifier.",),
+    ),
+    "gpt2": Tiny(
+        GPT2Config(
+            **_SIZES,
+            **_TOKENS,
+            n_inner=48,
+            n_positions=64,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+        ),
+        {"gpt2": GPT2ForSequenceClassification, "gpt2-lm": GPT2LMHeadModel},
+        head=("score.",),
+    ),
+    "llama": Tiny(
+        LlamaConfig(**_GROUPED),
+        {"llama": LlamaForSequenceClassification, "llama-lm": LlamaForCausalLM},
+        head=("score.",),
+    ),
+    "mistral": Tiny(
+        MistralConfig(**_GROUPED, sliding_window=None), {"mistral-lm": MistralForCausalLM}
+    ),
+    "qwen2": Tiny(
+        Qwen2Config(**_GROUPED), {"qwen2": Qwen2ForSequenceClassification}, head=("score.",)
+    ),
+    "t5": Tiny(
+        # heads times head_dim is not the width, as in T5 v1.1 small
+        T5Config(
+            d_model=32,
+            d_kv=6,
+            d_ff=48,
+            num_heads=4,
+            num_layers=2,
+            num_decoder_layers=2,
+            feed_forward_proj="gated-gelu",
+            relative_attention_num_buckets=8,
+            dropout_rate=0.0,
+            decoder_start_token_id=0,
+            **_TOKENS,
+        ),
+        {"t5": T5ForSequenceClassification, "t5-lm": T5ForConditionalGeneration},
+        head=("classification_head.",),
+        ends=True,
+    ),
 }
-LANGUAGE_MODELS = {
-    "bert-mlm": (BertForMaskedLM, BERT),
-    "gpt2-lm": (GPT2LMHeadModel, GPT2),
-    "llama-lm": (LlamaForCausalLM, LLAMA),
-    "mistral-lm": (MistralForCausalLM, MISTRAL),
-    "t5-lm": (T5ForConditionalGeneration, T5),
-}
+BERT, LLAMA = TINY["bert"].config, TINY["llama"].config
+
+_MODELS = {n: (c, tiny.config) for tiny in TINY.values() for n, c in tiny.models.items()}
+CLASSIFIERS = {name: model for name, model in _MODELS.items() if name in TINY}
+LANGUAGE_MODELS = {name: model for name, model in _MODELS.items() if name not in TINY}
 MODELS = CLASSIFIERS | LANGUAGE_MODELS
-ENCODER_DECODERS = ("t5", "t5-lm")
-CAUSAL = ("gpt2", "llama", "qwen2", "gpt2-lm", "llama-lm", "mistral-lm")
+
+
+def _of_shape(shape: str) -> tuple[str, ...]:
+    return tuple(name for name in MODELS if family_of(tiny(name).config.model_type).shape == shape)
+
+
+def tiny(name: str) -> Tiny:
+    """The entry that a model is from."""
+    return next(tiny for tiny in TINY.values() if name in tiny.models)
+
+
+ENCODER_DECODERS = _of_shape("encoder-decoder")
+CAUSAL = _of_shape("decoder")
 GROUPS = {"causal": CAUSAL, "encoder-decoders": ENCODER_DECODERS}  # as cards name them
-GENERATORS = ("gpt2-lm", "llama-lm", "mistral-lm", "t5-lm")
+GENERATORS = tuple(n for n in LANGUAGE_MODELS if n in (*CAUSAL, *ENCODER_DECODERS))
 
 
 def build(name: str, seed: int = 0, **config) -> PreTrainedModel:
@@ -112,13 +162,14 @@ def batch(name: str, rows: int = 4, length: int = 9, seed: int = 0) -> dict[str,
 
     input_ids, mask = ids(length)
     inputs = {"input_ids": input_ids, "attention_mask": mask}
-    if name == "t5":  # its classifier reads the decoder where the text ends
-        input_ids[torch.arange(rows), mask.sum(1) - 1] = T5.eos_token_id
+    config = MODELS[name][1]
+    if name in CLASSIFIERS and tiny(name).ends:
+        input_ids[torch.arange(rows), mask.sum(1) - 1] = config.eos_token_id
     if name in CLASSIFIERS:
         return inputs | {"labels": torch.randint(0, 2, (rows,), generator=generator)}
     if name in ENCODER_DECODERS:
         target, mask = ids(length - 2)
-        target[:, 0] = T5.decoder_start_token_id
+        target[:, 0] = config.decoder_start_token_id
         inputs |= {"decoder_input_ids": target, "decoder_attention_mask": mask}
         return inputs | {"labels": torch.where(mask.bool(), target.roll(-1, 1), -100)}
     return inputs | {"labels": torch.where(mask.bool(), input_ids, -100)}

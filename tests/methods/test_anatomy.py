@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 from transformers import (
     BertConfig,
-    DistilBertConfig,
-    DistilBertModel,
     GPT2Config,
     LlamaConfig,
     MistralConfig,
@@ -17,10 +19,10 @@ from transformers import (
     T5Config,
 )
 
-from reference_impls.anatomy import FAMILIES, Layer, Projection, anatomy, model_on_meta, numel
+from reference_impls.anatomy import Layer, Projection, anatomy, families, model_on_meta, numel
 from tests.methods import models
+from tests.methods.models import logits
 
-POST_NORM = ("bert", "roberta", "bert-mlm")
 every_model = pytest.mark.parametrize("name", models.MODELS)
 
 
@@ -57,18 +59,46 @@ def record(name: str, model: PreTrainedModel, *modules: torch.nn.Module) -> list
 
 
 def test_every_family_is_tested():
-    assert {models.build(name).config.model_type for name in models.MODELS} == set(FAMILIES)
+    tested = {models.build(name).config.model_type for name in models.MODELS}
+    assert tested == set(families.known()) == models.TINY.keys()
+
+
+@every_model
+def test_a_familys_shape_is_that_of_its_stacks(name):
+    model = models.build(name)
+    family = families.family_of(model.config.model_type)
+    stacks = ["decoder" if stack.causal else "encoder" for stack in anatomy(model).stacks]
+    assert family.shape == "-".join(stacks)
+
+
+@every_model
+def test_a_familys_inputs_are_taken_by_its_models(name):
+    model = models.build(name)
+    inputs = families.family_of(model.config.model_type).inputs(model.config, 3, 5)
+    if name in models.CLASSIFIERS and models.tiny(name).ends:
+        inputs["input_ids"][:, -1] = model.config.eos_token_id
+        del inputs["decoder_input_ids"]
+    assert len(logits(model, inputs)) in (3, 3 * 5)
+
+
+@pytest.mark.parametrize("model_type", families.known())
+def test_a_family_is_found_by_its_file(model_type):
+    path = families.file_of(model_type)
+    assert path.parent == Path(families.__file__).parent
+    module = sys.modules[f"{families.__name__}.{path.stem}"]
+    assert families.family_of(model_type) is module.FAMILY
+    assert model_type in module.FAMILY.types
 
 
 @every_model
 def test_sizes(name):
     model = models.build(name)
     parts = anatomy(model)
-    causal = name not in POST_NORM
+    causal = name in models.CAUSAL
     grouped = parts.kv_heads == 2
-    assert grouped == name.startswith(("llama", "mistral", "qwen2"))
+    assert parts.kv_heads == models.MODELS[name][1].to_dict().get("num_key_value_heads", 4)
     both = name in models.ENCODER_DECODERS
-    assert (parts.hidden_size, parts.heads, parts.causal) == (32, 4, causal and not both)
+    assert (parts.hidden_size, parts.heads, parts.causal) == (32, 4, causal)
     assert parts.head_dim == (6 if both else 8)
     assert parts.embedding.weight.shape == (models.VOCABULARY, 32)
     assert [len(stack.layers) for stack in parts.stacks] == ([2, 2] if both else [2])
@@ -176,7 +206,7 @@ def test_the_ends_of_the_sub_blocks_are_what_is_added_to_the_residual_stream(nam
         (x, y), (_, last), *added = record(name, model, layer.block, layer.end, *ends)
         branches = [output for _, output in added]
         with torch.no_grad():
-            if name in POST_NORM:
+            if layer.post_norm:
                 first, second = layer.norms
                 expected = second(first(x + branches[0]) + branches[1])
             else:
@@ -206,7 +236,7 @@ def test_the_final_module_returns_the_last_hidden_states(name):
     handle = parts.final.register_forward_hook(lambda m, a, o: handle_output.update(out=o))
     with torch.no_grad():
         inputs = plain(name)
-        if name == "t5":
+        if parts.encoder_decoder and name in models.CLASSIFIERS:
             inputs["decoder_input_ids"] = inputs["input_ids"]
         returned = parts.base(**inputs, output_hidden_states=True)
     expected = (
@@ -223,17 +253,17 @@ def test_the_head_is_what_a_task_adds(name):
     parts = anatomy(model)
     head = {id(p) for p in parts.head_parameters()}
     named = {key for key, p in model.named_parameters() if id(p) in head}
-    expected = {"bert": ("classifier.",), "roberta": ("classifier.",)}
-    expected |= dict.fromkeys(("gpt2", "llama", "qwen2"), ("score.",))
-    expected["t5"] = ("classification_head.",)
-    assert named == {k for k, _ in model.named_parameters() if k.startswith(expected.get(name, ()))}
+    place = models.tiny(name).head if name in models.CLASSIFIERS else ()
+    assert named == {key for key, _ in model.named_parameters() if key.startswith(place)}
     assert bool(named) == (name in models.CLASSIFIERS)
 
 
 def test_an_unknown_family_is_refused():
-    model = DistilBertModel(DistilBertConfig(dim=32, n_layers=1, n_heads=4, hidden_dim=48))
-    with pytest.raises(ValueError, match=r"no anatomy for model type 'distilbert' \(known: bert"):
+    model = SimpleNamespace(config=SimpleNamespace(model_type="unheard"), base_model=None)
+    complaint = r"no anatomy for model type 'unheard' \(known: bert, .*anatomy/families"
+    with pytest.raises(ValueError, match=complaint):
         anatomy(model)
+    assert families.family_of("unheard") is families.file_of("unheard") is None
 
 
 # a model's size as its config alone gives it, tied weights once, classifier not counted

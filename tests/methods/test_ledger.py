@@ -292,12 +292,18 @@ def test_the_command_line_gives_the_ledger_of_any_architecture(tmp_path, capsys)
     assert "at least one row" in capsys.readouterr().err
 
 
-def test_a_record_holds_the_lab_and_the_architectures(monkeypatch):
+def test_what_is_committed_of_a_method(tmp_path, monkeypatch):
+    lora, path = METHODS["lora"], tmp_path / "measured" / "ledger.json"
+    monkeypatch.setattr(reports, "path_of", lambda method: path)
     monkeypatch.setattr(reports, "ARCHITECTURES", {"bert-base": lambda: models.BERT})
     monkeypatch.setattr(reports, "LENGTH", 5)
     monkeypatch.setattr(reports, "TASKS", ("cue",))
-    record = reports.record(METHODS["lora"])
-    assert record["lab"] == {"cue": LAB["lora"]["cue"]}
-    assert record["architectures"]["bert-base"]["length"] == 5
-    assert record["versions"].keys() == {"torch", "transformers"}
-    assert record["sources"] == FILES["lora"]["sources"]
+    assert reports.is_stale(lora)
+    reports.write(lora, reports.record(lora))
+    written = files.read(path)
+    assert not reports.is_stale(lora)
+    assert written["lab"] == {"cue": LAB["lora"]["cue"]}
+    assert written["architectures"]["bert-base"]["length"] == 5
+    assert written["versions"].keys() == {"torch", "transformers"}
+    files.write(path, {**written, "sources": {}}, depth=2)
+    assert reports.is_stale(lora)

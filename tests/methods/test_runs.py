@@ -1,69 +1,47 @@
-"""What a committed run is tied to, and how it is put together."""
+"""How a run is made and put together, when it is current, and how it is kept."""
 
 from __future__ import annotations
 
-import ast
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
-from reference_impls.core.method import METHODS
 from reference_impls.core.registry import load_methods
 from reference_impls.lab import backbones
 from reference_impls.lab.tasks import TASKS
-from reference_impls.measure import runs
+from reference_impls.measure import command, files, recorded, reports, runs
 
-ROOT = Path(runs.__file__).parents[1]
-NAMES = list(load_methods())
-
-
-def imported(path: str) -> set[str]:
-    """The files of this repository that a file imports, by their paths from the root."""
-    found = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            files = [f"{name.replace('.', '/')}.py" for name in names]
-            found |= {file for file in files if (ROOT / file).is_file()}
-    return found
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_run_is_tied_to_every_file_that_takes_part_in_it(name):
-    method = METHODS[name]
-    needed = {f"{method.__module__.replace('.', '/')}.py", "reference_impls/measure/runs.py"}
-    while more := set().union(*map(imported, needed)) - needed:
-        needed |= more
-    assert needed <= runs.sources(method).keys()
+METHODS = load_methods()
+LORA = METHODS["lora"]
 
 
 @pytest.fixture
 def quick(monkeypatch, tmp_path):
-    """Runs of three steps for one seed, kept in a folder of their own."""
-    monkeypatch.setattr(runs, "STEPS", 3)
-    monkeypatch.setattr(runs, "SEEDS", (4,))
-    monkeypatch.setattr(runs, "RUNS", tmp_path)
-    return tmp_path
+    """Runs of eight steps for one seed, and what is measured kept in a folder of its own."""
+    monkeypatch.setattr(runs, "STEPS", 8)
+    monkeypatch.setattr(runs.prepare, "__kwdefaults__", runs.prepare.__kwdefaults__ | {"steps": 8})
+    monkeypatch.setattr(recorded, "SEEDS", (4,))
+    monkeypatch.setattr(recorded, "BEGINNING", 4)
+    for module, name in ((recorded, "runs"), (reports, "ledger")):
+        path = tmp_path / "measured" / f"{name}.json"
+        monkeypatch.setattr(module, "path_of", lambda method, path=path: path)
 
 
 def test_a_run_is_current_until_its_sources_or_its_backbone_change(quick):
-    lora = METHODS["lora"]
-    assert not runs.is_current(lora, "first-clause")
-    path = runs.path_of("lora", "first-clause")
-    path.parent.mkdir()
-    run = runs.record(lora, "first-clause")
-    path.write_text(json.dumps(run), encoding="utf-8")
-    assert runs.is_current(lora, "first-clause")
-    digests = run["sources"]
-    for name in digests:
-        changed = {**run, "sources": {**digests, name: "0" * 64}}
-        path.write_text(json.dumps(changed), encoding="utf-8")
-        assert not runs.is_current(lora, "first-clause")
-    changed = {**run, "backbone": {**run["backbone"], "sha256": "0" * 64}}
-    path.write_text(json.dumps(changed), encoding="utf-8")
-    assert not runs.is_current(lora, "first-clause")
+    def current(run):
+        return recorded.is_current(LORA, "first-clause", run)
+
+    assert not current(None)
+    run = recorded.record(LORA, "first-clause")
+    recorded.write(LORA, {"first-clause": run})
+    kept = recorded.committed(LORA)["first-clause"]
+    assert current(kept)
+    assert recorded.stale(LORA) == [task for task in LORA.tasks if task != "first-clause"]
+    for name in run["sources"]:
+        assert not current({**kept, "sources": {**run["sources"], name: "0" * 64}})
+    assert not current({**kept, "backbone": {**kept["backbone"], "sha256": "0" * 64}})
 
 
 def test_a_record_has_each_seed_from_the_pretrained_and_from_the_random_backbone(
@@ -78,8 +56,8 @@ def test_a_record_has_each_seed_from_the_pretrained_and_from_the_random_backbone
         return {**result, "seed": settings["seed"], "score": score}
 
     monkeypatch.setattr(runs, "one", one)
-    monkeypatch.setattr(runs, "SEEDS", (4, 6))
-    record = runs.record(METHODS["lora"], "first-clause")
+    monkeypatch.setattr(recorded, "SEEDS", (4, 6))
+    record = recorded.record(LORA, "first-clause")
     assert [call["seed"] for call in calls] == [4, 4, 6, 6]
     backbone = TASKS["first-clause"].backbone
     assert [call.get("backbone", backbone) for call in calls] == [
@@ -91,24 +69,91 @@ def test_a_record_has_each_seed_from_the_pretrained_and_from_the_random_backbone
     assert record["backbone"] == {"name": backbone, "sha256": backbones.digest(backbone)}
 
 
+@pytest.mark.parametrize("name", ["lora", "lt_sft"])  # of one phase, and of two
+def test_a_beginning_is_that_of_the_whole_run(quick, name):
+    method = METHODS[name]
+    found = recorded.beginning(method, "first-clause")
+    assert [step for step, _ in found] == [4]
+    if name == "lora":
+        whole = runs.one(method, "first-clause", every=4, progress=False)["losses"]
+        assert found[0] == whole[0]
+        short = runs.one(method, "first-clause", steps=4, progress=False)["losses"]
+        assert found[0] != short[0]  # the rates are those of the whole
+
+
 def test_a_given_value_goes_before_the_labs_and_the_labs_before_the_papers():
-    lora = METHODS["lora"]
-    papers = {field.name: field.default for field in fields(lora)}
-    method, _, _ = runs.prepare(lora, "first-clause", progress=False)
-    assert method.lr == lora.lab["lr"] != papers["lr"]
+    papers = {field.name: field.default for field in fields(LORA)}
+    method, _, _ = runs.prepare(LORA, "first-clause", progress=False)
+    assert method.lr == LORA.lab["lr"] != papers["lr"]
     assert method.r == papers["r"]
-    method, _, loop = runs.prepare(lora, "first-clause", lr=0.5, r=2, steps=7, seed=3)
+    method, _, loop = runs.prepare(LORA, "first-clause", lr=0.5, r=2, steps=7, seed=3)
     assert (method.lr, method.r, loop.steps, loop.seed) == (0.5, 2, 7, 3)
 
 
 def test_what_one_run_says_of_itself():
-    result = runs.one(METHODS["lora"], "first-clause", steps=3, seed=1, every=2, progress=False)
+    result = runs.one(LORA, "first-clause", steps=3, seed=1, every=2, progress=False)
     assert (result["method"], result["task"], result["seed"]) == ("lora", "first-clause", 1)
     assert [step for step, _ in result["curve"]] == [0, 2, 3]
     assert result["score"] == result["curve"][-1][1]
     assert result["counts"]["trained"] == result["counts"]["stored"] == 2 * 2 * 8 * (64 + 64)
-    assert result["hyperparameters"]["lr"] == METHODS["lora"].lab["lr"]
-    again = runs.one(METHODS["lora"], "first-clause", steps=3, seed=1, every=2, progress=False)
+    assert result["hyperparameters"]["lr"] == LORA.lab["lr"]
+    again = runs.one(LORA, "first-clause", steps=3, seed=1, every=2, progress=False)
     assert again["losses"] == result["losses"]
-    other = runs.one(METHODS["lora"], "first-clause", steps=3, seed=2, every=2, progress=False)
+    other = runs.one(LORA, "first-clause", steps=3, seed=2, every=2, progress=False)
     assert other["losses"] != result["losses"]
+
+
+def test_what_is_written_reads_back_and_has_a_line_for_each_item(tmp_path):
+    value = {"a": {"b": [1, [2, 3], {}], "é": 0.1}, "c": [], "d": {"e": {"f": 1}}}
+    for depth in range(5):
+        assert json.loads(files.text(value, depth)) == value
+    assert files.text(value, 0).count("\n") == 0
+    assert files.text(value, 2).splitlines() == [
+        "{",
+        ' "a": {',
+        '  "b": [1, [2, 3], {}],',
+        '  "é": 0.1',
+        " },",
+        ' "c": [],',
+        ' "d": {',
+        '  "e": {"f": 1}',
+        " }",
+        "}",
+    ]
+    path = tmp_path / "measured" / "runs.json"
+    assert files.read(path) == {}
+    files.write(path, value, 2)
+    assert files.read(path) == value
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_runs_of_tasks_that_a_method_no_longer_has_go(quick):
+    recorded.write(LORA, {"summary": {"made": 1}})
+    recorded.write(LORA, {"gone": {"made": 2}, "first-clause": {"made": 3}})
+    kept = recorded.committed(LORA)
+    assert kept == {"first-clause": {"made": 3}, "summary": {"made": 1}}
+    assert list(kept) == [task for task in LORA.tasks if task in kept]
+
+
+def test_all_is_measured_or_only_what_is_stale(monkeypatch):
+    monkeypatch.setattr(recorded, "stale", lambda method: ["cue"] if method is LORA else [])
+    monkeypatch.setattr(reports, "is_stale", lambda method: method is not LORA)
+    every = [*LORA.tasks, ""]
+    assert command.jobs(["lora"], stale=False) == [command.Job("lora", task) for task in every]
+    found = command.jobs(["lora", "ia3"], stale=True)
+    assert list(map(str, found)) == ["lora cue", "ia3 ledger"]
+
+
+def test_what_was_measured_survives_a_kill(quick, monkeypatch):
+    def measured(job):
+        if job.task == "cue":
+            raise KeyboardInterrupt
+        return {"made": job.task}
+
+    monkeypatch.setattr(command, "measured", measured)
+    monkeypatch.setattr(command, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+    with pytest.raises(KeyboardInterrupt):
+        command.make([command.Job("lora", task) for task in ("first-clause", "cue")])
+    assert recorded.committed(LORA) == {"first-clause": {"made": "first-clause"}}
+    command.make([command.Job("lora")])
+    assert files.read(reports.path_of(LORA)) == {"made": ""}

@@ -45,7 +45,9 @@ def code(source: str) -> str:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if ast.get_docstring(node, clean=False) is None:
                 continue
-            first, last = node.body[0].lineno - 1, node.body[0].end_lineno
-            if not lines[first][: node.body[0].col_offset].strip():
+            words = node.body[0]
+            first, last = words.lineno - 1, words.end_lineno
+            before, after = lines[first][: words.col_offset], lines[last - 1].encode()
+            if not before.strip() and not after[words.end_col_offset :].strip():
                 lines[first:last] = [""] * (last - first)
     return "\n".join(line.rstrip() for line in lines if line.strip())

@@ -60,7 +60,8 @@ from torch.nn import functional as F  # noqa: N812
 from transformers import PreTrainedModel
 
 from ...anatomy import Anatomy, numel
-from ...core.method import Batch, Method, from_task, register
+from ...core.batches import Batch, moved
+from ...core.method import Method, from_task, register
 from ...core.training import History, Loop
 
 Ids = tuple[int, ...]
@@ -113,7 +114,7 @@ class Cloze(Method):
         else:
             start = len(before) - 1 + after.index(self.mask_token)
             places = [start + len(row) for row in rows]
-        inputs = _to(self.fill(rows, model.config.pad_token_id), model)
+        inputs = moved(self.fill(rows, model.config.pad_token_id), model.device)
         logits = model(**inputs).logits[range(len(rows)), places]
         return class_logits(logits, self.verbalizer)
 
@@ -131,7 +132,7 @@ class Cloze(Method):
 
     def language_loss(self, model: PreTrainedModel, texts: Batch) -> Tensor:
         """The masked-language-model loss: the mean over hidden words, 0 where there is none."""
-        batch = _to(self.corrupt(texts, model.config.vocab_size), model)
+        batch = moved(self.corrupt(texts, model.config.vocab_size), model.device)
         labels = batch.pop("labels")
         logits = model(**batch).logits.flatten(0, 1)
         total = F.cross_entropy(logits, labels.flatten(), ignore_index=IGNORED, reduction="sum")
@@ -232,7 +233,7 @@ class PET(Method):
                 texts = collate(
                     [self.unlabeled[i] for i in picked.tolist()], model.config.pad_token_id
                 )
-                yield _to({**texts, "labels": labels[picked]}, model)
+                yield moved({**texts, "labels": labels[picked]}, model.device)
 
         replace(loop, batches=batches).run(self, model)
 
@@ -256,7 +257,3 @@ class PET(Method):
                     for i in range(0, len(self.unlabeled), size)
                 ]
             )
-
-
-def _to(batch: Batch, model: PreTrainedModel) -> Batch:
-    return {key: value.to(model.device) for key, value in batch.items()}

@@ -12,7 +12,8 @@ from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.core.method import Method, trainable
 from reference_impls.core.training import Loop, train
 from reference_impls.lab import backbones
-from reference_impls.lab.tasks import LANGUAGES, TASKS, language_batches
+from reference_impls.lab.languages import LANGUAGES, language_batches
+from reference_impls.lab.tasks import TASKS
 from reference_impls.selective.lt_sft.lt_sft import LTSFT, compose
 from reference_impls.shared.masks import names
 from tests.methods import models

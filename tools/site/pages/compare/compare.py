@@ -14,13 +14,13 @@ from ....data.closed_forms import KINDS, Counts, FormError
 from ....data.implementations import Implementation
 from ....data.ledger import ARCHITECTURES, Bytes, Refused, Report, times
 from ....data.parity import verdicts
+from ....data.tasks import task_of
 from ....text.escape import page
 from ....text.markup import table
 from ...shared import charts
 from ...shared.figures import FULL, amount, listed, masked_of, share
 from ...shared.method_words import title as title_of
 from ...shared.site import Site
-from ...shared.tasks import task_of
 
 SUMMARY = "bert-base"  # whose numbers are in the table of all methods: most methods run on it
 # the families of closed_forms.json by what they are

@@ -10,12 +10,12 @@ from ....atlas import Atlas, BuildError
 from ....data.implementations import Implementation
 from ....data.parity import verdicts
 from ....data.runs import Run
+from ....data.tasks import task_of
 from ....text.escape import page, safe, script
 from ....text.formulas import FormulaError
 from ....text.markup import capital, code, table
 from ...shared.charts import Line, learning_curve
 from ...shared.method_words import docstring, title
-from ...shared.tasks import task_of
 from . import cost, source
 from .comparisons import comparison_table
 from .own_model import snippets

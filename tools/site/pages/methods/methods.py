@@ -9,11 +9,11 @@ from markupsafe import Markup
 
 from ....data.implementations import Implementation
 from ....data.schema import Node
+from ....data.tasks import task_of
 from ....drawings import drawing
 from ....export.bibtex import entry
 from ....text import escape, markup
 from ...shared.site import Site
-from ...shared.tasks import task_of
 from . import cost
 from . import method as method_page
 

@@ -7,52 +7,52 @@ adaptation can reach 1. `last-clause` and `topic` are what the encoder's cloze a
 sources for methods that combine what several tasks taught. `facts` is not solved by all: the
 backbone knows what its sentences say but not what to answer, so that the score says how much and
 how fast a method learns.
+
+A task has one file here, named as the task, and is found by being here. The file's docstring is
+what readers are told of it: a title with what it runs on in brackets, then a paragraph.
 """
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from . import backbones
-from .kinds import (
-    Classification,
-    Example,
-    Generation,
-    Kind,
-    MaskedWord,
-    NextWord,
-    cloze_example,
-    collate,
-)
-from .language import (
-    ADJECTIVES,
+from ...core.batches import moved
+from .. import backbones
+from ..kinds import Classification, Example, Kind, collate
+from ..language import (
     MASK,
     NEGATIVE,
-    NOUNS,
     OUTCOMES,
     POSITIVE,
     TEST_ADJECTIVES,
-    TOPICS,
     TRAIN_ADJECTIVES,
     VOCABULARY,
     Grammar,
     Review,
     encode,
-    exchanged,
     reviews,
 )
 
+FOLDER = Path(__file__).parent
 TRAIN_SIZE = 2000
-LANGUAGES = {"first": ADJECTIVES, "second": exchanged(ADJECTIVES)}
-_TRAINING, _TESTING = Grammar(adjectives=TRAIN_ADJECTIVES), Grammar(adjectives=TEST_ADJECTIVES)
+TRAINING, TESTING = Grammar(adjectives=TRAIN_ADJECTIVES), Grammar(adjectives=TEST_ADJECTIVES)
+# verbalizers: the outcomes that express a polarity, or a topic
+POLARITY = {
+    polarity: encode([word for topic in OUTCOMES for word in topic[polarity]])
+    for polarity in (NEGATIVE, POSITIVE)
+}
+TOPIC = {i: encode([w for words in topic for w in words]) for i, topic in enumerate(OUTCOMES)}
+CLOZE = tuple(encode(["we", MASK]))
 _CLASSIFICATION = Classification()
 
 
@@ -69,21 +69,24 @@ class Task:
     training, testing: which sentences the two splits have.
     shots: the number of training examples of each class; without it, `TRAIN_SIZE` in all.
     sources: names of other tasks, of the same classes, that a method may learn from first.
+    chance: the score of guessing.
+    reaches: the score that a method which works reaches within the steps of a run.
     """
 
     name: str
     backbone: str
-    description: str
     classes: tuple[str, ...]
     verbalizer: dict[int, list[int]]
     label: Callable[[Review], int]
     kind: Kind = _CLASSIFICATION
     pattern: tuple[int, ...] = ()
-    training: Grammar = _TRAINING
-    testing: Grammar = _TESTING
+    training: Grammar = TRAINING
+    testing: Grammar = TESTING
     shots: int | None = None
     test_size: int = 1000
     sources: tuple[str, ...] = ()
+    chance: float = 0.5
+    reaches: float = 0.97
 
     def model(self, backbone: str | None = None, seed: int = 0) -> PreTrainedModel:
         """The model to adapt, from `backbone` (default: the task's); `seed` draws its head.
@@ -154,7 +157,7 @@ class Task:
         right = 0
         try:
             for questions in _test_batches(self.name):
-                inputs = {key: value.to(model.device) for key, value in questions.items()}
+                inputs = moved(questions, model.device)
                 answers = inputs.pop("labels")
                 right += self.kind.right(self, model, inputs, answers).sum().item()
         finally:
@@ -176,21 +179,6 @@ class Task:
         raise AssertionError("reviews are endless")
 
 
-def language_batches(
-    adjectives: tuple[tuple[str, ...], ...], seed: int = 0, batch_size: int = 32
-) -> Iterator[dict[str, Tensor]]:
-    """Endless batches for a masked language model, of a language's text without labels.
-
-    adjectives: by polarity; they are what the two `LANGUAGES` differ in. The text is of the kind
-    that the encoder was pre-trained on: outcomes and intensifiers tell what adjectives mean.
-    """
-    rng = random.Random(f"masks {seed}")
-    grammar = Grammar(negation=0.3, intensifier=0.5, joined=0.7, but=0.5, adjectives=adjectives)
-    stream = reviews(grammar, f"language {seed}")
-    while True:
-        yield collate([cloze_example(review, rng) for review in islice(stream, batch_size)])
-
-
 @cache
 def _test_batches(name: str) -> list[dict[str, Tensor]]:
     """The questions of a task's test; labels are the answers."""
@@ -199,126 +187,14 @@ def _test_batches(name: str) -> list[dict[str, Tensor]]:
     return [collate(questions[i : i + 250]) for i in range(0, len(questions), 250)]
 
 
-_POLARITY = {
-    polarity: encode([word for topic in OUTCOMES for word in topic[polarity]])
-    for polarity in (NEGATIVE, POSITIVE)
-}
-_TOPIC = {i: encode([w for words in topic for w in words]) for i, topic in enumerate(OUTCOMES)}
-_CLOZE = tuple(encode(["we", MASK]))
-
-_RESTAURANT = (0,)
+def files_of(name: str) -> list[Path]:
+    """The files that a task is declared in: its own, and those of its sources."""
+    return [FOLDER / f"{task.replace('-', '_')}.py" for task in (name, *TASKS[name].sources)]
 
 
-@cache
-def _days() -> dict[tuple[str, int], int]:
-    """When each thing of a restaurant is bad, and when it is good: drawn once, evenly."""
-    facts = [(noun, polarity) for noun in NOUNS[0] for polarity in (NEGATIVE, POSITIVE)]
-    random.Random("facts").shuffle(facts)
-    return {fact: index % 4 for index, fact in enumerate(facts)}
+def _found() -> Iterator[Task]:
+    for path in sorted(FOLDER.glob("[!_]*.py")):
+        yield importlib.import_module(f".{path.stem}", __package__).TASK
 
 
-_FIRST_CLAUSE = Task(
-    name="first-clause",
-    backbone="encoder",
-    description="Is the first clause positive? The backbone knows the final polarity, "
-    "which in 70 % of the sentences is the other one.",
-    classes=("negative", "positive"),
-    verbalizer=_POLARITY,
-    label=lambda review: review.first,
-    pattern=_CLOZE,
-    sources=("last-clause",),
-)
-_LAST_CLAUSE = replace(
-    _FIRST_CLAUSE,
-    name="last-clause",
-    description="Is the last clause positive?",
-    label=lambda review: review.final,
-    sources=("first-clause",),
-)
-_CUE = Task(
-    name="cue",
-    backbone="decoder",
-    description="Predict an outcome of the final polarity without being told by a cue. "
-    "The backbone, without a cue, predicts the first clause's, in 70 % of the sentences "
-    "the other one.",
-    classes=("negative", "positive"),
-    verbalizer=_POLARITY,
-    label=lambda review: review.final,
-    kind=NextWord(),
-)
-
-TASKS: dict[str, Task] = {
-    task.name: task
-    for task in (
-        _FIRST_CLAUSE,
-        _LAST_CLAUSE,
-        Task(
-            name="topic",
-            backbone="encoder",
-            description="Is the sentence about a restaurant, a hotel, a film or a gadget?",
-            classes=TOPICS,
-            verbalizer=_TOPIC,
-            label=lambda review: review.topic,
-            pattern=_CLOZE,
-        ),
-        replace(
-            _FIRST_CLAUSE,
-            name="cloze",
-            description="Fill `we [MASK]` with an outcome of the first clause's polarity. "
-            "The backbone fills it with the final one's.",
-            kind=MaskedWord(),
-            sources=(),
-        ),
-        replace(
-            _LAST_CLAUSE,
-            name="few-shot",
-            description="As last-clause, from 8 labeled examples of each class: enough for who "
-            "asks the backbone's cloze, few for a new classifier.",
-            shots=8,
-        ),
-        replace(
-            _FIRST_CLAUSE,
-            name="second-language",
-            description="Is the first clause positive? Trained on the first language, tested on "
-            "the second, in which every other adjective means the opposite.",
-            testing=Grammar(adjectives=exchanged(TEST_ADJECTIVES)),
-            sources=(),
-        ),
-        Task(
-            name="facts",
-            backbone="encoder",
-            description="On which day is it that the last clause is true? 24 facts to learn by "
-            "heart, two for each noun, said in words that the test replaces by others. Full "
-            "fine-tuning learns them within the steps, small methods only in part.",
-            classes=("monday", "tuesday", "wednesday", "thursday"),
-            verbalizer=_TOPIC,
-            label=lambda review: _days()[review.nouns[-1], review.final],
-            training=replace(_TRAINING, joined=0.5, but=0.5, topics=_RESTAURANT),
-            testing=replace(_TESTING, joined=0.5, but=0.5, topics=_RESTAURANT),
-        ),
-        _CUE,
-        replace(
-            _CUE,
-            name="cue-gpt2",
-            backbone="decoder-gpt2",
-            description="As cue, for a GPT-2.",
-        ),
-        replace(
-            _CUE,
-            name="new-topic",
-            description="As cue, trained on reviews of restaurants, hotels and films, tested on "
-            "those of gadgets.",
-            training=replace(_TRAINING, topics=(0, 1, 2)),
-            testing=replace(_TESTING, topics=(3,)),
-        ),
-        replace(
-            _CUE,
-            name="summary",
-            backbone="encoder-decoder",
-            description="Sum up the last clause, without being told by a cue which one: its noun "
-            "and an outcome of its polarity. The backbone, without a cue, sums up the first.",
-            kind=Generation(),
-            test_size=500,
-        ),
-    )
-}
+TASKS: dict[str, Task] = {task.name: task for task in _found()}
