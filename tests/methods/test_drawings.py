@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from itertools import groupby
 
 import pytest
 import torch
@@ -265,28 +264,3 @@ def test_no_gradient_flows_back_only_beside_a_side_network(name):
     method.loss(model, models.batch("bert"))
     added = {piece.kind for piece in DRAWINGS[name].added}
     assert any(reached) != bool(added & {"side", "probe"})
-
-
-def test_what_adapters_and_gates_share_is_drawn_as_shared():
-    _, _, parts = adapt("compacter")
-    slow = {id(m.slow) for m in parts.base.modules() if hasattr(m, "slow")}
-    assert len(slow) == 1
-    _, _, parts = adapt("unipelt")
-    for layer in parts.layers:
-        gates = [p.module.low_rank.gate for p in (layer.query, layer.value)]
-        others = [layer.attention.prefix.gate, layer.end.adapter.gate]
-        assert gates[0] is gates[1]
-        assert len({id(gate) for gate in (*gates, *others)}) == 3
-
-
-def test_prompts_stand_where_they_are_drawn():
-    def runs(tokens: tuple[str, ...]) -> list[str]:
-        return [token for token, _ in groupby(tokens)]
-
-    assert runs(DRAWINGS["prompt_tuning"].tokens) == ["p", "e"]  # `prepend`
-    method, _, parts = adapt("p_tuning")
-    drawn, text = [], 6
-    for column in range(text + 1):
-        drawn += ["h" for place in method._places(parts) if place % text == column]
-        drawn += ["e"] if column < text else []
-    assert runs(DRAWINGS["p_tuning"].tokens) == runs(drawn)

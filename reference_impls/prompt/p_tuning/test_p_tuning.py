@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import groupby
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from reference_impls.core.method import METHODS, trainable
 from reference_impls.core.training import Loop, train
 from reference_impls.prompt.p_tuning.p_tuning import Encoder, PseudoTokens
 from tests.methods import models
-from tests.methods.settings import batches
+from tests.methods.settings import CARDS, batches
 
 PTuning = METHODS["p_tuning"]
 WORDS = (5, 9, 7)
@@ -331,3 +332,14 @@ def test_the_count_of_the_official_sizes():
     expected = 6 * d + 2 * layer + 2 * (d * d + d)
     parts = anatomy(model_on_meta(GPT2Config(n_embd=d, n_layer=24, n_head=16)))
     assert PTuning().trained(parts) == expected
+
+
+def test_pseudo_tokens_stand_where_they_are_drawn():
+    model = models.build("bert")
+    method, text, expected = PTuning(), 6, []
+    method.setup(model)
+    for column in range(text + 1):
+        expected += ["h" for place in method._places(anatomy(model)) if place % text == column]
+        expected += ["e"] if column < text else []
+    drawn = CARDS["p_tuning"].drawn.tokens
+    assert [kind for kind, _ in groupby(drawn)] == [kind for kind, _ in groupby(expected)]

@@ -13,6 +13,7 @@ from reference_impls.anatomy import Anatomy, anatomy, model_on_meta, numel
 from reference_impls.core.method import METHODS
 from reference_impls.prompt.prompt_tuning.prompt_tuning import Prompt
 from tests.methods import models
+from tests.methods.settings import CARDS
 
 PromptTuning = METHODS["prompt_tuning"]
 WORDS = (5, 9, 7)
@@ -294,3 +295,9 @@ def test_published_counts(size, length, trained, total):
     # the output matrix of T5 v1.1 is its own; transformers counts it as the embedding's
     output = parts.embedding.weight.numel()
     assert numel(parts.base_parameters()) + output + trained == total
+
+
+def test_the_prompt_stands_where_it_is_drawn():
+    *prompt, last = CARDS["prompt_tuning"].drawn.tokens
+    assert prompt == sorted(prompt, reverse=True)  # p before e
+    assert (prompt[0], last) == ("p", "e")
