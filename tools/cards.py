@@ -126,6 +126,8 @@ class Contract(_Model):
         of the weights or of the data, so that shapes alone do not do.
     masks_kept: how many attention masks a step on shapes alone keeps that one on values does not.
     reaches: by task, the least score of a run, where that is below what all methods reach.
+    moves: by task, how far a loss of the first steps may be from the committed one, where that is
+        more than for other methods: three times what other vector instructions were seen to change.
     """
 
     arguments: Arguments = {}
@@ -135,6 +137,7 @@ class Contract(_Model):
     needs_values: bool = False
     masks_kept: int = 0
     reaches: dict[str, float] = {}
+    moves: dict[str, float] = {}
 
 
 class Card(_Model):

@@ -31,7 +31,9 @@ SEEDS = (0, 1, 2)
 # AVX-512) the largest was 0.006 over all runs (benchmarks/repeat.py); this is three times that,
 # since other systems were not measured.
 TOLERANCE = 0.02
-LOSSES = 0.02
+# Allowed difference of a repeated loss of the first steps. In the same way, 3e-4 was the largest
+# but for six runs, whose methods' cards say how far theirs move.
+LOSSES = 1e-3
 BEGINNING = 40  # steps: a loss there tells more of the code than a final score, which is near 1
 
 

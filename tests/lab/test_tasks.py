@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tools.tasks import lab_tasks
+from tools.data.tasks import lab_tasks
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import tools.digests
+import tools.data.digests
 
 from reference_impls.core.registry import PACKAGE, load_methods
 from reference_impls.lab import backbones
@@ -66,7 +66,7 @@ def test_any_other_change_is_seen(old, new):
     assert CODE.count(old) == 1
     changed = CODE.replace(old, new)
     assert digests.code(changed) != digests.code(CODE)
-    assert tools.digests.code(changed) == digests.code(changed)
+    assert tools.data.digests.code(changed) == digests.code(changed)
 
 
 def test_imports_within_the_package_are_followed_and_types_for_checkers_are_not(

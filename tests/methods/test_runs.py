@@ -69,16 +69,17 @@ def test_a_record_has_each_seed_from_the_pretrained_and_from_the_random_backbone
     assert record["backbone"] == {"name": backbone, "sha256": backbones.digest(backbone)}
 
 
-@pytest.mark.parametrize("name", ["lora", "lt_sft"])  # of one phase, and of two
-def test_a_beginning_is_that_of_the_whole_run(quick, name):
-    method = METHODS[name]
-    found = recorded.beginning(method, "first-clause")
-    assert [step for step, _ in found] == [4]
-    if name == "lora":
-        whole = runs.one(method, "first-clause", every=4, progress=False)["losses"]
-        assert found[0] == whole[0]
-        short = runs.one(method, "first-clause", steps=4, progress=False)["losses"]
-        assert found[0] != short[0]  # the rates are those of the whole
+def test_a_beginning_is_that_of_the_whole_run(quick):
+    (found,) = recorded.beginning(LORA, "first-clause")
+    whole = runs.one(LORA, "first-clause", every=4, progress=False)["losses"]
+    assert found == whole[0]
+    short = runs.one(LORA, "first-clause", steps=4, progress=False)["losses"]
+    assert found != short[0]  # the rates are those of the whole
+
+
+def test_a_beginning_has_the_losses_of_every_phase(quick):
+    found = recorded.beginning(METHODS["lt_sft"], "first-clause")
+    assert [step for step, _ in found] == [4, 4]
 
 
 def test_a_given_value_goes_before_the_labs_and_the_labs_before_the_papers():
@@ -145,7 +146,7 @@ def test_all_is_measured_or_only_what_is_stale(monkeypatch):
 
 
 def test_what_was_measured_survives_a_kill(quick, monkeypatch):
-    def measured(job):
+    def measured(job, renew):
         if job.task == "cue":
             raise KeyboardInterrupt
         return {"made": job.task}
