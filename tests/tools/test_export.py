@@ -152,6 +152,24 @@ def test_atom_and_json_feed_carry_the_newest_entries(catalog):
     assert len({entry.id for entry in feed.entries}) == len(feed.entries)
 
 
+def test_a_feed_was_updated_when_its_newest_entry_was(catalog):
+    """Or readers would not fetch what is new."""
+    papers = [
+        paper.model_copy(update={"added": f"2026-0{month}-01"})
+        for paper, month in zip(catalog.papers, (3, 7, 5), strict=False)
+    ]
+    for given, day in ((papers, "2026-07-01"), (papers[:1], "2026-03-01"), ([], "2026-01-01")):
+        feed = feedparser.parse(FORMATS["atom"](catalog, given, ""))
+        assert feed.feed.updated == f"{day}T00:00:00Z"
+
+
+def test_the_feed_of_a_branch_is_another_than_that_of_all(catalog):
+    all_of_it = feedparser.parse(FORMATS["atom"](catalog, [], "")).feed
+    branch = feedparser.parse(FORMATS["atom"](catalog, [], "Low-rank")).feed
+    assert (all_of_it.title, branch.title) == ("Fine-Tuning Atlas", "Fine-Tuning Atlas: Low-rank")
+    assert all_of_it.id != branch.id
+
+
 def test_text_that_looks_like_markup_stays_text(catalog):
     entry = next(
         entry

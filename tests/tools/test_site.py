@@ -87,6 +87,31 @@ def test_links_of_a_paper_are_each_given_once(atlas: Atlas) -> None:
     ]
 
 
+def test_the_name_of_a_method_is_quoted_in_links(atlas: Atlas) -> None:
+    """A declared name is any text until `validate` has seen it, and a preview does not ask that."""
+    name = 'a "b"/?#'
+    lora = replace(atlas.methods["lora"], name=name)
+    plain = {"implementations": ()}
+    old = atlas.catalog
+    taxonomy = [
+        node.model_copy(
+            update={"children": tuple(n.model_copy(update=plain) for n in node.children)}
+        )
+        for node in old.taxonomy
+    ]
+    catalog = type(old).model_construct(
+        modalities=old.modalities,
+        venues=old.venues,
+        taxonomy=tuple(taxonomy),
+        papers=tuple(paper.model_copy(update=plain) for paper in old.papers),
+    )
+    odd = replace(atlas, catalog=catalog, methods={name: lora}, source={name: atlas.source["lora"]})
+    made = site.pages(odd, "# C")
+    quoted = "a%20%22b%22%2F%3F%23"
+    assert f"### [LoRA]({quoted}.md)" in made["methods/index.md"]
+    assert f'href="{quoted}.html"' in made["methods/compare.md"]
+
+
 def test_pages_do_not_depend_on_the_order_of_methods(atlas: Atlas) -> None:
     turned = replace(atlas, methods=dict(reversed(atlas.methods.items())))
     assert site.pages(turned, "# C") == site.pages(atlas, "# C")

@@ -160,7 +160,24 @@ def test_what_is_no_csl(text):
         ({"url": "https://aclanthology.org/P19-1001/"}, {"acl": "P19-1001"}),
         ({"url": "https://openreview.net/pdf?id=a-b_C"}, {"openreview": "a-b_C"}),
         ({"url": "javascript:alert(1)"}, {}),
-        ({"pages": "12 – 34"}, {"pages": "12-34"}),
+        ({"pages": "12 – 34"}, {"pages": "12-34"}),  # an en dash
+        ({"pages": "12—34"}, {"pages": "12-34"}),  # an em dash
+        ({"pages": "12--34"}, {"pages": "12-34"}),
+        ({"pages": "12\u201034"}, {"pages": "12-34"}),  # Unicode's own hyphen, as Wiley has it
+        ({"pages": "12 \u2212 34"}, {"pages": "12-34"}),  # a minus
+        ({"pages": " e12 "}, {"pages": "e12"}),
+        ({"doi": "doi:10.1000/x"}, {"doi": "10.1000/x"}),
+        ({"doi": "http://dx.doi.org/10.1000/x"}, {"doi": "10.1000/x"}),
+        ({"url": "https://doi.org/10.1000/x"}, {"doi": "10.1000/x"}),
+        ({"url": "https://aclanthology.org/P19-1001.pdf"}, {"acl": "P19-1001"}),
+        (
+            {"doi": "10.1000/x", "url": "https://doi.org/10.1000/other"},
+            {"doi": "10.1000/x"},
+        ),
+        (
+            {"title": " A\n title. ", "venue": " ICLR\n 2022 "},
+            {"title": "A title", "venue": "ICLR 2022"},
+        ),
     ],
 )
 def test_identifiers_in_the_catalogs_form(given, expected):
@@ -192,6 +209,17 @@ def test_titles(one, other, same):
         (("Google Research", ""), ("Google Research", ""), True),
         (("Google Research", ""), ("Meta", ""), False),
         (("Łoś", "A."), ("Los", "Anna"), True),
+        # later given names are not compared
+        (("Rossi", "Anna Maria"), ("Rossi", "Anna Beth"), True),
+        (("Rossi", "Anna Maria"), ("Rossi", "Anna M."), True),
+        (("Rossi", "Juan Carlos P."), ("Rossi", "Juan P."), True),
+        (("Rossi", "Maria Anna"), ("Rossi", "Anna"), False),
+        (("Rossi", "Beth Maria"), ("Rossi", "Anna Maria"), False),
+        (("Lin", "Xiaodong"), ("Lin", "Xiao Dong"), True),
+        (("Lin", "Xiao-Dong"), ("Lin", "X.-D."), True),
+        (("Lin", "Xiaodong"), ("Lin", "D."), False),
+        # a name without given ones is a group's
+        (("Lin", ""), ("Lin", "D."), False),
     ],
 )
 def test_people(one, other, same):

@@ -8,7 +8,7 @@ from reference_impls.method import load_methods
 from tests.mutants import plant
 
 METHODS = list(load_methods())
-every_list = pytest.mark.parametrize("name", plant.names())
+every_list = pytest.mark.parametrize("name", plant.lists())
 
 
 def mutant(**changes: str) -> plant.Mutant:
@@ -18,7 +18,7 @@ def mutant(**changes: str) -> plant.Mutant:
 
 
 def test_every_method_has_mutants_and_the_core_has():
-    assert plant.names() == sorted(["core", *METHODS])
+    assert plant.lists() == sorted(["core", *METHODS])
 
 
 @every_list
