@@ -234,7 +234,7 @@ def test_a_spoiled_ledger_is_named(tmp_path: Path, content: str, complaint: str)
 @pytest.mark.parametrize(
     ("number", "words"),
     [(26_953_662_464, "27.0 GB"), (437_900_000, "438 MB"), (1_500, "1.50 kB"), (7, "7 bytes"),
-     (0, "0")],
+     (0, "0"), (999, "999 bytes"), (1_000, "1.00 kB"), (10**6, "1.00 MB"), (10**9, "1.00 GB")],
 )  # fmt: skip
 def test_amounts_have_three_figures(number: int, words: str) -> None:
     assert compare.amount(number) == words
@@ -242,6 +242,7 @@ def test_amounts_have_three_figures(number: int, words: str) -> None:
 
 def test_shares_and_lists() -> None:
     assert [compare.share(part, 10_000) for part in (6, 123, 7_100)] == ["0.06%", "1.2%", "71%"]
+    assert [compare.share(part, 10_000) for part in (949, 951)] == ["9.5%", "10%"]
     assert [compare.listed(names) for names in ([], ["b"], ["c", "a", "b"])] == [
         *("", "b"),
         "a, b and c",

@@ -19,7 +19,17 @@ from tests.tools.test_sources import ATOM
 from tools.build import ROOT
 from tools.catalog import read
 from tools.fmt import formatted
-from tools.issue import FIELDS, LARGEST, REQUIRED, FormError, as_arguments, identifier, main, parse
+from tools.issue import (
+    FIELDS,
+    LARGEST,
+    LONGEST,
+    REQUIRED,
+    FormError,
+    as_arguments,
+    identifier,
+    main,
+    parse,
+)
 from tools.sources.registries import Registries
 
 ANSWERS = {
@@ -72,6 +82,14 @@ def test_answers_by_field():
 def test_what_the_form_does_not_make_is_refused(text, complaint):
     with pytest.raises(FormError, match=complaint):
         parse(text)
+
+
+def test_the_longest_that_is_read():
+    assert len(parse(body(One_sentence="x" * LONGEST))["summary"]) == LONGEST
+    text = body()
+    assert parse(text + "\n" * (LARGEST - len(text)))
+    with pytest.raises(FormError):
+        parse(body(One_sentence="x" * (LONGEST + 1)))
 
 
 @pytest.mark.parametrize(

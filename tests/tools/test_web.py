@@ -143,9 +143,19 @@ def test_redirects_end():
         assert len(service.asked) == 6
 
 
+def test_so_many_redirects_are_followed_and_no_more():
+    paths = {f"/{i}": answer(status=302, Location=f"/{i + 1}") for i in range(6)}
+    with serve({**paths, "/6": answer("end")}) as service:
+        assert fetcher().fetch(f"{service.url}/1").body == b"end"
+        assert refused(f"{service.url}/0").reason == "too large"
+
+
 def test_bytes_end():
     with serve({"/": answer(b"x" * 200_000)}) as service:
         assert refused(service.url).reason == "too large"
+    with serve({"/": answer(b"x" * 1000)}) as service:
+        assert len(fetcher(size=1000).fetch(service.url).body) == 1000
+        assert refused(service.url, fetcher(size=999)).reason == "too large"
 
 
 def test_a_bomb_is_not_unpacked():
@@ -232,9 +242,12 @@ def test_patience_waits_as_asked_and_no_longer(monkeypatch):
     with serve({"/": [busy, broken, answer("now")]}) as service:
         assert fetcher().patiently(service.url).body == b"now"
     assert slept == [3.0, 2.0]
-    with serve({"/": answer("later", 429, Retry_After="3600")}) as service:
-        assert fetcher().patiently(service.url).status == 429
-        assert len(service.asked) == 1
+    for asked, times in ((60, 2), (61, 1)):
+        later = answer("later", 429, Retry_After=f"{asked}")
+        with serve({"/": later}) as service:
+            assert fetcher().patiently(service.url, tries=2).status == 429
+            assert len(service.asked) == times
+    assert slept == [3.0, 2.0, 60.0]
     with serve({"/": answer("oops", 500)}) as service:
         assert fetcher().patiently(service.url, tries=3).status == 500
         assert len(service.asked) == 3
