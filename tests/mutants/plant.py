@@ -23,10 +23,12 @@ needs it, and each run of pytest is a fork of it.
 from __future__ import annotations
 
 import argparse
+import compileall
 import hashlib
 import importlib
 import multiprocessing
 import os
+import py_compile
 import random
 import re
 import shutil
@@ -50,10 +52,10 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # none is needed, and loading them takes its time
 }
-FAMILIES = ("bert", "gpt2", "llama", "mistral", "qwen2", "roberta", "t5")
 # what the tests import, and no mutant is in: of the tools', and of the implementations'
 LIGHT = ("pytest", "hypothesis", "jinja2", "jsonschema", "pydantic.main", "requests", "yaml")
-HEAVY = tuple(f"transformers.models.{name}.modeling_{name}" for name in FAMILIES)
+FAMILIES = ("bert", "gpt2", "llama", "mistral", "qwen2", "roberta", "t5")
+HASHED = py_compile.PycInvalidationMode.CHECKED_HASH
 FORKS = multiprocessing.get_context("forkserver")
 
 
@@ -73,12 +75,7 @@ class Mutant:
     runs: tuple[tuple[str, ...], ...]
 
     def source(self, root: Path = ROOT) -> str:
-        """The wrong file.
-
-        Raises:
-            MutantError: the file is not there, `old` does not name one place in it, or what comes
-                out is the same or no Python.
-        """
+        """The wrong file. Raises MutantError where it cannot be made."""
         path = root / self.file
         if not path.is_file():
             raise MutantError(f"{self}: there is no {self.file}")
@@ -106,25 +103,17 @@ def lists() -> dict[str, Path]:
 
 
 def chosen(given: list[str]) -> list[str]:
-    """The lists that are meant: each by its name, or by a folder that it is in.
-
-    Raises:
-        MutantError: there is no such list.
-    """
-    known = lists()
-    found = {name: {k for k in known if f"{k}/".startswith(f"{name}/")} for name in given}
-    for name, own in found.items():
-        if not own:
-            raise MutantError(f"there is no list '{name}'; known: {', '.join(known)}")
-    return [name for name in known if not given or any(name in own for own in found.values())]
+    """The lists that are meant, each by its name or by a folder that it is in; else MutantError."""
+    every = lists()
+    for name in given:
+        if not any(f"{known}/".startswith(f"{name}/") for known in every):
+            raise MutantError(f"there is no list '{name}'; known: {', '.join(every)}")
+    meant = tuple(f"{name}/" for name in given) or ("",)
+    return [known for known in every if f"{known}/".startswith(meant)]
 
 
 def load(name: str) -> list[Mutant]:
-    """The mutants of a list, in its order.
-
-    Raises:
-        MutantError: it is incomplete.
-    """
+    """The mutants of a list, in its order. Raises MutantError where it is incomplete."""
     path = lists()[name]
     # a method's folder, or (until methods have folders) its file
     files = [*path.parent.glob(f"{name}.py"), *ROOT.glob(f"reference_impls/*/{name}.py")]
@@ -140,24 +129,20 @@ def load(name: str) -> list[Mutant]:
             raise MutantError(f"{name}: '{odd.pop()}' is no key of a mutant")
         if not own and not {"file", "tests"} <= entry.keys():
             raise MutantError(f"{name}: '{entry['why']}' must name file and tests")
-        runs = tuple((test,) for test in entry["tests"]) if "tests" in entry else tests
-        file = entry.get("file", own)
-        mutants.append(Mutant(name, entry["why"], entry["old"], entry["new"], file, runs))
+        runs = tuple((test,) for test in entry.pop("tests")) if "tests" in entry else tests
+        mutants.append(Mutant(name, **{"file": own, **entry}, runs=runs))
     return mutants
 
 
-def part_of(mutants: list[Mutant], size: int, seed: str, shard: tuple[int, int]) -> list[Mutant]:
-    """A sample of the mutants (all, where `size` is 0), and of it the I-th of N parts.
-
-    Raises:
-        MutantError: nothing is left, which would pass.
-    """
+def part_of(mutants: list[Mutant], size: int, seed: str, shard: str) -> list[Mutant]:
+    """A sample, where `size` is not 0, and of it a part like "2/3". MutantError if it is none."""
     if size:
         mutants = random.Random(seed).sample(mutants, min(size, len(mutants)))
-    part, parts = shard
-    if not 1 <= part <= parts or not mutants[part - 1 :: parts]:
-        raise MutantError(f"there is nothing to plant in part {part} of {parts}")
-    return mutants[part - 1 :: parts]
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard)
+    part = mutants[int(found[1]) - 1 :: int(found[2])] if found else []
+    if not part or int(found[1]) > int(found[2]):
+        raise MutantError(f"there is nothing to plant in part {shard}")
+    return part
 
 
 def plant(mutant: Mutant, snapshot: Path) -> str:
@@ -178,11 +163,7 @@ def plant(mutant: Mutant, snapshot: Path) -> str:
 
 
 def pytest(root: Path, *arguments: str) -> tuple[int, str]:
-    """Exit code and output of the tests in `root`: 0 green, 1 red, more: they did not run.
-
-    Raises:
-        MutantError: they do not end.
-    """
+    """Exit code and output of the tests in `root`: 0 green, 1 red, more: they did not run."""
     output = root / "pytest.log"
     process = FORKS.Process(target=_pytest, args=(root, output, arguments))
     process.start()
@@ -214,13 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", nargs="*", help=f"of lists: {' '.join(lists())} (default: all)")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="plant so many of them")
     parser.add_argument("--seed", help="of the sample (default: a digest of the lists)")
-    parser.add_argument(
-        "--shard",
-        type=lambda text: tuple(map(int, text.split("/", 1))),
-        default=(1, 1),
-        metavar="I/N",
-        help="plant the I-th of N parts",
-    )
+    parser.add_argument("--shard", default="1/1", metavar="I/N", help="the I-th of N parts")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at a time (default: 1)")
     options = parser.parse_args(arguments)
     os.environ.update(ENVIRONMENT)  # before the server starts
@@ -239,12 +214,16 @@ def main(arguments: list[str] | None = None) -> int:
 def run(mutants: list[Mutant], jobs: int) -> tuple[dict[Mutant, str], list[str]]:
     """What caught each mutant, and which of these tests fail without any mutant too."""
     heavy = any(mutant.file.startswith("reference_impls/") for mutant in mutants)
-    FORKS.set_forkserver_preload([*LIGHT, *(HEAVY if heavy else ())])
+    models = [f"transformers.models.{name}.modeling_{name}" for name in FAMILIES]
+    FORKS.set_forkserver_preload([*LIGHT, *models] if heavy else [*LIGHT])
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         snapshot = Path(folder)
         copy(snapshot)
         for mutant in mutants:
             mutant.source(snapshot)  # before the first long run
+        for top in {mutant.file.partition("/")[0] for mutant in mutants}:
+            # by the digests of their sources, so that what a mutant is in is compiled anew
+            compileall.compile_dir(snapshot / top, quiet=1, invalidation_mode=HASHED)
         with ThreadPoolExecutor(jobs) as pool:
             results = pool.map(lambda mutant: plant(mutant, snapshot), mutants)
             caught = dict(zip(mutants, tqdm(results, total=len(mutants), unit="mutant")))
@@ -268,7 +247,7 @@ def copy(folder: Path) -> None:
 def report(caught: dict[Mutant, str], red: list[str]) -> int:
     """Print what caught what; the exit code."""
     for mutant, test in caught.items():
-        print(f"{mutant.name:20} {mutant.why}\n{'':20}   {test.removeprefix('tests/methods/')}")
+        print(f"{mutant.name:20} {mutant.why}\n{'':20}   {test}")
     survivors = [mutant for mutant, test in caught.items() if test == SURVIVED]
     for test in red:
         print(f"plant: {test} fails without a mutant: it catches nothing", file=sys.stderr)

@@ -90,6 +90,8 @@ def test_one_changed_file_of_several_is_enough(tmp_path: Path) -> None:
         (run(seeds=[]), "cue/lora.json: seeds: "),
         (run(tolerance=2), "cue/lora.json: tolerance: "),
         (run(method="bitfit"), "cue/lora.json: holds the run of bitfit on cue"),
+        ([], "cue/lora.json: the file: "),
+        (run(steps="many", tolerance=2), "cue/lora.json: steps: "),  # the first of two
     ],
 )
 def test_a_file_that_holds_no_run_is_named(tmp_path: Path, content: object, message: str) -> None:
