@@ -20,7 +20,8 @@ def here_or_public(address: Address) -> bool:
     return address == HERE or is_public(address)
 
 
-def fetcher(seconds: float = 5.0, size: int = 100_000) -> Fetcher:
+def fetcher(seconds: float = 60.0, size: int = 100_000) -> Fetcher:
+    """With time enough on any machine: no test waits for that to be over."""
     limits = Limits(seconds=seconds, size=size)
     return Fetcher(allowed=here_or_public, limits=limits, politeness=Politeness(0))
 

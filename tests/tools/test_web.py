@@ -18,7 +18,7 @@ from tools.web import Answer, Fetcher, FetchError, Limits, Politeness, is_public
 
 def refused(url: str, fetching: Fetcher | None = None) -> FetchError:
     with pytest.raises(FetchError) as caught:
-        (fetching or fetcher(2.0)).fetch(url)
+        (fetching or fetcher()).fetch(url)
     return caught.value
 
 
@@ -172,7 +172,7 @@ def test_seconds_end_even_for_a_server_that_sends_a_byte_now_and_then(part):
         if part == "body":
             request.send_response(200)
             request.end_headers()
-        for _ in range(100):
+        for _ in range(2400):  # for two minutes
             try:
                 request.wfile.write(b"H")
                 request.wfile.flush()
@@ -183,7 +183,7 @@ def test_seconds_end_even_for_a_server_that_sends_a_byte_now_and_then(part):
     with serve({"/": trickle}) as service:
         started = time.monotonic()
         assert refused(service.url, fetcher(0.6)).reason == "timeout"
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 60  # however busy the machine is
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x00\xff not http\r\n\r\n", b"HTTP/1.1 xx\r\n\r\n"])
@@ -228,8 +228,8 @@ def test_retry_after(value, seconds):
 
 
 def test_retry_after_may_be_a_date():
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert 25 < Answer("", 503, {"Retry-After": soon}, b"").retry_after <= 30
+    soon = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    assert 3000 < Answer("", 503, {"Retry-After": soon}, b"").retry_after <= 3600
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=30), usegmt=True)
     assert Answer("", 503, {"Retry-After": past}, b"").retry_after == 0
 
