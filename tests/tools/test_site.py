@@ -14,7 +14,15 @@ from tests.tools.small_catalog import write_tree
 from tools import atlas as material
 from tools import readme, site
 from tools.atlas import Atlas
-from tools.markup import capital, fenced, first_sentence, from_repository, front, with_code
+from tools.markup import (
+    capital,
+    fenced,
+    first_sentence,
+    from_repository,
+    front,
+    unaccented,
+    with_code,
+)
 from tools.pages import paper
 from tools.schema import Paper
 
@@ -41,6 +49,26 @@ def test_backticks_mark_code() -> None:
     assert with_code("run `a_b *c*`, <b> `") == (
         "run <code>a&#95;b &#42;c&#42;</code>, &#60;b&#62; &#96;"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Rücklé, naïve and plain; Rücklé", "Ruckle naive"),
+        ("Łoś", ""),  # a stroke is no accent
+        ("Ruckle Rücklé 3é x²", "Ruckle e x2"),
+        ("only ASCII", ""),
+        ("§ · –", ""),
+    ],
+)
+def test_words_with_accents_are_found_without_them(text: str, words: str) -> None:
+    assert unaccented(text) == (f"<p hidden>{words}</p>" if words else "")
+
+
+def test_every_page_can_be_found_without_accents(atlas: Atlas) -> None:
+    made = site.pages(atlas, "# C")
+    assert made["papers/ruckle2020drop.md"].endswith("\n\n<p hidden>Ruckle</p>\n")
+    assert "<p hidden>" not in made["papers/hu2021lora.md"].partition("## ")[0]
 
 
 @pytest.mark.parametrize(
