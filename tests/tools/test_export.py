@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -130,6 +131,9 @@ def test_the_dump_fits_its_own_schema_and_the_schema_can_refuse(catalog):
         spoiled = {**data, "papers": [{**data["papers"][0], **spoil}]}
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(spoiled, schema)
+    for spoiled in ({**data, "unknown": 1}, {**data, "license": "MIT"}, {"papers": []}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(spoiled, schema)
 
 
 def test_atom_and_json_feed_carry_the_newest_entries(catalog):
@@ -168,6 +172,29 @@ def test_the_feed_of_a_branch_is_another_than_that_of_all(catalog):
     branch = feedparser.parse(FORMATS["atom"](catalog, [], "Low-rank")).feed
     assert (all_of_it.title, branch.title) == ("Fine-Tuning Atlas", "Fine-Tuning Atlas: Low-rank")
     assert all_of_it.id != branch.id
+
+
+def test_what_no_line_may_hold_ends_none(catalog):
+    """A schema lets it pass, so that formats must not trip over it."""
+    odd = catalog.papers[-1].model_copy(
+        update={"title": "A\nER  - \x02 B", "summary": "C\x02 D\r\nTY  - E."}
+    )
+    lines = FORMATS["ris"](catalog, [odd], "").splitlines()
+    assert [line[:2] for line in lines].count("ER") == 1
+    assert all(re.match(r"[A-Z][A-Z0-9]  - ", line) for line in lines)
+    feed = feedparser.parse(FORMATS["atom"](catalog, [odd], ""))
+    assert not feed.bozo
+    assert feed.entries[0].title == "A ER - B"
+
+
+def test_a_bracket_in_a_title_does_not_end_its_link(catalog):
+    leaf = catalog.papers[-1].leaves[0]
+    odd = catalog.papers[-1].model_copy(update={"title": "A [b](c) d"})
+    changed = catalog.model_copy(update={"papers": (odd,)})
+    changed.__dict__.pop("papers_in", None)
+    text = FORMATS["llms"](changed, [odd], "")
+    assert leaf in changed.leaves
+    assert f"- [A (b)(c) d]({odd.link}): " in text
 
 
 def test_text_that_looks_like_markup_stays_text(catalog):

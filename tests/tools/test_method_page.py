@@ -51,6 +51,15 @@ def test_programs_follow_the_declarations(real: Atlas) -> None:
             assert max(map(len, snippet.text.splitlines())) <= 100, name
 
 
+def test_programs_set_the_learning_rate_and_pad_where_they_must(real: Atlas) -> None:
+    for name, method in real.methods.items():
+        for snippet in snippets(method, real.source[name]):
+            for rate in (h.default for h in method.hyperparameters if h.name == "lr"):
+                assert f"lr={rate}" in snippet.text, name
+            padded = "\ntokenizer.pad_token = tokenizer.eos_token\n" in snippet.text
+            assert padded is (snippet.model == LANGUAGE_MODEL), name
+
+
 def test_the_file_itself_is_beside_the_page(real: Atlas, pages: dict[str, str]) -> None:
     for name, text in real.source.items():
         assert pages[f"methods/{name}.py"] == text

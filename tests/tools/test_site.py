@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from urllib.parse import unquote
 
 import pytest
 
@@ -14,6 +17,7 @@ from tests.tools.small_catalog import write_tree
 from tools import atlas as material
 from tools import readme, site
 from tools.atlas import Atlas
+from tools.build import ROOT
 from tools.markup import (
     capital,
     fenced,
@@ -138,6 +142,24 @@ def test_the_name_of_a_method_is_quoted_in_links(atlas: Atlas) -> None:
     quoted = "a%20%22b%22%2F%3F%23"
     assert f"### [LoRA]({quoted}.md)" in made["methods/index.md"]
     assert f'href="{quoted}.html"' in made["methods/compare.md"]
+
+
+def test_every_link_between_pages_leads_to_one(atlas: Atlas) -> None:
+    made = site.pages(atlas, "# C")
+    written = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.*")}
+    seen = 0
+    for path, text in made.items():
+        if not path.endswith(".md"):
+            continue
+        for pair in re.findall(r'\]\(<?([^)\s#?>]+)|href="([^"#?]+)', text):
+            link = unquote(pair[0] or pair[1])
+            if ":" in link:
+                continue
+            seen += 1
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
+            page = target.removesuffix(".html") + ".md" if target.endswith(".html") else target
+            assert page in made or page in written, f"{path}: {link}"
+    assert seen > 100
 
 
 def test_pages_do_not_depend_on_the_order_of_methods(atlas: Atlas) -> None:

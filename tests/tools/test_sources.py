@@ -58,7 +58,7 @@ ATOM = """<?xml version="1.0" encoding="UTF-8"?>
 <feed xmlns="http://www.w3.org/2005/Atom">
   <entry>
     <id>http://arxiv.org/abs/2106.09685v2</id>
-    <updated>2021-10-16T18:40:34Z</updated>
+    <updated>2023-10-16T18:40:34Z</updated>
     <published>2021-06-17T17:37:18Z</published>
     <title>LoRA: Low-Rank Adaptation of
       Large Language Models</title>
@@ -122,7 +122,14 @@ def test_ris():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no ris", "TY  - CONF\nTI  - never ends", "TY  - CONF\nER  - "]
+    "text",
+    [
+        "",
+        "no ris",
+        "TY  - CONF\nTI  - never ends",
+        "TY  - CONF\nER  - ",
+        f"{RIS}TY  - CONF\nTI  - a",
+    ],
 )
 def test_what_is_no_ris(text):
     with pytest.raises(SourceError, match=r"^f\.ris"):
@@ -237,6 +244,32 @@ def test_differences_are_told_in_words():
         "author 1 is 'E. Hu' there",
         "year is 2021 there",
     ]
+
+
+def test_a_year_may_be_that_of_the_work_or_of_its_first_version():
+    record = Record("crossref", year=2022, first_year=2021)
+    assert [differences(record, "", (), year) for year in (2021, 2022)] == [[], []]
+    assert differences(record, "", (), 2020) == ["year is 2021 or 2022 there"]
+    assert differences(record, "", (), None) == ["year is 2021 or 2022 there"]
+
+
+def test_a_source_that_names_the_first_authors_only_agrees():
+    three = [Name("Hu", "Edward"), Name("Shen", "Yelong"), Name("Wallis", "Phillip")]
+    record = Record("bibtex", authors=tuple(three[:2]), truncated=True)
+    assert differences(record, "", three, None) == []
+    other = Record("bibtex", authors=(three[1],), truncated=True)
+    assert differences(other, "", three, None) == ["author 1 is 'Yelong Shen' there"]
+
+
+def test_names_in_braces_are_a_group_only_if_all_is_in_one_pair():
+    assert bib.split_name("{Barnes and Noble, Inc.}") == Name("Barnes and Noble, Inc.")
+    assert bib.split_name("{van Gogh}, {Vincent}") == Name("van Gogh", "Vincent")
+
+
+def test_the_year_of_publication_is_the_first_of_the_dates():
+    dates = {"published-online": {"date-parts": [[2021]]}, "published-print": {"date-parts": [[]]}}
+    assert csl.record({**CSL, **dates}, "x").year == 2022
+    assert csl.record({**CSL, **dates, "issued": None}, "x").year == 2021
 
 
 def registries(service) -> Registries:

@@ -253,7 +253,29 @@ def test_patience_waits_as_asked_and_no_longer(monkeypatch):
         assert len(service.asked) == 3
 
 
-def test_a_host_is_asked_once_at_a_time_and_others_meanwhile():
+def test_a_host_does_not_wait_for_another():
+    polite, entered = Politeness(0), threading.Event()
+
+    def other() -> None:
+        with polite.turn("b"):
+            entered.set()
+
+    with polite.turn("a"):
+        threading.Thread(target=other, daemon=True).start()
+        assert entered.wait(60)
+
+
+def test_the_pause_is_that_of_the_host(monkeypatch):
+    slept = []
+    monkeypatch.setattr(web.time, "sleep", slept.append)
+    polite = Politeness(100.0, {"slow": 1000.0, "quick": 0.0})
+    for host in ("quick", "slow", "other") * 2:
+        with polite.turn(host):
+            pass
+    assert [round(seconds, -2) for seconds in slept] == [1000, 100]
+
+
+def test_a_host_is_asked_once_at_a_time():
     running, most = [], []
 
     def slow(request):
