@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from dataclasses import replace
 from html import unescape
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,7 +17,16 @@ from tests.tools.small_catalog import METHOD, METHOD_PATH, comparison, write_tre
 from tools import atlas as material
 from tools import closed_forms, site
 from tools.atlas import Atlas
-from tools.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
+from tools.charts import (
+    BARS_WIDTH,
+    HEIGHT,
+    LEFT,
+    LETTER,
+    WIDTH,
+    Point,
+    scatter,
+    stacked_bars,
+)
 from tools.ledger import LEDGER, read_ledger
 from tools.pages import compare
 from tools.runs import Run, RunError
@@ -292,6 +302,29 @@ def test_no_label_hides_another() -> None:
     shown = [g for g in points if "crowded" not in g.get("class").split()]
     assert 1 <= len(shown) <= 2
     assert len(points) == len(list(figure.iter("circle"))) == 20
+
+
+def test_no_label_hides_another_or_leaves_the_drawing() -> None:
+    rng = random.Random(0)
+    crowd = [
+        Point(f"method {i}" + i % 3 * " long", int(10 ** rng.uniform(3, 5)), rng.uniform(0.6, 1))
+        for i in range(30)
+    ]
+    figure = ElementTree.fromstring(scatter("Scores", crowd))
+    boxes = []
+    for point in figure.iter("g"):
+        if point.get("class") == "point":
+            label = point.find("text")
+            wide = LETTER * len(label.text)
+            x = float(label.get("x")) - (wide if label.get("text-anchor") == "end" else 0)
+            boxes.append((x, float(label.get("y")), x + wide))
+    assert len(boxes) > 8
+    for start, _, end in boxes:
+        assert start > LEFT
+        assert end < WIDTH
+    for one, other in combinations(boxes, 2):
+        apart = abs(one[1] - other[1]) >= 15.8 or one[2] <= other[0] or other[2] <= one[0]
+        assert apart, (one, other)
 
 
 def test_every_point_can_be_focused_and_says_what_it_is() -> None:

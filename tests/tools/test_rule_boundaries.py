@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.small_catalog import CATALOG, write_tree
+from tests.tools.small_catalog import CATALOG, TEST_PATH, write_tree
 from tools.validation import validate
 
 DROP, SURVEY = '"On Dropping Adapters"', '"A Survey"'
@@ -179,3 +179,69 @@ def test_what_is_plain_text(tmp_path: Path, text: str, code: str | None) -> None
 )
 def test_what_a_sentence_begins_and_ends_with(tmp_path: Path, summary: str, fits: bool) -> None:
     assert found(tmp_path, "S507", ("Counts what there is.", summary)) is not fits
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("- id: VFM", "- id: LLM"),
+        ("- id: soft", "- id: low-rank"),
+        ("- id: prompt", "- id: low-rank"),
+        ("- id: Web", "- id: arXiv"),
+        ("- id: ruckle2020survey", "- id: ruckle2020drop"),
+    ],
+)
+def test_ids_are_given_once_in_every_section(tmp_path: Path, old: str, new: str) -> None:
+    assert found(tmp_path, "S301", (old, new))
+
+
+@pytest.mark.parametrize(
+    ("acl", "fits"),
+    [
+        ("2022.findings-acl.1", True),
+        ("2022.findings-emnlp.1", False),
+        ("2022.acl-long.1", False),
+    ],
+)
+def test_findings_are_no_volume_of_their_conference(tmp_path: Path, acl: str, fits: bool) -> None:
+    changes = (
+        ("- id: ACL", "- id: Findings of ACL"),
+        ("venue: ACL\n    kind: analysis", "venue: Findings of ACL\n    kind: analysis"),
+        (ACL_ID, f'"{acl}"'),
+    )
+    assert found(tmp_path, "S404", *changes) is not fits
+
+
+@pytest.mark.parametrize(
+    ("author", "name", "fits"),
+    [
+        ("Łoś, A.", "los", True),
+        ("Groß, A.", "gross", True),
+        ("Ørsted, A.", "orsted", True),
+        ("Ben Zaken, Elad", "benzaken", True),
+        ("Karimi Mahabadi, Rabeeh", "mahabadi", True),
+        ("Logan IV, Robert", "logan", True),
+        ("Łoś, A.", "os", False),
+        ("Ben Zaken, Elad", "benz", False),
+    ],
+)
+def test_which_names_an_id_begins_with(tmp_path: Path, author: str, name: str, fits: bool) -> None:
+    old = '"Rücklé, Andreas"]\n    year: 2020'
+    changes = (
+        ("- id: ruckle2020survey", f"- id: {name}2020survey"),
+        (old, old.replace("Rücklé, Andreas", author)),
+    )
+    assert found(tmp_path, "S407", *changes) is not fits
+
+
+def test_links_of_venues_are_looked_at_and_those_that_nobody_can_read(tmp_path: Path) -> None:
+    assert found(tmp_path, "S510", ("https://iclr.cc/", "http://localhost/"))
+    for code in ("S509", "S510"):
+        assert found(tmp_path, code, ("https://example.com/lora", "'http://[::1/'"))
+
+
+def test_the_test_of_another_method_will_not_do(tmp_path: Path) -> None:
+    path = write_tree(tmp_path)
+    test = tmp_path / TEST_PATH
+    test.rename(test.with_name("test_other.py"))
+    assert [finding.code for finding in validate(path)[0]] == ["S707"]

@@ -69,6 +69,12 @@ def test_words_with_accents_are_found_without_them(text: str, words: str) -> Non
     assert unaccented(text) == (f"<p hidden>{words}</p>" if words else "")
 
 
+def test_a_paper_is_cited_with_its_year_if_it_has_one(atlas: Atlas) -> None:
+    cited = site.Site(atlas, "").cited
+    assert cited("hu2021lora") == "Hu and Shen 2022"
+    assert cited("microsoftndtuning") == "Microsoft Research"
+
+
 def test_every_page_can_be_found_without_accents(atlas: Atlas) -> None:
     made = site.pages(atlas, "# C")
     assert made["papers/ruckle2020drop.md"].endswith("\n\n<p hidden>Ruckle</p>\n")
