@@ -157,6 +157,13 @@ def test_comparisons_with_libraries_are_in_the_table(
     assert ("equal to peft 1" in summary(text)["lora"][10]) is (said == "equal")
 
 
+def test_a_method_differs_if_it_differs_from_one_library(atlas: Atlas) -> None:
+    parity = {"lora": (comparison("peft", "equal"), comparison("loralib", "deviates"))}
+    row = compare.row(replace(atlas, parity=parity), atlas.methods["lora"])
+    assert row.verified == "differs"
+    assert compare.row(replace(atlas, parity={}), atlas.methods["lora"]).verified == ""
+
+
 def test_what_runs_have_in_common(atlas: Atlas) -> None:
     run = Run.model_validate(RUN)
     other = run.model_copy(update={"steps": 20})
