@@ -58,7 +58,7 @@ def test_there_are_at_least_three_and_each_says_why(name):
 def test_each_has_its_one_place_and_is_python(name):
     for m in plant.load(name):
         m.source()
-        assert all((plant.ROOT / run[0].partition("::")[0]).is_file() for run in m.runs)
+        assert all((plant.ROOT / run[0].partition("::")[0]).exists() for run in m.runs)
 
 
 @pytest.mark.parametrize(
