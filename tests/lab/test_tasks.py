@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tools.data.tasks import lab_tasks
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -30,6 +29,7 @@ from reference_impls.lab.language import (
 )
 from reference_impls.lab.tasks import TASKS
 from tests.lab.fake import MASK, PAD, Fake, oracle, reviewed, sentence_of
+from tools.data.tasks import lab_tasks
 
 torch.set_num_threads(1)
 

@@ -46,6 +46,67 @@ def test_count_gives_the_known_numbers_of_bert_base(bert_base, capsys):
     assert "147,456" in capsys.readouterr().out
 
 
+def shown(text: str) -> dict[str, str]:
+    """The second word of each line by the first."""
+    return dict(line.split()[:2] for line in text.splitlines())
+
+
+def test_the_share_is_that_of_the_base(bert_base, capsys):
+    assert main(["count", "lora", "--config", str(bert_base)]) == 0
+    assert shown(capsys.readouterr().out) == {
+        "trained": "294,912",
+        "stored": "294,912",
+        "head": "1,538",
+        "base": "109,482,240",
+        "share": f"{294_912 / 109_482_240:.4%}",
+    }
+    assert main(["count", "full_fine_tuning", "--config", str(bert_base)]) == 0
+    assert shown(capsys.readouterr().out)["share"] == "100.0000%"
+    assert main(["count", "prefix_tuning", "--config", str(bert_base)]) == 0
+    prefix = shown(capsys.readouterr().out)
+    assert prefix["trained"] != prefix["stored"]
+    assert prefix["share"] == f"{int(prefix['trained'].replace(',', '')) / 109_482_240:.4%}"
+
+
+def test_what_a_run_prints_is_what_it_returned(monkeypatch, capsys):
+    counts = {"trained": 1_234, "stored": 5_678, "head": 91, "base": 234_567}
+    result = {
+        "curve": [(0, 0.25), (300, 0.875)],
+        "score": 0.875,
+        "seconds": 12.34,
+        "counts": counts,
+    }
+    monkeypatch.setattr("reference_impls.measure.runs.one", lambda *_, **__: result)
+    assert main(["train", "lora", "--task", "cue"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "step     0  score 0.250",
+        "step   300  score 0.875",
+        "lora on cue: score 0.875 after 12.3 s; trained 1,234, stored 5,678, head 91, base 234,567",
+    ]
+
+
+def test_the_list_says_of_each_what_it_declares_and_no_more(capsys):
+    assert main(["list"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    for name, method in load_methods().items():
+        for key in ("init_noop", "mergeable", "frozen_base"):
+            assert (key.replace("_", " ") in rows[name]) is getattr(method, key), name
+
+
+def test_every_column_of_the_ledger_has_its_own_bytes(tmp_path, capsys):
+    BertConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48
+    ).save_pretrained(tmp_path)
+    config = ["--config", str(tmp_path), "--tokens", "6"]
+    assert main(["ledger", "lora", *config, "--json"]) == 0
+    (report,) = json.loads(capsys.readouterr().out)
+    assert main(["ledger", "lora", *config]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    found = dict(zip(head.split()[2:], row.split()[2:], strict=True))
+    assert found == {name: f"{number:,}" for name, number in report["ledger"].items()}
+    assert len(set(found.values())) > 3
+
+
 def test_train_reports_score_curve_and_counts():
     done = run("train", "lora", "--steps", "3", "--r", "2", "--seed", "1", "--json")
     answer = json.loads(done.stdout)

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import tools.data.digests
 
+import tools.data.digests
 from reference_impls.core.registry import PACKAGE, load_methods
 from reference_impls.lab import backbones
 from reference_impls.lab.tasks import TASKS

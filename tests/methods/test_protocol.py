@@ -7,9 +7,16 @@ import itertools
 import pytest
 import torch
 from torch import nn
-from transformers import BertConfig, LlamaConfig
+from transformers import (
+    AlbertConfig,
+    AlbertForSequenceClassification,
+    BertConfig,
+    LlamaConfig,
+    PreTrainedModel,
+)
 
 from reference_impls.anatomy import anatomy
+from reference_impls.core import training as trainer
 from reference_impls.core.counting import count
 from reference_impls.core.method import Method, trainable
 from reference_impls.core.training import Loop, train
@@ -103,6 +110,56 @@ def test_a_delta_is_a_copy():
     assert all(torch.equal(value, kept[name]) for name, value in method.delta(model).items())
 
 
+class Lasting(LoRA):
+    """Neither merged nor detached, as it says."""
+
+    mergeable = False
+    detachable = False
+
+
+def unknown() -> PreTrainedModel:
+    sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 32}
+    return AlbertForSequenceClassification(AlbertConfig(**sizes, vocab_size=models.VOCABULARY))
+
+
+@pytest.mark.parametrize(
+    ("method", "build", "complaint"),
+    [
+        (BitFit(), lambda: models.build("llama"), "has none"),
+        (LoRA(), unknown, "no anatomy"),
+    ],
+)
+def test_a_method_that_refused_a_model_takes_the_next(method, build, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        method.setup(build())
+    model = models.build("bert")
+    method.setup(model)
+    assert method.delta(model)
+
+
+@pytest.mark.parametrize(
+    ("refused", "complaint"),
+    [
+        (lambda method, model: method.setup(model), "on a model already"),
+        (lambda method, model: method.load_delta(model, {"x": torch.ones(1)}), "does not fit"),
+        (lambda method, model: method.merge(model), "cannot be merged"),
+        (lambda method, model: method.detach(model), "reload the model"),
+    ],
+)
+def test_what_is_refused_changes_nothing(refused, complaint):
+    method, model = adapted(Lasting())
+    models.shake(model)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    logits = models.logits(model.eval(), INPUTS)
+    with pytest.raises(ValueError, match=complaint):
+        refused(method, model)
+    assert model.state_dict().keys() == state.keys()
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert {name for name, p in model.named_parameters() if p.requires_grad} == trained
+    assert torch.equal(models.logits(model, INPUTS), logits)
+
+
 @pytest.mark.parametrize("leave", ["detach", "merge"])
 def test_afterwards_all_can_be_trained_and_the_method_set_up_again(leave):
     method, model = adapted(LoRA())
@@ -158,6 +215,31 @@ def test_the_loop_trains_in_training_mode_on_batch_after_batch_by_the_schedule()
     assert all(torch.equal(x, batch["input_ids"]) for x, batch in zip(seen, expected, strict=True))
     assert not model.training
     assert history.seconds > 0
+
+
+def test_the_seconds_are_those_of_setup_and_of_all_training(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(trainer.time, "perf_counter", lambda: now[0])
+
+    class Slow(Watched):
+        def setup(self, model, batches=None):
+            super().setup(model, batches)
+            now[0] += 1
+
+        def fit(self, model, loop):
+            now[0] += 10  # a phase of its own
+            super().fit(model, loop)
+
+        def loss(self, model, batch):
+            now[0] += 100
+            return super().loss(model, batch)
+
+    def evaluate(model):
+        now[0] += 1000
+        return 0.5
+
+    _, history = watch(Slow(), steps=3, every=3, evaluate=evaluate)
+    assert history.seconds == 1 + 10 + 3 * 100 + 2 * 1000
 
 
 def test_the_curve_has_the_start_every_so_many_steps_and_the_end():

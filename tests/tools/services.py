@@ -22,6 +22,7 @@ def here_or_public(address: Address) -> bool:
 
 
 def fetcher(seconds: float = 60.0, size: int = 100_000) -> Fetcher:
+    """With time enough on any machine: no test waits for that to be over."""
     limits = Limits(seconds=seconds, size=size)
     return Fetcher(allowed=here_or_public, limits=limits, politeness=Politeness(0))
 

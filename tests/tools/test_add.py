@@ -85,6 +85,14 @@ def test_an_entry_goes_where_its_id_belongs(catalog, paper_id, ending):
     assert papers == sorted(papers)
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_last_line_without_an_end_gets_one(catalog, ending):
+    raw = catalog.read_bytes().replace(b"\n", ending.encode()).removesuffix(ending.encode())
+    text = entry.text({"id": "zzz2022last", "title": "T"})
+    after = spliced(raw, "papers.yaml", text, "zzz2022last")
+    assert after == raw + (ending + text.replace("\n", ending)).encode()
+
+
 def test_what_is_missing_is_said_with_the_option_that_gives_it(catalog, tmp_path, capsys):
     assert main(options(catalog, "bibtex", bib(tmp_path), "--write")) == 1
     said = capsys.readouterr().err.splitlines()

@@ -208,6 +208,20 @@ def test_the_page_has_every_line_of_the_file_beside_its_prose(real: Atlas) -> No
         assert "\n".join(rest).split() == "\n".join(moved).split(), name
 
 
+def test_of_several_equations_each_stands_beside_its_own_code(real: Atlas) -> None:
+    several = 0
+    for name, method in real.methods.items():
+        note = real.card(name).beside
+        number = len(re.findall(r"\$\$.+?\$\$", method.page.lead, re.DOTALL))
+        beside = {tuple(source_page._equations(method, note, place)) for place in note.equation}
+        if number == len(note.equation) > 1:
+            several += 1
+            assert len(beside) == number, name
+        elif note.equation:
+            assert len(beside) == 1, name
+    assert several
+
+
 def test_what_a_docstring_says_is_shown_as_text(real: Atlas) -> None:
     lora = replace(real.methods["lora"], shared=())
     hostile = "<script>x</script> {{ 7 }} *a* $x^2$ `b_c` "

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from bibtexparser import parse_string
 
 from tools.data.schema import Paper, Venue
-from tools.export.bibtex import entry
+from tools.export.bibtex import bibtex_link, entry
 
 PAPER = {
     "id": "rucklé2020drop".replace("é", "e"),
@@ -68,6 +69,23 @@ def test_an_undated_resource_of_no_venue_to_name() -> None:
     assert "year" not in text
     assert "Methods" not in text
     assert "url = {https://a.example/x_y}" in text
+
+
+def test_a_link_has_nothing_that_bibtex_counts_or_reads() -> None:
+    assert bibtex_link("https://a.example/}{\\x_y%20z#a") == "https://a.example/%7D%7B%5Cx_y%20z#a"
+
+
+@pytest.mark.parametrize("mark", ["{", "}", "\\", "}{", "{\\}"])
+@pytest.mark.parametrize("key", ["title", "url", "literal", "venue"])
+def test_one_brace_in_any_field_leaves_the_entry_whole(key: str, mark: str) -> None:
+    value = f"https://a.example/a{mark}b"
+    authors = ["Rücklé, Andreas", {"literal": value}] if key == "literal" else PAPER["authors"]
+    paper = Paper.model_validate({**PAPER, "acl": None, "doi": None, "authors": authors})
+    paper = paper.model_copy(update={key: value} if key in ("title", "url") else {})
+    place = venue("journal").model_copy(update={"name": value} if key == "venue" else {})
+    library = parse_string(entry(paper, place))
+    assert not library.failed_blocks
+    assert [field.key for field in library.entries[0].fields][-1] == "url"
 
 
 def test_braces_balance_whatever_the_text() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from tools.site.shared.charts import HEIGHT, WIDTH, Line, learning_curve
+from tools.site.shared.charts import HEIGHT, LEFT, WIDTH, Line, learning_curve
 
 LINES = [
     Line("Probe", "linear-probe", [(0, 0.5, 0.4, 0.6), (300, 0.75, 0.7, 0.8)]),
@@ -45,6 +45,14 @@ def test_everything_is_inside_the_drawing() -> None:
     ):
         assert 0 <= x <= WIDTH
         assert 0 <= y <= HEIGHT
+
+
+def test_a_curve_of_nothing_but_its_start_is_drawn() -> None:
+    start = Line("a", "method", [(0, 0.5, 0.4, 0.6)])
+    for lines in ([start], [Line("a", "method", [])], []):
+        ElementTree.fromstring(learning_curve("Curve", lines))
+    (point,) = numbers(re.search(r'polyline points="([^"]+)"', learning_curve("C", [start]))[1])
+    assert point[0] == LEFT
 
 
 def test_ticks_are_round_and_few() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from tests.tools.small_catalog import write_tree
 from tools import atlas as material
 from tools.data.files import ROOT
-from tools.data.ledger import Report
+from tools.data.ledger import Ledger, Report
 from tools.site.pages.choose import choose
-from tools.site.pages.choose.needs import needs, reports
+from tools.site.pages.choose.needs import cost, needs, reports
 from tools.site.shared.site import Site
 
 ATLAS = material.load(ROOT)
@@ -36,6 +37,25 @@ def test_everything_cited_exists_and_is_linked() -> None:
     assert named <= set(ATLAS.methods)
     assert set(re.findall(r"\(\.\./papers/(\w+)\.md\)", TEXT)) == papers
     assert choose.complete(ATLAS)
+
+
+def test_without_a_paper_or_a_ledger_that_it_cites_there_is_only_the_table() -> None:
+    papers = choose.cited(TEMPLATE)[0] - {method.paper for method in ATLAS.methods.values()}
+    old = ATLAS.catalog
+    fields = {name: getattr(old, name) for name in ("modalities", "taxonomy", "venues")}
+    rest = tuple(paper for paper in old.papers if paper.id != min(papers))
+    fewer = replace(ATLAS, catalog=type(old).model_construct(**fields, papers=rest))
+    assert not choose.complete(fewer)
+    assert not choose.complete(replace(ATLAS, ledger=Ledger()))
+
+
+def test_the_state_is_gradients_and_optimizer() -> None:
+    lora = LEDGERS["llama-2-7b"]["lora"]
+    assert lora.ledger.gradients > 0
+    assert lora.ledger.optimizer > 0
+    assert cost(lora, "state") == lora.ledger.gradients + lora.ledger.optimizer
+    assert cost(lora, "activations") == lora.ledger.activations
+    assert cost(lora, "stored") == lora.counts.stored
 
 
 @pytest.mark.parametrize("name", [*sorted(choose.cited(TEMPLATE)[0])])

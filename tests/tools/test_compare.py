@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from dataclasses import replace
 from html import unescape
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,7 +23,16 @@ from tools.data.runs import Run
 from tools.site import all_pages
 from tools.site.pages.compare import compare
 from tools.site.shared import figures
-from tools.site.shared.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
+from tools.site.shared.charts import (
+    BARS_WIDTH,
+    HEIGHT,
+    LEFT,
+    LETTER,
+    WIDTH,
+    Point,
+    scatter,
+    stacked_bars,
+)
 
 PARTS = ["weights", "gradients", "optimizer", "activations", "other"]
 
@@ -165,6 +175,13 @@ def test_comparisons_with_libraries_are_in_the_table(
     assert ("equal to peft 1" in summary(text)["lora"][10]) is (said == "equal")
 
 
+def test_a_method_differs_if_it_differs_from_one_library(atlas: Atlas) -> None:
+    parity = {"lora": (comparison("peft", "equal"), comparison("loralib", "deviates"))}
+    row = compare.row(replace(atlas, parity=parity), atlas.methods["lora"])
+    assert row.verified == "differs"
+    assert compare.row(replace(atlas, parity={}), atlas.methods["lora"]).verified == ""
+
+
 def test_what_runs_have_in_common(atlas: Atlas) -> None:
     run = Run.model_validate(RUN)
     other = run.model_copy(update={"steps": 20})
@@ -252,7 +269,7 @@ def test_a_spoiled_ledger_is_named(tmp_path: Path, content: str, complaint: str)
 @pytest.mark.parametrize(
     ("number", "words"),
     [(26_953_662_464, "27.0 GB"), (437_900_000, "438 MB"), (1_500, "1.50 kB"), (7, "7 bytes"),
-     (0, "0")],
+     (0, "0"), (999, "999 bytes"), (1_000, "1.00 kB"), (10**6, "1.00 MB"), (10**9, "1.00 GB")],
 )  # fmt: skip
 def test_amounts_have_three_figures(number: int, words: str) -> None:
     assert figures.amount(number) == words
@@ -260,6 +277,7 @@ def test_amounts_have_three_figures(number: int, words: str) -> None:
 
 def test_shares_and_lists() -> None:
     assert [figures.share(part, 10_000) for part in (6, 123, 7_100)] == ["0.06%", "1.2%", "71%"]
+    assert [figures.share(part, 10_000) for part in (949, 951)] == ["9.5%", "10%"]
     assert [figures.listed(names) for names in ([], ["b"], ["c", "a", "b"])] == [
         *("", "b"),
         "a, b and c",
@@ -309,6 +327,29 @@ def test_no_label_hides_another() -> None:
     shown = [g for g in points if "crowded" not in g.get("class").split()]
     assert 1 <= len(shown) <= 2
     assert len(points) == len(list(figure.iter("circle"))) == 20
+
+
+def test_no_label_hides_another_or_leaves_the_drawing() -> None:
+    rng = random.Random(0)
+    crowd = [
+        Point(f"method {i}" + i % 3 * " long", int(10 ** rng.uniform(3, 5)), rng.uniform(0.6, 1))
+        for i in range(30)
+    ]
+    figure = ElementTree.fromstring(scatter("Scores", crowd))
+    boxes = []
+    for point in figure.iter("g"):
+        if point.get("class") == "point":
+            label = point.find("text")
+            wide = LETTER * len(label.text)
+            x = float(label.get("x")) - (wide if label.get("text-anchor") == "end" else 0)
+            boxes.append((x, float(label.get("y")), x + wide))
+    assert len(boxes) > 8
+    for start, _, end in boxes:
+        assert start > LEFT
+        assert end < WIDTH
+    for one, other in combinations(boxes, 2):
+        apart = abs(one[1] - other[1]) >= 15.8 or one[2] <= other[0] or other[2] <= one[0]
+        assert apart, (one, other)
 
 
 def test_every_point_can_be_focused_and_says_what_it_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import get_args
 from xml.etree import ElementTree
 
@@ -11,6 +12,9 @@ import pytest
 from tools.cards import read_cards
 from tools.data.files import ROOT
 from tools.drawings import drawing, legend, small
+from tools.drawings.block import block
+from tools.drawings.canvas import LINE
+from tools.drawings.margin import margin
 from tools.drawings.shapes import text
 from tools.drawings.vocabulary import BASE, MAPS, MEANING, PARTS, Drawing, Piece, Row, State
 from tools.drawings.words import described
@@ -118,6 +122,36 @@ def test_the_legend_has_what_is_shown_and_no_more() -> None:
     ]
     helped = Drawing(added=(Piece("prefix", "attention", helper=True),))
     assert entries(helped)[-1] == "trained, not kept afterwards"
+
+
+def drawn(*added: Piece, notes: dict[Row, tuple[str, ...]] | None = None) -> str:
+    canvas = block(Drawing(added=added, notes=notes or {}))
+    return "".join([*canvas.shapes, *margin(canvas)])
+
+
+def test_a_gate_a_norm_and_a_residual_connection_are_drawn_where_there_is_one() -> None:
+    plain = drawn(Piece("low_rank", "query"))
+    assert ">G</text>" not in plain
+    assert ">G</text>" in drawn(Piece("low_rank", "query", gated=True))
+    place = "after_attention"
+    bare = drawn(Piece("adapter", place, residual=False))
+    assert drawn(Piece("adapter", place, residual=True)).count('class="joint"') == (
+        bare.count('class="joint"') + 1
+    )
+    normed = drawn(Piece("adapter", place, residual=False, norm=True))
+    assert normed.count('class="trained"') == bare.count('class="trained"') + 1
+
+
+@every_drawing
+def test_the_layer_has_a_frame_around_it(name: str) -> None:
+    for markup in (drawing(name, DRAWINGS[name]), small(DRAWINGS[name])):
+        assert markup.count('<rect class="frame"') == 1
+
+
+def test_the_lines_of_a_note_stand_below_each_other() -> None:
+    text = drawn(notes={"input": ("one", "two", "three")})
+    places = [float(y) for y in re.findall(r'y="([-\d.]+)" dy=".35em" class="note"', text)]
+    assert [later - y for y, later in pairwise(places)] == pytest.approx([LINE, LINE], abs=0.01)
 
 
 def test_letters_after_a_low_line_are_lowered() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -131,6 +132,9 @@ def test_the_dump_fits_its_own_schema_and_the_schema_can_refuse(catalog):
         spoiled = {**data, "papers": [{**data["papers"][0], **spoil}]}
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(spoiled, schema)
+    for spoiled in ({**data, "unknown": 1}, {**data, "license": "MIT"}, {"papers": []}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(spoiled, schema)
 
 
 def test_atom_and_json_feed_carry_the_newest_entries(catalog):
@@ -151,6 +155,47 @@ def test_atom_and_json_feed_carry_the_newest_entries(catalog):
         assert entry.updated == item["date_published"] == f"{paper.added}T00:00:00Z"
         assert len(entry.authors) == len(item["authors"]) == len(paper.authors)
     assert len({entry.id for entry in feed.entries}) == len(feed.entries)
+
+
+def test_a_feed_was_updated_when_its_newest_entry_was(catalog):
+    """Or readers would not fetch what is new."""
+    papers = [
+        paper.model_copy(update={"added": f"2026-0{month}-01"})
+        for paper, month in zip(catalog.papers, (3, 7, 5), strict=False)
+    ]
+    for given, day in ((papers, "2026-07-01"), (papers[:1], "2026-03-01"), ([], "2026-01-01")):
+        feed = feedparser.parse(FORMATS["atom"](catalog, given, ""))
+        assert feed.feed.updated == f"{day}T00:00:00Z"
+
+
+def test_the_feed_of_a_branch_is_another_than_that_of_all(catalog):
+    all_of_it = feedparser.parse(FORMATS["atom"](catalog, [], "")).feed
+    branch = feedparser.parse(FORMATS["atom"](catalog, [], "Low-rank")).feed
+    assert (all_of_it.title, branch.title) == ("Fine-Tuning Atlas", "Fine-Tuning Atlas: Low-rank")
+    assert all_of_it.id != branch.id
+
+
+def test_what_no_line_may_hold_ends_none(catalog):
+    """A schema lets it pass, so that formats must not trip over it."""
+    odd = catalog.papers[-1].model_copy(
+        update={"title": "A\nER  - \x02 B", "summary": "C\x02 D\r\nTY  - E."}
+    )
+    lines = FORMATS["ris"](catalog, [odd], "").splitlines()
+    assert [line[:2] for line in lines].count("ER") == 1
+    assert all(re.match(r"[A-Z][A-Z0-9]  - ", line) for line in lines)
+    feed = feedparser.parse(FORMATS["atom"](catalog, [odd], ""))
+    assert not feed.bozo
+    assert feed.entries[0].title == "A ER - B"
+
+
+def test_a_bracket_in_a_title_does_not_end_its_link(catalog):
+    leaf = catalog.papers[-1].leaves[0]
+    odd = catalog.papers[-1].model_copy(update={"title": "A [b](c) d"})
+    changed = catalog.model_copy(update={"papers": (odd,)})
+    changed.__dict__.pop("papers_in", None)
+    text = FORMATS["llms"](changed, [odd], "")
+    assert leaf in changed.leaves
+    assert f"- [A (b)(c) d]({odd.link}): " in text
 
 
 def test_text_that_looks_like_markup_stays_text(catalog):

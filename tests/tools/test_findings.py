@@ -83,6 +83,12 @@ def test_github_prints_the_rest_where_there_is_no_summary(monkeypatch: pytest.Mo
     assert as_github(many, "done").splitlines()[ANNOTATIONS:] == ["p:11:1 S001 m", "done"]
 
 
+def test_as_many_as_github_shows_are_all_annotations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    lines = as_github([FINDING] * ANNOTATIONS, "done").splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["::error"] * ANNOTATIONS + ["done"]
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [("ICRL", "ICLR"), ("iclr", "ICLR"), ("Findings of EMLP", "Findings of EMNLP"), ("zzz", None)],

@@ -100,6 +100,16 @@ def test_entries_and_keys_are_put_in_order_and_values_are_written_in_one_way():
     )
 
 
+def test_a_key_that_would_be_dropped_is_an_error():
+    with pytest.raises(KeyError, match="no key titel"):
+        entry.text({"id": "a2020b", "titel": "T"})
+
+
+@pytest.mark.parametrize("key", ["title", "arxiv", "doi", "acl", "openreview", "pages", "added"])
+def test_identifiers_and_titles_are_quoted_whatever_they_look_like(key):
+    assert entry.text({"id": "a2020b", key: "abc"}) == f'  - id: a2020b\n    {key}: "abc"\n'
+
+
 def test_comments_stay_with_what_they_stand_before():
     text = fmt(CATALOG)
     noted = (

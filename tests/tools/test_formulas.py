@@ -18,7 +18,15 @@ def test_inline_and_block_formulas_become_mathml() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["`$x$` stays", "costs $5 and $6 more", "```\n$x$\n```", "an escaped \\$x$", "`a` $ x $"],
+    [
+        "`$x$` stays",
+        "costs $5 and $6 more",
+        "is $5/$6 more",
+        "from $5–$60",
+        "```\n$x$\n```",
+        "an escaped \\$x$",
+        "`a` $ x $",
+    ],
 )
 def test_what_is_no_formula_stays(text: str) -> None:
     assert rendered(text) == text

@@ -219,6 +219,9 @@ def test_dots_lie_where_their_scores_are() -> None:
     assert across[2] == pytest.approx((across[0] + across[1]) / 2)
     means = [float(x) for x in re.findall(r'<line class="mean" x1="([\d.]+)"', text)]
     assert means == [across[2]] * 2
+    (mean,) = re.findall(r'<line class="mean" x1="([\d.]+)"', dots("T", {"low": [0.0, 0.0, 0.75]}))
+    quarter = across[0] + (across[1] - across[0]) / 4
+    assert float(mean) == pytest.approx(quarter, abs=0.1)  # and not the middle of the extremes
     assert "low ends at between 0.0% and 100.0%" in text
     assert "x&lt;y" in text
     assert "x<y" not in text

@@ -56,6 +56,13 @@ def test_missing_parts_are_empty() -> None:
     assert {page.lead, page.frozen, page.count, page.details, page.differences, page.source} == {""}
 
 
+def test_a_part_begins_at_the_last_of_its_headings() -> None:
+    text = "Title.\n\nSource: of the idea, see below.\n\n**Trained:** all.\n\nSource: Hu 2021.\n"
+    page = parse_page(text)
+    assert (page.source, page.trained) == ("Hu 2021.", "all.")
+    assert page.lead == "Source: of the idea, see below."
+
+
 def test_options_given_by_the_task_and_class_variables_are_no_hyperparameters(
     tmp_path: Path,
 ) -> None:

@@ -20,6 +20,7 @@ from tools.commands.fmt import formatted
 from tools.commands.issue import (
     FIELDS,
     LARGEST,
+    LONGEST,
     REQUIRED,
     FormError,
     as_arguments,
@@ -81,6 +82,14 @@ def test_answers_by_field():
 def test_what_the_form_does_not_make_is_refused(text, complaint):
     with pytest.raises(FormError, match=complaint):
         parse(text)
+
+
+def test_the_longest_that_is_read():
+    assert len(parse(body(One_sentence="x" * LONGEST))["summary"]) == LONGEST
+    text = body()
+    assert parse(text + "\n" * (LARGEST - len(text)))
+    with pytest.raises(FormError):
+        parse(body(One_sentence="x" * (LONGEST + 1)))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -109,8 +111,25 @@ def test_only_what_is_gone_on_two_days_is_dead():
     assert dead.is_dead
     assert dead.gone_on == ("2026-11-20", TODAY)
     assert remembered(dead, Result("ok", TODAY)) == Result("ok", TODAY)
+    third = replace(next_day, checked="2026-11-22", gone_on=("2026-11-22",))
+    assert remembered(dead, third) == replace(dead, checked="2026-11-22")  # the first two days
+    archived = replace(first, archived="https://a.org/x")
+    assert remembered(archived, next_day).archived == "https://a.org/x"
     timed_out = remembered(first, Result("timed out", TODAY))
     assert not remembered(timed_out, next_day).is_dead
+
+
+@pytest.mark.parametrize(
+    ("state", "days"),
+    [("ok", 30), ("moved", 30), ("blocked", 30), ("gone", 1), ("timed out", 1), ("invalid", 1)],
+)
+def test_an_answer_is_good_for_so_many_days_and_no_longer(state, days):
+    checked = date.fromisoformat(TODAY) - timedelta(days=days)
+    known = {
+        "old": Result(state, checked.isoformat()),
+        "good": Result(state, (checked + timedelta(days=1)).isoformat()),
+    }
+    assert due(known, known, TODAY) == ["old"]
 
 
 def test_what_is_due_is_oldest_first():

@@ -71,7 +71,7 @@ def test_columns_count_characters(tmp_path: Path) -> None:
     assert read(tmp_path, 'é𝔘: {ü: "ö", x: "y"}').mark(("é𝔘", "x")) == Mark(1, 14)
 
 
-@pytest.mark.parametrize("text", ["12", "-3", "+4", "0"])
+@pytest.mark.parametrize("text", ["12", "-3", "+4", "0", "9" * 18])
 def test_integers(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, f"a: {text}").data == {"a": int(text)}
 
@@ -83,6 +83,7 @@ def test_integers(tmp_path: Path, text: str) -> None:
         "1.",
         ".5",
         "1e3",
+        "9" * 19,
         "1_000",
         "0x1F",
         "0o17",

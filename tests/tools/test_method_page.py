@@ -51,6 +51,15 @@ def test_programs_follow_the_declarations(real: Atlas) -> None:
             assert max(map(len, snippet.text.splitlines())) <= 100, name
 
 
+def test_programs_set_the_learning_rate_and_pad_where_they_must(real: Atlas) -> None:
+    for name, method in real.methods.items():
+        for snippet in snippets(method, real.card(name).own_model):
+            for rate in (h.default for h in method.hyperparameters if h.name == "lr"):
+                assert f"lr={rate}" in snippet.text, name
+            padded = "\ntokenizer.pad_token = tokenizer.eos_token\n" in snippet.text
+            assert padded is (snippet.model == LANGUAGE_MODEL), name
+
+
 def test_the_file_itself_is_beside_the_page(real: Atlas, pages: dict[str, str]) -> None:
     for name, text in real.source.items():
         assert pages[f"methods/{name}.py"] == text
@@ -72,7 +81,11 @@ def test_printed_counts_stand_beside_ours_with_their_source(
     real: Atlas, pages: dict[str, str]
 ) -> None:
     page = pages["methods/lora.md"]
-    assert "of 25 printed counts reproduced" in page
+    found = cost.counts(real, real.methods["lora"])
+    differing = found["table"].count('class="verdict differs"')
+    assert differing > 0
+    assert found["reproduced"] == found["all"] - differing
+    assert f"{found['reproduced']} of 25 printed counts reproduced" in page
     row = next(line for line in page.splitlines() if "GPT-3 175B" in line and "r &#61; 32" in line)
     assert "150,994,944" in row
     assert "151,142,400 with a prompt" in row

@@ -70,6 +70,13 @@ def test_a_library_agrees_only_if_nothing_of_it_differs():
         compared(library="loralib", outcome="equal-after"),
     )
     assert verdicts(entries) == [("differs from peft 1.2", False), ("equal to loralib 1.2", True)]
+    mostly = (compared(), compared(), compared(), compared(outcome="deviates"))
+    assert verdicts(mostly) == [("differs from peft 1.2", False)]
+
+
+def test_versions_of_a_library_are_libraries_of_their_own():
+    entries = (compared(), compared(version="1.3", outcome="deviates"), compared())
+    assert verdicts(entries) == [("equal to peft 1.2", True), ("differs from peft 1.3", False)]
 
 
 def test_the_table_has_a_row_a_comparison_and_keeps_hostile_text_text():

@@ -120,6 +120,15 @@ def test_tables_are_aligned(text: str) -> None:
         assert len(ends) == 1, table
 
 
+def test_wide_letters_take_two_columns() -> None:
+    assert readme.aligned([("a", "b"), ("日本", "c")]) == "| a    | b |\n| ---- | - |\n| 日本 | c |"
+
+
+def test_one_is_not_many() -> None:
+    assert [readme.count(n, "paper") for n in (0, 1, 2)] == ["0 papers", "1 paper", "2 papers"]
+    assert [readme.count(n, "leaf", "leaves") for n in (1, 1000)] == ["1 leaf", "1,000 leaves"]
+
+
 def test_badges_name_venue_and_year(atlas: Atlas, text: str) -> None:
     for paper in atlas.catalog.papers:
         label = f"{paper.venue} {paper.year}" if paper.year else paper.venue

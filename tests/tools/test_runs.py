@@ -93,6 +93,8 @@ def test_one_changed_file_of_several_is_enough(tmp_path: Path) -> None:
         ("{", "lora/measured/runs.json: the file: Invalid JSON"),
         (run(seeds=[]), "lora/measured/runs.json: cue.seeds: "),
         (run(tolerance=2), "lora/measured/runs.json: cue.tolerance: "),
+        ("[]", "lora/measured/runs.json: the file: "),
+        (run(steps="many", tolerance=2), "lora/measured/runs.json: cue.steps: "),  # the first
     ],
 )
 def test_a_file_that_holds_no_run_is_named(tmp_path: Path, content: object, message: str) -> None:

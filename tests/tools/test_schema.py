@@ -51,6 +51,8 @@ def test_names() -> None:
     paper = Paper.model_validate(PAPER | {"arxiv": "2106.09685", "authors": authors})
     names = (Name("Hu", "Edward J."), Name("Microsoft Research"), Name("Ben Zaken", "Elad"))
     assert paper.names == names
+    again = Paper.model_validate(PAPER | {"arxiv": "2106.09685", "authors": paper.authors})
+    assert again.names == names
 
 
 def test_models_do_not_change() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from urllib.parse import unquote
 
 import pytest
 
@@ -18,7 +21,16 @@ from tools.data.files import ROOT
 from tools.data.schema import Paper
 from tools.site import all_pages
 from tools.site.pages.papers import paper
-from tools.text.markup import capital, fenced, first_sentence, from_repository, front, with_code
+from tools.site.shared.site import Site
+from tools.text.markup import (
+    capital,
+    fenced,
+    first_sentence,
+    from_repository,
+    front,
+    unaccented,
+    with_code,
+)
 
 
 @pytest.fixture
@@ -43,6 +55,32 @@ def test_backticks_mark_code() -> None:
     assert with_code("run `a_b *c*`, <b> `") == (
         "run <code>a&#95;b &#42;c&#42;</code>, &#60;b&#62; &#96;"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Rücklé, naïve and plain; Rücklé", "Ruckle naive"),
+        ("Łoś", ""),  # a stroke is no accent
+        ("Ruckle Rücklé 3é x²", "Ruckle e x2"),
+        ("only ASCII", ""),
+        ("§ · –", ""),
+    ],
+)
+def test_words_with_accents_are_found_without_them(text: str, words: str) -> None:
+    assert unaccented(text) == (f"<p hidden>{words}</p>" if words else "")
+
+
+def test_a_paper_is_cited_with_its_year_if_it_has_one(atlas: Atlas) -> None:
+    cited = Site(atlas, "").cited
+    assert cited("hu2021lora") == "Hu and Shen 2022"
+    assert cited("microsoftndtuning") == "Microsoft Research"
+
+
+def test_every_page_can_be_found_without_accents(atlas: Atlas) -> None:
+    made = all_pages.pages(atlas, "# C")
+    assert made["papers/ruckle2020drop.md"].endswith("\n\n<p hidden>Ruckle</p>\n")
+    assert "<p hidden>" not in made["papers/hu2021lora.md"].partition("## ")[0]
 
 
 @pytest.mark.parametrize(
@@ -82,11 +120,58 @@ def test_links_of_a_paper_are_each_given_once(atlas: Atlas) -> None:
     ]
     only = unipelt.model_copy(update={"acl": None, "doi": None, "openreview": None})
     assert paper.links(only)[0] == ("Page", "https://example.org/unipelt")
+    forum = unipelt.model_copy(update={"acl": None, "doi": None})
+    found = paper.links(forum)
+    assert [label for label, _ in found] == ["Publication", "Page", "Preprint", "PDF"]
+    assert found[0][1] == "https://openreview.net/forum?id=kBjlDJpGGwF"  # which has the reviews
     only = only.model_copy(update={"url": None})
     assert paper.links(only) == [
         ("Preprint", "https://arxiv.org/abs/2110.07577"),
         ("PDF", "https://arxiv.org/pdf/2110.07577"),
     ]
+
+
+def test_the_name_of_a_method_is_quoted_in_links(atlas: Atlas) -> None:
+    """A declared name is any text until `validate` has seen it, and a preview does not ask that."""
+    name = 'a "b"/?#'
+    lora = replace(atlas.methods["lora"], name=name)
+    plain = {"implementations": ()}
+    old = atlas.catalog
+    taxonomy = [
+        node.model_copy(
+            update={"children": tuple(n.model_copy(update=plain) for n in node.children)}
+        )
+        for node in old.taxonomy
+    ]
+    catalog = type(old).model_construct(
+        modalities=old.modalities,
+        venues=old.venues,
+        taxonomy=tuple(taxonomy),
+        papers=tuple(paper.model_copy(update=plain) for paper in old.papers),
+    )
+    odd = replace(atlas, catalog=catalog, methods={name: lora}, source={name: atlas.source["lora"]})
+    made = all_pages.pages(odd, "# C")
+    quoted = "a%20%22b%22%2F%3F%23"
+    assert f"### [LoRA]({quoted}.md)" in made["methods/index.md"]
+    assert f'href="{quoted}.html"' in made["methods/compare.md"]
+
+
+def test_every_link_between_pages_leads_to_one(atlas: Atlas) -> None:
+    made = all_pages.pages(atlas, "# C")
+    written = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.*")}
+    seen = 0
+    for path, text in made.items():
+        if not path.endswith(".md"):
+            continue
+        for pair in re.findall(r'\]\(<?([^)\s#?<>]+)|href="([^"#?]+)', text):
+            link = unquote(pair[0] or pair[1])
+            if ":" in link:
+                continue
+            seen += 1
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
+            page = target.removesuffix(".html") + ".md" if target.endswith(".html") else target
+            assert page in made or page in written, f"{path}: {link}"
+    assert seen > 100
 
 
 def test_pages_do_not_depend_on_the_order_of_methods(atlas: Atlas) -> None:

@@ -57,7 +57,7 @@ ATOM = """<?xml version="1.0" encoding="UTF-8"?>
 <feed xmlns="http://www.w3.org/2005/Atom">
   <entry>
     <id>http://arxiv.org/abs/2106.09685v2</id>
-    <updated>2021-10-16T18:40:34Z</updated>
+    <updated>2023-10-16T18:40:34Z</updated>
     <published>2021-06-17T17:37:18Z</published>
     <title>LoRA: Low-Rank Adaptation of
       Large Language Models</title>
@@ -121,7 +121,14 @@ def test_ris():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no ris", "TY  - CONF\nTI  - never ends", "TY  - CONF\nER  - "]
+    "text",
+    [
+        "",
+        "no ris",
+        "TY  - CONF\nTI  - never ends",
+        "TY  - CONF\nER  - ",
+        f"{RIS}TY  - CONF\nTI  - a",
+    ],
 )
 def test_what_is_no_ris(text):
     with pytest.raises(SourceError, match=r"^f\.ris"):
@@ -159,7 +166,24 @@ def test_what_is_no_csl(text):
         ({"url": "https://aclanthology.org/P19-1001/"}, {"acl": "P19-1001"}),
         ({"url": "https://openreview.net/pdf?id=a-b_C"}, {"openreview": "a-b_C"}),
         ({"url": "javascript:alert(1)"}, {}),
-        ({"pages": "12 – 34"}, {"pages": "12-34"}),
+        ({"pages": "12 – 34"}, {"pages": "12-34"}),  # an en dash
+        ({"pages": "12—34"}, {"pages": "12-34"}),  # an em dash
+        ({"pages": "12--34"}, {"pages": "12-34"}),
+        ({"pages": "12\u201034"}, {"pages": "12-34"}),  # Unicode's own hyphen, as Wiley has it
+        ({"pages": "12 \u2212 34"}, {"pages": "12-34"}),  # a minus
+        ({"pages": " e12 "}, {"pages": "e12"}),
+        ({"doi": "doi:10.1000/x"}, {"doi": "10.1000/x"}),
+        ({"doi": "http://dx.doi.org/10.1000/x"}, {"doi": "10.1000/x"}),
+        ({"url": "https://doi.org/10.1000/x"}, {"doi": "10.1000/x"}),
+        ({"url": "https://aclanthology.org/P19-1001.pdf"}, {"acl": "P19-1001"}),
+        (
+            {"doi": "10.1000/x", "url": "https://doi.org/10.1000/other"},
+            {"doi": "10.1000/x"},
+        ),
+        (
+            {"title": " A\n title. ", "venue": " ICLR\n 2022 "},
+            {"title": "A title", "venue": "ICLR 2022"},
+        ),
     ],
 )
 def test_identifiers_in_the_catalogs_form(given, expected):
@@ -191,6 +215,17 @@ def test_titles(one, other, same):
         (("Google Research", ""), ("Google Research", ""), True),
         (("Google Research", ""), ("Meta", ""), False),
         (("Łoś", "A."), ("Los", "Anna"), True),
+        # later given names are not compared
+        (("Rossi", "Anna Maria"), ("Rossi", "Anna Beth"), True),
+        (("Rossi", "Anna Maria"), ("Rossi", "Anna M."), True),
+        (("Rossi", "Juan Carlos P."), ("Rossi", "Juan P."), True),
+        (("Rossi", "Maria Anna"), ("Rossi", "Anna"), False),
+        (("Rossi", "Beth Maria"), ("Rossi", "Anna Maria"), False),
+        (("Lin", "Xiaodong"), ("Lin", "Xiao Dong"), True),
+        (("Lin", "Xiao-Dong"), ("Lin", "X.-D."), True),
+        (("Lin", "Xiaodong"), ("Lin", "D."), False),
+        # a name without given ones is a group's
+        (("Lin", ""), ("Lin", "D."), False),
     ],
 )
 def test_people(one, other, same):
@@ -208,6 +243,32 @@ def test_differences_are_told_in_words():
         "author 1 is 'E. Hu' there",
         "year is 2021 there",
     ]
+
+
+def test_a_year_may_be_that_of_the_work_or_of_its_first_version():
+    record = Record("crossref", year=2022, first_year=2021)
+    assert [differences(record, "", (), year) for year in (2021, 2022)] == [[], []]
+    assert differences(record, "", (), 2020) == ["year is 2021 or 2022 there"]
+    assert differences(record, "", (), None) == ["year is 2021 or 2022 there"]
+
+
+def test_a_source_that_names_the_first_authors_only_agrees():
+    three = [Name("Hu", "Edward"), Name("Shen", "Yelong"), Name("Wallis", "Phillip")]
+    record = Record("bibtex", authors=tuple(three[:2]), truncated=True)
+    assert differences(record, "", three, None) == []
+    other = Record("bibtex", authors=(three[1],), truncated=True)
+    assert differences(other, "", three, None) == ["author 1 is 'Yelong Shen' there"]
+
+
+def test_names_in_braces_are_a_group_only_if_all_is_in_one_pair():
+    assert bib.split_name("{Barnes and Noble, Inc.}") == Name("Barnes and Noble, Inc.")
+    assert bib.split_name("{van Gogh}, {Vincent}") == Name("van Gogh", "Vincent")
+
+
+def test_the_year_of_publication_is_the_first_of_the_dates():
+    dates = {"published-online": {"date-parts": [[2021]]}, "published-print": {"date-parts": [[]]}}
+    assert csl.record({**CSL, **dates}, "x").year == 2022
+    assert csl.record({**CSL, **dates, "issued": None}, "x").year == 2021
 
 
 def registries(service) -> Registries:

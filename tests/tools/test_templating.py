@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from tools.text.escape import commonmark, page
@@ -23,3 +25,22 @@ def test_what_is_compiled_is_kept_until_the_text_changes(tmp_path: Path) -> None
     ]
     (tmp_path / "a.j2").write_text("c")
     assert rendered(page) == "c"
+
+
+def render(template: str, **values: object) -> str:
+    return environment(page).from_string(template).render(**values)
+
+
+def test_text_is_escaped_once_and_what_is_safe_is_left_alone() -> None:
+    values = {"text": "a*b", "safe": Markup("<b>*</b>"), "number": 7}
+    assert render("{{ text }} {{ safe }} {{ number }}", **values) == "a&#42;b <b>*</b> 7"
+    macro = "{% macro m(t) %}<i>{{ t }}</i>{% endmacro %}{{ m(text) }}"
+    assert render(macro, text="*") == "<i>&#42;</i>"
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ nothing }}", "{{ text.nothing }}", "{% if nothing %}{% endif %}"]
+)
+def test_an_unknown_name_is_an_error(text: str) -> None:
+    with pytest.raises(UndefinedError, match="nothing"):
+        render(text, text="a")

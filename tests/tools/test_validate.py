@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools.small_catalog import CATALOG, write_generated, write_tree
+from tools.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = CATALOG.replace("venue: ICLR", "venue: ICRL").replace("year: 2020", "year: 2010")
@@ -89,6 +90,18 @@ def test_a_failure_of_the_tool_is_one_line_and_status_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("tools validate: FileNotFoundError:")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("said", "shown"), [("a\n  b\n", "a b"), ("", "no message")])
+def test_whatever_an_error_says_is_one_line(
+    said: str, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(options: object) -> int:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr("tools.commands.validate.main", fail)
+    assert main(["validate"]) == 2
+    assert capsys.readouterr().err == f"tools validate: RuntimeError: {shown}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["validate", "--format", "xml"]])

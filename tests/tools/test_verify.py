@@ -10,7 +10,7 @@ import pytest
 
 from tests.tools.services import answer, fetcher, serve
 from tests.tools.small_catalog import CATALOG
-from tools.commands.verify import arguments, main
+from tools.commands.verify import arguments, ask, main
 from tools.data.files import ROOT
 from tools.data.schema import Name, Paper
 from tools.records import web
@@ -89,6 +89,56 @@ def test_a_record_edited_by_hand_does_not_fit_its_digest():
     paper = PAPER.model_copy(update={"year": 2023})
     assert state(paper, [edited]) == "contradicted"
     assert "does not fit its digest" in disagreements(paper, edited)[0]
+
+
+class Answers:
+    """Registries that know one work: what each says of it differs from RECORD by some values."""
+
+    def __init__(self, **changes: dict) -> None:
+        self.changes = changes
+
+    def __getattr__(self, key: str):
+        return lambda identifier: Record(**{**vars(RECORD), **self.changes[key]})
+
+
+EVERYWHERE = PAPER.model_copy(update={"acl": "2022.acl-long.1"})
+
+
+def test_every_registry_behind_an_identifier_is_asked_the_publishers_first():
+    found = ask(EVERYWHERE, Answers(doi={}, acl={}, arxiv={}), "2026-11-21")
+    assert [one.source for one in found] == [
+        "DOI 10.1000/xyz",
+        "ACL Anthology 2022.acl-long.1",
+        "arXiv 2106.09685",
+    ]
+    assert all(one.registry and one.seen == "2026-11-21" for one in found)
+    only = PAPER.model_copy(update={"doi": None})
+    assert [one.source for one in ask(only, Answers(arxiv={}), "")] == ["arXiv 2106.09685"]
+
+
+def test_a_preprints_year_is_not_held_against_the_publication():
+    """arXiv's year is that of the first version; the entry's is that of the publication."""
+    earlier = {"year": 2021, "first_year": 2021}
+    found = ask(EVERYWHERE, Answers(doi={}, acl={}, arxiv=earlier), "")
+    assert [(one.year, one.first_year) for one in found] == [(2022, None)] * 2 + [(None, None)]
+    assert state(EVERYWHERE, found) == "verified"
+    preprint = PAPER.model_copy(update={"doi": None, "year": 2021})
+    (same,) = ask(preprint, Answers(arxiv=earlier), "")
+    assert (same.year, same.first_year) == (2021, 2021)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"doi": {"year": 2021}},
+        {"acl": {"year": 2021}},
+        {"arxiv": {"year": 2021, "title": "Something Else"}},
+        {"arxiv": {"year": 2021, "authors": (Name("Wu", "E."), Name("Shen", "Y."))}},
+    ],
+)
+def test_nothing_else_is_forgiven(changes):
+    found = ask(EVERYWHERE, Answers(**{"doi": {}, "acl": {}, "arxiv": {}, **changes}), "")
+    assert state(EVERYWHERE, found) == "contradicted"
 
 
 def test_the_committed_evidence_contradicts_nothing():
@@ -181,6 +231,33 @@ def test_a_registry_that_does_not_answer_changes_nothing(root, capsys, monkeypat
     before = (root / EVIDENCE).read_bytes()
     verify(root, answer("busy", 503), capsys)
     assert (root / EVIDENCE).read_bytes() == before
+
+
+def test_what_was_answered_is_kept_when_the_run_is_stopped(root):
+    class Stopped:
+        def doi(self, identifier):
+            if identifier != "10.1000/xyz":
+                raise KeyboardInterrupt
+            return RECORD
+
+    text = (root / "papers.yaml").read_text(encoding="utf-8")
+    entry = text.partition("papers:\n")[2].replace("hu2021lora", "hu2021more")
+    entry = entry.replace("10.1000/xyz", "10.1000/abc").replace("LoRA: Low", "Other")
+    entry = entry.replace("Low-Rank Adaptation", "Further")
+    (root / "papers.yaml").write_text(text + entry, encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        main(options(root, "--network"), Stopped())
+    assert list(read_evidence(root)) == ["hu2021lora"]
+
+
+def test_only_the_named_paper_is_asked_for(root, capsys):
+    old = evidence_of(RECORD, source="old", registry=True, seen="2020-01-01")
+    (root / EVIDENCE).write_text(as_file({"hu2021lora": (old,)}), encoding="utf-8")
+    with serve({"/doi/10.1000/xyz": answer(json.dumps(ITEM))}) as service:
+        registries = Registries(fetcher(), doi=f"{service.url}/doi/")
+        assert main(options(root, "--network", "--paper", "hu2021lora"), registries) == 0
+    (kept,) = read_evidence(root)["hu2021lora"]  # in place of what was known
+    assert kept.source == "DOI 10.1000/xyz"
 
 
 def test_evidence_without_a_paper_is_told(root, capsys):

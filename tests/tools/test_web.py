@@ -144,9 +144,19 @@ def test_redirects_end():
         assert len(service.asked) == 6
 
 
+def test_so_many_redirects_are_followed_and_no_more():
+    paths = {f"/{i}": answer(status=302, Location=f"/{i + 1}") for i in range(6)}
+    with serve({**paths, "/6": answer("end")}) as service:
+        assert fetcher().fetch(f"{service.url}/1").body == b"end"
+        assert refused(f"{service.url}/0").reason == "too large"
+
+
 def test_bytes_end():
     with serve({"/": answer(b"x" * 200_000)}) as service:
         assert refused(service.url).reason == "too large"
+    with serve({"/": answer(b"x" * 1000)}) as service:
+        assert len(fetcher(size=1000).fetch(service.url).body) == 1000
+        assert refused(service.url, fetcher(size=999)).reason == "too large"
 
 
 def test_a_bomb_is_not_unpacked():
@@ -222,7 +232,7 @@ def test_retry_after(value, seconds):
 
 def test_retry_after_may_be_a_date():
     soon = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    assert 0 < Answer("", 503, {"Retry-After": soon}, b"").retry_after <= 3600
+    assert 3000 < Answer("", 503, {"Retry-After": soon}, b"").retry_after <= 3600
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=30), usegmt=True)
     assert Answer("", 503, {"Retry-After": past}, b"").retry_after == 0
 
@@ -235,15 +245,40 @@ def test_patience_waits_as_asked_and_no_longer(monkeypatch):
     with serve({"/": [busy, broken, answer("now")]}) as service:
         assert fetcher().patiently(service.url).body == b"now"
     assert slept == [3.0, 2.0]
-    with serve({"/": answer("later", 429, Retry_After="3600")}) as service:
-        assert fetcher().patiently(service.url).status == 429
-        assert len(service.asked) == 1
+    for asked, times in ((60, 2), (61, 1)):
+        later = answer("later", 429, Retry_After=f"{asked}")
+        with serve({"/": later}) as service:
+            assert fetcher().patiently(service.url, tries=2).status == 429
+            assert len(service.asked) == times
+    assert slept == [3.0, 2.0, 60.0]
     with serve({"/": answer("oops", 500)}) as service:
         assert fetcher().patiently(service.url, tries=3).status == 500
         assert len(service.asked) == 3
 
 
-def test_a_host_is_asked_once_at_a_time_and_others_meanwhile():
+def test_a_host_does_not_wait_for_another():
+    polite, entered = Politeness(0), threading.Event()
+
+    def other() -> None:
+        with polite.turn("b"):
+            entered.set()
+
+    with polite.turn("a"):
+        threading.Thread(target=other, daemon=True).start()
+        assert entered.wait(60)
+
+
+def test_the_pause_is_that_of_the_host(monkeypatch):
+    slept = []
+    monkeypatch.setattr(web.time, "sleep", slept.append)
+    polite = Politeness(100.0, {"slow": 1000.0, "quick": 0.0})
+    for host in ("quick", "slow", "other") * 2:
+        with polite.turn(host):
+            pass
+    assert [round(seconds, -2) for seconds in slept] == [1000, 100]
+
+
+def test_a_host_is_asked_once_at_a_time():
     running, most = [], []
 
     def slow(request):

@@ -43,6 +43,7 @@ class Record:
         """With identifiers in the catalog's form, also those that hide in another.
 
         An arXiv DOI or link is an arXiv identifier, an ACL DOI or link is one of the Anthology.
+        Between pages stands one hyphen, whichever dash the source has.
         """
         doi = re.sub(r"^(?:https?://(?:dx\.)?doi\.org/|doi:)", "", self.doi.strip(), flags=re.I)
         arxiv = re.sub(r"^arxiv:", "", self.arxiv.strip(), flags=re.IGNORECASE)
@@ -68,7 +69,7 @@ class Record:
             acl=acl,
             openreview=openreview,
             url=url if url.startswith(("http://", "https://")) else "",
-            pages=re.sub(r"\s*[-–—]+\s*", "-", self.pages.strip()),
+            pages=re.sub(r"\s*[-\u2010-\u2015\u2212]+\s*", "-", self.pages.strip()),
         )
 
 
@@ -86,10 +87,12 @@ def same_title(one: str, other: str) -> bool:
 
 
 def same_person(one: Name, other: Name) -> bool:
-    """Whether two names may be one person's: one family name, and no given names that clash.
+    """Whether two names may be one person's: one family name, and first given names that fit.
 
-    Initials stand for names, and middle names may be missing. A registry that splits a name in
-    another place ("van der Maaten", "Laurens" or "Maaten", "Laurens van der") says the same.
+    Initials stand for names. Further given names are not compared: records leave them out, shorten
+    them, or take part of a family name for one, and a work has its title and its other authors to
+    be told by. A registry that splits a name in another place ("van der Maaten", "Laurens" or
+    "Maaten", "Laurens van der") says the same.
     """
     if not (one.given and other.given):
         return letters(one.family + one.given) == letters(other.family + other.given)
