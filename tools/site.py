@@ -49,7 +49,7 @@ def pages(atlas: Atlas, contributing: str) -> dict[str, str]:
     """
     site = Site(atlas, contributing)
     made = dict(page for part in PARTS for page in part.pages(site))
-    return made | dict(export.files(atlas.catalog))
+    return made | dict(export.files(atlas.catalog, atlas.methods))
 
 
 class Site:

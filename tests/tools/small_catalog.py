@@ -31,7 +31,6 @@ taxonomy:
         description: >-
           The change of a weight is a product of two
           thin matrices.
-        implementations: [lora]
         elsewhere:
           hu2021lora: "Low-rank methods"
   - id: prompt
@@ -82,7 +81,6 @@ papers:
     note: "A café of methods."
     builds_on: [ruckle2020drop]
     related: [mao2021unipelt]
-    implementations: [lora]
   - id: mao2021unipelt
     title: "UniPELT: A Unified Framework for Parameter-Efficient Language Model Tuning"
     authors: ["Mao, Yuning"]

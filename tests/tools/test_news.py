@@ -13,7 +13,7 @@ from tools import feeds
 from tools.atlas import Atlas
 from tools.build import ROOT
 from tools.pages import news
-from tools.schema import Catalog, Node, Paper
+from tools.schema import Catalog, Paper
 from tools.site import Site
 
 ATLAS = material.load(ROOT)
@@ -21,20 +21,14 @@ PAPER = ATLAS.catalog.paper["hu2021lora"]
 
 
 def entry(name: str, added: str | None, leaf: str = "low-rank") -> Paper:
-    changes = {"id": name, "added": added, "leaves": (leaf,), "related": (), "implementations": ()}
+    changes = {"id": name, "added": added, "leaves": (leaf,), "related": ()}
     return PAPER.model_copy(update=changes)
 
 
-def without_methods(node: Node) -> Node:
-    children = tuple(map(without_methods, node.children))
-    return node.model_copy(update={"children": children, "implementations": ()})
-
-
 def site(*papers: Paper) -> Site:
-    taxonomy = tuple(map(without_methods, ATLAS.catalog.taxonomy))
     old = ATLAS.catalog
     catalog = Catalog.model_construct(
-        modalities=old.modalities, taxonomy=taxonomy, venues=old.venues, papers=papers
+        modalities=old.modalities, taxonomy=old.taxonomy, venues=old.venues, papers=papers
     )
     return Site(Atlas(catalog), "# C")
 

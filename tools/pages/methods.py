@@ -76,6 +76,6 @@ def page(site: Site, method: Implementation) -> tuple[str, str]:
         **method_page.values(site.atlas, method),
         drawing=drawing(method.name),
         leaf=site.catalog.leaves[method.leaf],
-        papers=site.atlas.papers_of[method.name],
+        paper=paper,
         bibtex=entry(paper, site.catalog.venue[paper.venue]),
     )

@@ -408,7 +408,7 @@ def test_a_citation_can_be_copied(visit: Visit, atlas: Atlas, style: str) -> Non
     page.locator(".highlight").nth(place).hover()
     page.locator(".highlight").nth(place).get_by_role("button").click()
     paper = atlas.catalog.paper["ruckle2020adapterdrop"]
-    wanted = export.FORMATS[style](atlas.catalog, [paper], "")
+    wanted = export.FORMATS[style](atlas.catalog, [paper], "", {})
     page.wait_for_timeout(300)
     assert page.evaluate("navigator.clipboard.readText()").strip() == wanted.strip()
 
