@@ -7,6 +7,7 @@ from textwrap import indent
 
 from markupsafe import Markup
 
+from tools import closed_forms
 from tools.atlas import Atlas, BuildError
 from tools.charts import Line, learning_curve
 from tools.escape import page, safe, script
@@ -113,6 +114,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "file": script(text),
         "counts": cost.counts(atlas, method),
         "costs": cost.costs(atlas, method),
+        "closed": method.name in closed_forms.read()["methods"],
         "snippets": snippets(method, text),
         "refuses": source.refuses(method, text),
         "facts": {**facts, "In short": page(in_short(method))},
