@@ -38,7 +38,7 @@ def scores(name: str, task: str, key: str = "score") -> list[float]:
 
 @every_run
 def test_the_run_is_of_the_code_that_is_here(name, task):
-    assert runs.is_current(METHODS[name], task), "run `python -m reference_impls train --all`"
+    assert runs.is_current(METHODS[name], task), "run `python -m reference_impls measure --stale`"
 
 
 @every_run

@@ -176,6 +176,14 @@ class LoRA(Method):
     alpha: float = 16.0
 '''
 
+MUTANTS = """\
+[[mutant]]
+why = "the rank is another"
+old = "r: int = 8"
+new = "r: int = 9"
+"""
+
+LEDGER = '{"lab": {}, "architectures": {}, "versions": {}, "sources": {}}'
 METHOD_PATH = "reference_impls/reparameterized/lora/lora.py"
 TEST_PATH = "reference_impls/reparameterized/lora/test_lora.py"
 
@@ -186,6 +194,11 @@ def write_tree(root: Path, catalog: str | bytes = CATALOG, method: str = METHOD)
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    beside = (root / METHOD_PATH).parent
+    (beside / "mutants.toml").write_text(3 * MUTANTS, encoding="utf-8")
+    (beside / "measured").mkdir(exist_ok=True)
+    (beside / "measured" / "runs.json").write_text("{}", encoding="utf-8")
+    (beside / "measured" / "ledger.json").write_text(LEDGER, encoding="utf-8")
     path = root / "papers.yaml"
     path.write_bytes(catalog if isinstance(catalog, bytes) else catalog.encode())
     return path

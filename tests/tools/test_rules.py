@@ -14,6 +14,7 @@ from tests.tools.small_catalog import (
     CATALOG,
     METHOD,
     METHOD_PATH,
+    MUTANTS,
     TEST_PATH,
     write_generated,
     write_tree,
@@ -84,6 +85,19 @@ def _test_lost(root: Path) -> None:
     (root / TEST_PATH).unlink()
 
 
+def _beside(name: str, text: str | None) -> Callable[[Path], None]:
+    """Write a file beside the method, or take it away."""
+
+    def spoil(root: Path) -> None:
+        path = (root / METHOD_PATH).parent / name
+        if text is None:
+            path.unlink()
+        else:
+            path.write_text(text, encoding="utf-8")
+
+    return spoil
+
+
 def _readme_changed(root: Path) -> None:
     write_generated(root)
     with (root / "README.md").open("a", encoding="utf-8") as file:
@@ -106,6 +120,7 @@ def _schema_not_named(root: Path) -> None:
     (root / "papers.yaml").write_text("# Papers\n" + text.partition("\n")[2], encoding="utf-8")
 
 
+OTHER_CODE = '{"cue": {"sources": {"core/gone.py": "ab"}}, "summary": {"sources": {"x.py": "cd"}}}'
 # Keys of the first paper, in full lines: they occur once.
 YEAR = "    year: 2022\n    venue: ICLR"
 LEAVES = '    leaves: [low-rank]\n    modality: [LLM]\n    arxiv: "2106'
@@ -404,6 +419,54 @@ CASES = [
         says=f"already the name of {METHOD_PATH}",
         file="reference_impls/reparameterized/zlora.py",
         spoil=_second_file,
+    ),
+    *(
+        Case("S711", at="class LoRA", says=says, file=METHOD_PATH, spoil=_beside(name, text))
+        for name, text, says in (
+            (
+                "measured/runs.json",
+                None,
+                "runs.json is missing: run `python -m reference_impls mea",
+            ),
+            ("measured/runs.json", "[1]", "measured/runs.json is spoiled"),
+            ("measured/runs.json", OTHER_CODE, "runs.json is of other code on cue, summary"),
+            ("measured/ledger.json", None, "measured/ledger.json is missing"),
+            (
+                "measured/ledger.json",
+                '{"sources": {"core/gone.py": "ab"}}',
+                "is of other code: run",
+            ),
+            ("measured/ledger.json", "{", "measured/ledger.json is spoiled"),
+            ("forms.py", "SPEC = 1", "measured/forms.json is missing"),
+        )
+    ),
+    Case(
+        "S711",
+        "    mergeable = True\n",
+        '    mergeable = True\n    tasks = ("cue", "cloze")\n',
+        "class LoRA",
+        "measured/runs.json lacks cue, cloze: run",
+        METHOD_PATH,
+    ),
+    Case(
+        "S712",
+        at="class LoRA",
+        says="has no planted faults; add 3 to reference_impls/reparameterized/lora/mutants.toml",
+        file=METHOD_PATH,
+        spoil=_beside("mutants.toml", None),
+    ),
+    Case(
+        "S712",
+        at="class LoRA",
+        says="has 2 planted faults; add 1 to",
+        file=METHOD_PATH,
+        spoil=_beside("mutants.toml", 2 * MUTANTS),
+    ),
+    Case(
+        "S712",
+        says="is not TOML",
+        file="reference_impls/reparameterized/lora/mutants.toml",
+        spoil=_beside("mutants.toml", "[[mutant]"),
     ),
     Case(
         "S801", at="# Fine-Tuning", says="is not current", file="README.md", spoil=_readme_changed

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from tools.digests import unchanged
 from tools.findings import nearest
 from tools.implementations import FIELDS, Implementation
 from tools.rules import Context, Fault, Source, rule
@@ -17,6 +22,7 @@ _PARTS = {
     "differences": "the section 'Paper, official code, libraries'",
     "source": "a last paragraph 'Source: …'",
 }
+FAULTS = 3  # planted in every method at least
 
 
 def _source(implementation: Implementation) -> Source:
@@ -122,4 +128,79 @@ def unreadable_declaration(context: Context) -> Iterator[Fault]:
     for implementation in known.values():
         if Path(implementation.path).stem != implementation.name:
             message = f"declares the name '{implementation.name}', but the file is named otherwise"
+            yield Fault(_source(implementation), message)
+
+
+@rule(
+    "S711",
+    "Method not measured",
+    "What a method's page shows is measured: its runs on each task that it declares, its ledger, "
+    "and its closed forms where it declares any. All of it lies in the folder `measured` beside "
+    "it, and is of the code as it is.",
+    bad="a method whose code was changed after its runs",
+    good="python -m reference_impls measure lora",
+)
+def not_measured(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        lacking = "; ".join(_unmeasured(context.root, context.root / implementation.path))
+        if lacking:
+            fix = f"run `python -m reference_impls measure {implementation.name}`"
+            yield Fault(_source(implementation), f"{lacking}: {fix}")
+
+
+def _unmeasured(root: Path, method: Path) -> Iterator[str]:
+    """What is missing or stale of a method, in words."""
+    tasks = _tasks(method) or _tasks(root / "reference_impls" / "core" / "method.py")
+    wanted = ["runs", "ledger", *(["forms"] if method.with_name("forms.py").is_file() else [])]
+    for name in (f"measured/{what}.json" for what in wanted):
+        path = method.parent / name
+        if not path.is_file():
+            yield f"{name} is missing"
+            continue
+        try:
+            found = json.loads(path.read_bytes())
+            parts = found if name == "measured/runs.json" else {"": found}
+            old = [part for part, made in parts.items() if not unchanged(made["sources"], root)]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            yield f"{name} is spoiled"
+            continue
+        if name == "measured/runs.json" and (missing := [t for t in tasks if t not in found]):
+            yield f"{name} lacks {', '.join(missing)}"
+        if old:
+            yield f"{name} is of other code{' on ' * any(old)}{', '.join(old)}"
+
+
+def _tasks(path: Path) -> tuple[str, ...]:
+    """The lab's tasks that a file declares; none where it leaves them to what it is made from."""
+    if not path.is_file():
+        return ()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            if ast.unparse(target) == "tasks":
+                with suppress(ValueError):  # it is computed
+                    return ast.literal_eval(node.value)
+    return ()
+
+
+@rule(
+    "S712",
+    "Method without planted faults",
+    f"At least {FAULTS} ways in which a method's file could be wrong stand in mutants.toml beside "
+    "it. Each is planted, and the tests have to see it: tests that cannot fail prove nothing.",
+    bad="a folder without mutants.toml, or with one entry in it",
+    good='[[mutant]]\nwhy = "the update is not scaled"\nold = "self.scale * x"\nnew = "x"',
+)
+def without_planted_faults(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        name = f"{Path(implementation.path).parent.as_posix()}/mutants.toml"
+        try:
+            planted = len(tomllib.loads((context.root / name).read_text("utf-8")).get("mutant", ()))
+        except OSError:
+            planted = 0
+        except ValueError as error:
+            yield Fault(Source(name, 1, implementation.name), f"is not TOML: {error}")
+            continue
+        if planted < FAULTS:
+            message = f"has {planted or 'no'} planted faults; add {FAULTS - planted} to {name}"
             yield Fault(_source(implementation), message)
