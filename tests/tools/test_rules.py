@@ -390,6 +390,7 @@ CASES = [
         "did you mean 'hu2021lora'?",
         METHOD_PATH,
     ),
+    Case("S706", "**Merge:** exact.", "**Merge:** TODO", 'r"""LoRA', "**Merge:**", METHOD_PATH),
     Case("S706", "**Merge:** exact.\n", "", 'r"""LoRA', "lacks **Merge:**", METHOD_PATH),
     Case(
         "S706",
@@ -461,6 +462,13 @@ CASES = [
         says="has 2 planted faults; add 1 to",
         file=METHOD_PATH,
         spoil=_beside("mutants.toml", 2 * MUTANTS),
+    ),
+    Case(
+        "S712",
+        at="class LoRA",
+        says="has no planted faults",
+        file=METHOD_PATH,
+        spoil=_beside("mutants.toml", 3 * MUTANTS.replace("r: int = 8", "")),
     ),
     Case(
         "S712",
