@@ -67,13 +67,14 @@ def make(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["x", "--leaf", "low-rank"], "--like"),
     ],
 )
-def test_what_will_not_do_is_refused_in_one_line(arguments, complaint, capsys):
-    before = method_files()
+def test_what_will_not_do_is_refused_in_one_line(arguments, complaint, copy, monkeypatch, capsys):
+    monkeypatch.setattr(scaffold, "PACKAGE", copy / "reference_impls")
+    before = set(copy.rglob("*"))
     try:
         status = main(["new", *arguments])
     except SystemExit as stop:  # argparse's own refusals
         status = stop.code
-    assert (status, method_files()) == (2, before)
+    assert (status, set(copy.rglob("*"))) == (2, before)
     assert complaint in capsys.readouterr().err.splitlines()[-1]
 
 
