@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export NO_MKDOCS_2_WARNING = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: site zip preview test test-all parity check format clean
+.PHONY: site zip preview test test-changed test-all parity check format clean
 
 site: $(VENV)/installed
 	$(RUN) -m tools build
@@ -28,6 +28,10 @@ test: $(VENV)/installed
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(RUN) -m pytest -n auto -m "not night"
+
+# what a change can break, the change being what is not in BASE
+test-changed: $(VENV)/installed
+	$(RUN) -m tests.changed $(or $(BASE),HEAD) -n auto $(if $(NIGHT),--night)
 
 # with what the gate leaves to the night
 test-all: $(VENV)/installed

@@ -19,19 +19,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from fine_tuning_atlas.tools.atlas import Atlas, load
+from fine_tuning_atlas.tools.data.files import ROOT, write
+from fine_tuning_atlas.tools.data.schema import Catalog, Paper
+from fine_tuning_atlas.tools.site.all_pages import assets
+from fine_tuning_atlas.tools.site.pages.papers import papers
+from fine_tuning_atlas.tools.site.shared.site import Site
 
 from benchmarks.synthetic import SYLLABLES
-from tools.atlas import Atlas, load
-from tools.build import ROOT
-from tools.pages import papers
-from tools.schema import Catalog, Paper
-from tools.site import Site
 
 # One letter matches nearly all papers, the last word few; then the words are deleted again.
 QUERY = "adapt mono kei"
@@ -84,16 +83,15 @@ def many(atlas: Atlas, count: int) -> Atlas:
 
 def build(atlas: Atlas, folder: Path) -> tuple[Path, float, float]:
     """The list alone as a site: its page, and the seconds of its template and of MkDocs."""
-    for name in ("mkdocs.yml", "overrides", "docs/assets"):
-        source = ROOT / name
-        copy: Callable[[Path, Path], object] = shutil.copytree if source.is_dir() else shutil.copy
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        copy(source, folder / name)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "mkdocs.yml", folder)
+    shutil.copytree(ROOT / "overrides", folder / "overrides")
+    for name, text in assets():
+        write(folder / "docs" / name, text)
     start = time.perf_counter()
     made = papers.pages(Site(atlas, ""))
     for name, text in (next(made), next(made)):  # the list, and the script with its BibTeX
-        (folder / "docs" / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "docs" / name).write_text(text, encoding="utf-8")
+        write(folder / "docs" / name, text)
     rendered = time.perf_counter()
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
     subprocess.run(command, cwd=folder, capture_output=True, check=True)

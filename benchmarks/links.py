@@ -18,8 +18,8 @@ import threading
 import time
 from pathlib import Path
 
-from tools.links import check_all
-from tools.web import Fetcher, Limits, Politeness
+from fine_tuning_atlas.tools.commands.links import check_all
+from fine_tuning_atlas.tools.records.web import Fetcher, Limits, Politeness
 
 HOSTS, EACH, LATENCY = 100, 10, 0.02
 

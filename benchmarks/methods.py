@@ -17,14 +17,15 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import sys
 import time
 from collections.abc import Callable
 from itertools import repeat
-from pathlib import Path
 from statistics import median
 
 import torch
+from fine_tuning_atlas.core.method import Batch, trainable
+from fine_tuning_atlas.core.registry import load_methods
+from fine_tuning_atlas.measure.ledger import Activations
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -33,12 +34,6 @@ from transformers import (
     PreTrainedModel,
     logging,
 )
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from reference_impls.core.method import Batch, trainable
-from reference_impls.core.registry import load_methods
-from reference_impls.measure.ledger import Activations
 
 Step = Callable[[], torch.Tensor]
 WIDTH, LAYERS, HEADS, VOCABULARY = 256, 4, 4, 2000

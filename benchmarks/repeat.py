@@ -1,25 +1,46 @@
-"""How far a run's score moves on another processor: repeat each committed run's seed 0 with other
-vector instructions, in place of what the processor has, and print the differences.
+"""How far a run moves on another processor, or one with other vector instructions.
 
-    python benchmarks/repeat.py [METHOD ...]
+The first steps of each committed run are repeated, with `--whole` all of it, and the differences
+printed.
 
-`TOLERANCE` in `reference_impls/measure/runs.py` rests on the largest difference.
+    python benchmarks/repeat.py [METHOD ...] [--whole]
+
+`LOSSES` and `TOLERANCE` in `reference_impls/measure/recorded.py` rest on the largest differences.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 
-from reference_impls.core.registry import load_methods
-from reference_impls.measure.runs import path_of
-
 INSTRUCTIONS = {"none": ("default", "SSE4_2", "SSE41"), "AVX2": ("avx2", "AVX2", "AVX2")}
+REPEAT = """
+import json, sys, torch
+from fine_tuning_atlas.core.registry import load_method
+from fine_tuning_atlas.measure import recorded, runs
+torch.set_num_threads(1)
+whole, *names = sys.argv[1:]
+for name in names:
+    method = load_method(name)
+    for task, run in recorded.committed(method).items():
+        losses = recorded.beginning(method, task)
+        moved = max(
+            abs(new - old) / max(1, abs(old))
+            for (_, new), (_, old) in zip(losses, run["beginning"], strict=True)
+        )
+        score = run["seeds"][0]["score"]
+        again = score
+        if whole == "whole":
+            again = runs.one(method, task, every=runs.STEPS, progress=False)["score"]
+        print(json.dumps([name, task, moved, abs(again - score)]), flush=True)
+"""
 
 
-def repeat(method: str, task: str, instructions: str) -> float:
+def repeat(names: list[str], instructions: str, whole: bool) -> list[tuple[str, str, float, float]]:
+    """(method, task, how far a loss moved, how far the score did) of each run."""
     aten, mkl, onednn = INSTRUCTIONS[instructions]
     settings = {
         "ATEN_CPU_CAPABILITY": aten,
@@ -27,27 +48,27 @@ def repeat(method: str, task: str, instructions: str) -> float:
         "ONEDNN_MAX_CPU_ISA": onednn,
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-m", "reference_impls", "train", method, "--task", task, "--json"]
+    command = [sys.executable, "-c", REPEAT, "whole" if whole else "first steps", *names]
     done = subprocess.run(
-        command, env={**os.environ, **settings}, capture_output=True, text=True, check=True
+        command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True, check=True
     )
-    return json.loads(done.stdout)["score"]
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def main() -> None:
-    methods = load_methods()
-    largest = 0.0
-    print("| method | task | committed | " + " | ".join(INSTRUCTIONS) + " |")
-    print("|---|---|--:|" + "--:|" * len(INSTRUCTIONS))
-    for name in sys.argv[1:] or methods:
-        for task in methods[name].tasks:
-            run = json.loads(path_of(name, task).read_text(encoding="utf-8"))
-            score = run["seeds"][0]["score"]
-            others = [repeat(name, task, instructions) for instructions in INSTRUCTIONS]
-            largest = max(largest, *(abs(other - score) for other in others))
-            cells = " | ".join(f"{value:.3f}" for value in others)
-            print(f"| {name} | {task} | {score:.3f} | {cells} |", flush=True)
-    print(f"\nlargest difference: {largest:.3f}")
+    from fine_tuning_atlas.core.registry import method_files
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("method", nargs="*", help="default: all")
+    parser.add_argument("--whole", action="store_true", help="repeat the scores as well")
+    options = parser.parse_args()
+    names = options.method or list(method_files())
+    print("| instructions | method | task | loss moves by | score moves by |")
+    print("|---|---|---|--:|--:|")
+    found = [(way, *row) for way in INSTRUCTIONS for row in repeat(names, way, options.whole)]
+    for way, name, task, loss, score in found:
+        print(f"| {way} | {name} | {task} | {loss:.1e} | {score:.3f} |")
+    print(f"\nlargest: loss {max(f[3] for f in found):.1e}, score {max(f[4] for f in found):.3f}")
 
 
 if __name__ == "__main__":

@@ -19,12 +19,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from fine_tuning_atlas.tools import atlas, readme
+from fine_tuning_atlas.tools.commands.manual import manual
+from fine_tuning_atlas.tools.data.files import write
+from fine_tuning_atlas.tools.site import all_pages
 from synthetic import catalog
-
-from tools import atlas, readme, site
-from tools.build import write
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,7 +34,7 @@ def build(folder: Path) -> None:
     with suppress(atlas.BuildError):
         write(folder / "README.md", readme.render(material))
     contributing = (folder / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for name, text in site.pages(material, contributing).items():
+    for name, text in all_pages.pages(material, contributing, manual()).items():
         write(folder / "docs" / name, text)
 
 
@@ -53,7 +52,7 @@ def measure(size: int, folder: Path) -> tuple[float, float, float, int]:
     for name in ("mkdocs.yml", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "overrides", folder / "overrides")
-    shutil.copytree(ROOT / "docs/assets", folder / "docs/assets")
+    (folder / "docs").mkdir()
     shutil.copy(ROOT / "docs/reading.md", folder / "docs")
     entries = folder / "papers.yaml"
     entries.write_text(catalog(size), encoding="utf-8")

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from tools.atlas import Atlas, BuildError
-from tools.catalog import read
-from tools.readme import render
-from tools.schema import json_schema
+from fine_tuning_atlas.tools.atlas import Atlas, BuildError
+from fine_tuning_atlas.tools.data.schema import json_schema
+from fine_tuning_atlas.tools.readme import render
+from fine_tuning_atlas.tools.rules.catalog import read
 
 HEAD = """\
 # yaml-language-server: $schema=./papers.schema.json

@@ -97,6 +97,11 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     measuring.add_argument(
         "--stale", action="store_true", help="only what is missing or was made by other code"
     )
+    measuring.add_argument(
+        "--renew",
+        action="store_true",
+        help="keep a run whose first steps repeat digit for digit: a change of the core moved none",
+    )
     measuring.set_defaults(run=_measure)
 
     making = commands.add_parser("new", help="make a folder for a new method, to be filled")
@@ -203,8 +208,8 @@ def _ledger(options: argparse.Namespace) -> int:
     method_file(names[0])
     if min(options.batch, options.tokens) < 1:
         raise ValueError("--batch and --tokens: at least one row of one token is needed")
-    torch = importlib.import_module("torch")
     registry, reports, counting = _import("core.registry", "measure.reports", "core.counting")
+    dtype = getattr(sys.modules["torch"], options.dtype)
     found = {}
     for name in names:
         method = registry.load_method(name)
@@ -218,7 +223,7 @@ def _ledger(options: argparse.Namespace) -> int:
             counting.read_config(options.config),
             options.batch,
             options.tokens,
-            dtype=getattr(torch, options.dtype),
+            dtype=dtype,
             **_given(options),
         )
     if options.json:
@@ -239,13 +244,13 @@ def _measure(options: argparse.Namespace) -> int:
         method_file(name)
     (command,) = _import("measure.command")
     found = command.jobs(options.methods or method_files(), stale=options.stale)
-    command.make(found)
+    command.make(found, renew=options.renew)
     print(f"{len(found)} measurements made" if found else "every measurement is current")
     return 0
 
 
 def _new(options: argparse.Namespace) -> int:
-    (scaffold,) = _import("scaffold")
+    scaffold = importlib.import_module(".scaffold", __package__)
     left = scaffold.new(
         options.name,
         leaf=options.leaf,
@@ -259,6 +264,7 @@ def _new(options: argparse.Namespace) -> int:
 
 def _import(*names: str) -> list[Any]:
     """Modules of this package, under whatever name it runs."""
+    importlib.import_module("torch")  # first: without it transformers has another complaint
     return [importlib.import_module(f".{name}", __package__) for name in names]
 
 

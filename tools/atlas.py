@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tools import catalog as catalog_file
-from tools import implementations as declarations
-from tools.guides import Guide, read_guides
-from tools.implementations import Implementation
-from tools.ledger import Ledger, read_ledger
-from tools.parity import Comparison, read_parity
-from tools.published import Published, read_published
-from tools.runs import Run, read_runs
-from tools.schema import Catalog, Node, Paper
-from tools.verify import Evidence, read_evidence
+from .data import implementations as declarations
+from .data.guides import Guide, read_guides
+from .data.implementations import Implementation
+from .data.ledger import Ledger, read_ledger
+from .data.papers import oldest_first
+from .data.parity import Comparison, read_parity
+from .data.published import Published, read_published
+from .data.runs import Run, read_runs
+from .data.schema import Catalog, Node, Paper
+from .records.evidence import Evidence, read_evidence
+from .rules import catalog as catalog_file
+from .text.words import count
 
 
 class BuildError(Exception):
@@ -144,30 +146,12 @@ def load(root: Path) -> Atlas:
     )
 
 
-def years(papers: Iterable[Paper]) -> tuple[int, int] | None:
-    """The first and the last year of publication."""
-    known = [paper.year for paper in papers if paper.year]
-    return (min(known), max(known)) if known else None
-
-
-def short_authors(paper: Paper) -> str:
-    """'Hu et al.', 'Li and Liang', 'Ruder'."""
-    families = [name.family for name in paper.names]
-    if len(families) > 2:
-        return f"{families[0]} et al."
-    return " and ".join(families)
-
-
-def full_authors(paper: Paper) -> list[str]:
-    """Every author, given name first."""
-    return [f"{name.given} {name.family}".strip() for name in paper.names]
-
-
-def newest_first(papers: Iterable[Paper]) -> list[Paper]:
-    """By year, the newest first, undated ones last; by id within a year."""
-    return sorted(papers, key=lambda paper: (-(paper.year or 0), paper.id))
-
-
-def oldest_first(papers: Iterable[Paper]) -> list[Paper]:
-    """By year of publication, undated ones last; by id within a year."""
-    return sorted(papers, key=lambda paper: (paper.year or 9999, paper.id))
+def coverage(atlas: Atlas) -> str:
+    """How many leaves are implemented, and which are not."""
+    leaves = atlas.catalog.leaves.values()
+    gaps = atlas.gaps(atlas.catalog.taxonomy)
+    done = f"{len(leaves) - len(gaps)} of {count(len(leaves), 'leaf', 'leaves')}"
+    if not gaps:
+        return f"{done} of the taxonomy have one."
+    names = ", ".join(leaf.name for leaf in gaps)
+    return f"{done} of the taxonomy have one; {count(len(gaps), 'gap')} remain: {names}."

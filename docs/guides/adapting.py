@@ -24,16 +24,15 @@ trains, stores and keeps in memory, and shows what the training leaves untouched
 
 import torch
 from figures import bars, boxes, dots
+from fine_tuning_atlas.anatomy import anatomy, numel
+from fine_tuning_atlas.core.registry import load_methods
+from fine_tuning_atlas.core.training import train
+from fine_tuning_atlas.lab import backbones
+from fine_tuning_atlas.lab.language import MASK, decode, encode
+from fine_tuning_atlas.lab.tasks import TASKS
+from fine_tuning_atlas.measure.reports import on_task
+from fine_tuning_atlas.measure.runs import prepare
 from transformers import BertForMaskedLM
-
-from reference_impls.anatomy import anatomy, numel
-from reference_impls.core.registry import load_methods
-from reference_impls.core.training import train
-from reference_impls.lab import backbones
-from reference_impls.lab.language import MASK, decode, encode
-from reference_impls.lab.tasks import TASKS
-from reference_impls.measure.reports import on_task
-from reference_impls.measure.runs import prepare
 
 task = TASKS["first-clause"]
 example = task.test()[0]

@@ -28,13 +28,12 @@ each equation against what the code computes.
 
 import torch
 from figures import bars
-
-from reference_impls.anatomy import anatomy
-from reference_impls.core.registry import load_methods
-from reference_impls.core.training import train
-from reference_impls.lab.language import encode
-from reference_impls.lab.tasks import TASKS
-from reference_impls.measure.runs import prepare
+from fine_tuning_atlas.anatomy import anatomy
+from fine_tuning_atlas.core.registry import load_methods
+from fine_tuning_atlas.core.training import train
+from fine_tuning_atlas.lab.language import encode
+from fine_tuning_atlas.lab.tasks import TASKS
+from fine_tuning_atlas.measure.runs import prepare
 
 METHODS = load_methods()
 TOLERANCE = 0.05  # by how much trained shares of attention may differ in another run

@@ -43,13 +43,12 @@ from statistics import fmean
 
 import torch
 from figures import dots
-
-from reference_impls.anatomy import anatomy
-from reference_impls.core.registry import load_methods
-from reference_impls.core.training import Loop, train
-from reference_impls.lab.kinds import collate
-from reference_impls.lab.language import TEST_ADJECTIVES, encode
-from reference_impls.lab.tasks import TASKS
+from fine_tuning_atlas.anatomy import anatomy
+from fine_tuning_atlas.core.registry import load_methods
+from fine_tuning_atlas.core.training import Loop, train
+from fine_tuning_atlas.lab.kinds import collate
+from fine_tuning_atlas.lab.language import TEST_ADJECTIVES, encode
+from fine_tuning_atlas.lab.tasks import TASKS
 
 METHODS = load_methods()
 SEEDS = (0, 1, 2)

@@ -56,10 +56,9 @@ from statistics import fmean
 
 import torch
 from figures import dots
-
-from reference_impls.core.training import Loop, train
-from reference_impls.full_fine_tuning.full_fine_tuning.full_fine_tuning import FullFineTuning
-from reference_impls.lab.tasks import TASKS
+from fine_tuning_atlas.core.training import Loop, train
+from fine_tuning_atlas.full_fine_tuning.full_fine_tuning.full_fine_tuning import FullFineTuning
+from fine_tuning_atlas.lab.tasks import TASKS
 
 # Runs that are about to fail differ between processors; what the text says is asserted instead
 TOLERANCE = 0.5

@@ -27,8 +27,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import figures
 import torch
 import transformers
-
-from tools.guides import ORDER, Block, Recorded, Shown, digest, split
+from fine_tuning_atlas.tools.data.guides import ORDER, Block, Recorded, Shown, digest, split
 
 HERE = Path(__file__).resolve().parent
 # As for the runs of methods: three times what other vector instructions were seen to change

@@ -31,15 +31,14 @@ from dataclasses import replace
 
 import torch
 from figures import bars
+from fine_tuning_atlas.anatomy import anatomy, model_on_meta
+from fine_tuning_atlas.core.registry import load_methods
+from fine_tuning_atlas.core.training import Loop, train
+from fine_tuning_atlas.lab.kinds import collate
+from fine_tuning_atlas.lab.tasks import TASKS
+from fine_tuning_atlas.measure.reports import inference
 from torch import nn
 from transformers import LlamaConfig
-
-from reference_impls.anatomy import anatomy, model_on_meta
-from reference_impls.core.registry import load_methods
-from reference_impls.core.training import Loop, train
-from reference_impls.lab.kinds import collate
-from reference_impls.lab.tasks import TASKS
-from reference_impls.measure.reports import inference
 
 METHODS = load_methods()
 WANTED = {

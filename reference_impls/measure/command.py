@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from ..core.registry import load_method
-from . import forms, recorded, reports
+from . import closed_forms, recorded, reports
 
 LEDGER, FORMS = "ledger", "closed forms"
 
@@ -42,19 +42,22 @@ def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
         found += [Job(name, task) for task in (recorded.stale(method) if stale else method.tasks)]
         if not stale or reports.is_stale(method):
             found.append(Job(name, LEDGER))
-        if forms.can_be_found(method) and (not stale or forms.is_stale(method)):
+        if closed_forms.can_be_found(method) and (not stale or closed_forms.is_stale(method)):
             found.append(Job(name, FORMS))
     return found
 
 
-def make(found: list[Job]) -> None:
-    """Measure, a job a processor, with a progress bar, and write each result as it comes."""
+def make(found: list[Job], *, renew: bool = False) -> None:
+    """Measure, a job a processor, with a progress bar, and write each result as it comes.
+
+    `renew`: keep runs whose first steps repeat, see `recorded.renew`.
+    """
     if not found:
         return
     workers = min(len(found), os.cpu_count() or 1)
     one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}
     with ProcessPoolExecutor(workers, get_context("spawn"), **one_thread) as pool:
-        made = {pool.submit(measured, job): job for job in found}
+        made = {pool.submit(measured, job, renew): job for job in found}
         with tqdm(total=len(made), desc="measured", unit="job") as bar:
             for future in as_completed(made):
                 keep(made[future], future.result())
@@ -62,13 +65,15 @@ def make(found: list[Job]) -> None:
                 bar.update()
 
 
-def measured(job: Job) -> dict[str, Any]:
+def measured(job: Job, renew: bool) -> dict[str, Any]:
     """What is kept of a job; closed forms are written by the program that finds them."""
     if job.what == FORMS:
-        forms.find(job.method)
+        closed_forms.find(job.method)
         return {}
     method = load_method(job.method)
-    return reports.record(method) if job.what == LEDGER else recorded.record(method, job.what)
+    if job.what == LEDGER:
+        return reports.record(method)
+    return (recorded.renew if renew else recorded.record)(method, job.what)
 
 
 def keep(job: Job, result: dict[str, Any]) -> None:

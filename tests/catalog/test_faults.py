@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools import rules
-from tools.validation import validate
+from tools.commands.validate import validate
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "papers.yaml").read_text(encoding="utf-8")

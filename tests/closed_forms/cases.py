@@ -20,7 +20,7 @@ from reference_impls.measure.reports import Metered, batch_for, stand_ins
 from reference_impls.shared.masks import MaskedMethod
 from tests.closed_forms.families import FAMILIES, Family
 from tests.closed_forms.terms import Spec, derived_of, spec_of
-from tools.closed_forms import Values, derive, faults
+from tools.data.closed_forms import Values, derive, faults
 
 BATCHES = 3  # of different shapes, for each model
 

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from tests.closed_forms.terms import rule
-from tools.closed_forms import Values
+from tools.data.closed_forms import Values
 
 
 @dataclass(frozen=True)

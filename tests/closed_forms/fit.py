@@ -23,7 +23,7 @@ from tests.closed_forms.cases import BATCHES, Case, draw, with_parts
 from tests.closed_forms.families import FAMILIES, Family
 from tests.closed_forms.solve import NoFormError, Point, find, times
 from tests.closed_forms.terms import Spec, spec_of
-from tools.closed_forms import KINDS, Form, Values
+from tools.data.closed_forms import KINDS, Form, Values
 
 
 class Terms:

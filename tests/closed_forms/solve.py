@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tools.closed_forms import Form, Values, term, value
+from tools.data.closed_forms import Form, Values, term, value
 
 PRIME = 2**31 - 1  # products of two remainders are 64-bit numbers
 HELD_OUT = 8  # random models that a form is not made of, and must leave no remainder on

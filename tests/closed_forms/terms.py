@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from reference_impls.core.method import Method
-from tools.closed_forms import Values
+from tools.data.closed_forms import Values
 
 
 def rule(field: str, first: str, must: str, second: str, message: str) -> dict[str, str]:

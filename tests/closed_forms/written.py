@@ -13,13 +13,13 @@ from typing import Any
 from tqdm import tqdm
 
 from reference_impls.core.method import Method
-from reference_impls.measure import forms
+from reference_impls.measure import closed_forms as forms
 from tests.closed_forms.architectures import ARCHITECTURES, SYMBOLS
 from tests.closed_forms.cases import Case
 from tests.closed_forms.families import FAMILIES
 from tests.closed_forms.fit import family_forms, on_family
 from tests.closed_forms.terms import Spec, derived_of, rule, spec_of
-from tools.closed_forms import SHARED, Form, evaluate, read
+from tools.data.closed_forms import SHARED, Form, evaluate, read
 
 
 def shared(found: dict[str, dict[str, Form]]) -> dict[str, Any]:

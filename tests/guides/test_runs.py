@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import subprocess
 import sys
+from functools import partial
 from types import ModuleType
 
 import pytest
+import torch
+from fine_tuning_atlas.core.method import Method
+from fine_tuning_atlas.lab import tasks
 
-from tools.build import ROOT
-from tools.guides import GUIDES, ORDER, Recorded, Shown
+from tools.data.files import ROOT
+from tools.data.guides import GUIDES, ORDER, Recorded, Shown
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +32,52 @@ def record() -> ModuleType:
     return module
 
 
+@pytest.fixture
+def losses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Trainings make their first step only, and scores are of one batch; a loss a training."""
+    first_step, batches, losses = Method.step, tasks._test_batches, []
+
+    def step(self, model, batch, optimizer, step: int) -> float:
+        if step == 0:
+            losses.append(first_step(self, model, batch, optimizer, step))
+        else:
+            self.on_grad(model, step)
+        return losses[-1]
+
+    monkeypatch.setattr(Method, "step", step)
+    monkeypatch.setattr(tasks, "_test_batches", lambda name: batches(name)[:1])
+    return losses
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_guide_with_its_trainings_cut_short_says_what_its_page_says(
+    record: ModuleType, losses: list[float], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Until it trains a guide repeats its run; after that it has the same words and counts."""
+    execute, before = record.execute, []
+
+    def until_it_trains(*arguments) -> Shown:
+        shown = execute(*arguments)
+        before.append(not losses)
+        return shown
+
+    monkeypatch.setattr(record, "execute", until_it_trains)
+    monkeypatch.setattr(record, "compile", partial(compile, optimize=1), raising=False)
+    path = ROOT / GUIDES / f"{name}.json"
+    recorded = Recorded.model_validate_json(path.read_text(encoding="utf-8"))
+    with torch.random.fork_rng():
+        new = record.run(name)
+    untrained = before.index(False)
+    assert any(shown.output or shown.figures for shown in new.shown[untrained:])
+    for part, tolerance in ((slice(untrained), recorded.tolerance), (slice(None), math.inf)):
+        old, again = (
+            run.model_copy(update={"shown": run.shown[part], "tolerance": tolerance})
+            for run in (recorded, new)
+        )
+        assert record.differences(old, again) == []
+
+
+@pytest.mark.night
 @pytest.mark.parametrize("name", ORDER)
 def test_a_guide_does_what_its_page_shows(name: str) -> None:
     done = subprocess.run(

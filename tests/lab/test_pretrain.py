@@ -24,7 +24,10 @@ def outcome_polarity(word):
     return next(polarity for polarity in words if word in words[polarity])
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.night] * (name != "encoder")) for name in RECIPES],
+)
 def test_the_script_writes_a_loadable_backbone_twice_alike(name, tmp_path, capsys):
     digests = []
     for folder in (tmp_path / "one", tmp_path / "two"):

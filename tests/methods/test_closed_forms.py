@@ -10,7 +10,8 @@ import pytest
 
 from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.core.registry import load_methods
-from reference_impls.measure import forms, reports
+from reference_impls.measure import closed_forms as forms
+from reference_impls.measure import reports
 from tests.closed_forms import __main__ as program
 from tests.closed_forms import written
 from tests.closed_forms.architectures import ARCHITECTURES
@@ -19,7 +20,7 @@ from tests.closed_forms.families import FAMILIES, mistral
 from tests.closed_forms.solve import HELD_OUT, NoFormError, Point, find, solve, times
 from tests.closed_forms.terms import spec_of
 from tests.closed_forms.written import comparisons, dumps
-from tools.closed_forms import KINDS, SHARED, FormError, counts, read, value
+from tools.data.closed_forms import KINDS, SHARED, FormError, counts, read, value
 
 METHODS = {
     name: method for name, method in load_methods().items() if forms.declaration(method).exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,14 +14,14 @@ from transformers import BertConfig
 
 from reference_impls.__main__ import main
 from reference_impls.core.registry import load_methods
-from tools.implementations import discover
+from tools.data.implementations import discover
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "reference_impls", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture
@@ -57,12 +58,19 @@ def test_train_reports_score_curve_and_counts():
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["train"], "name a method"),
+        (["train"], "required: METHOD"),
         (["train", "lora", "--steps", "0"], "at least one step"),
         (["train", "bitfit", "--task", "cue"], "runs on first-clause"),
         (["train", "lora", "--backbone", "no-such"], "no-such"),
         (["train", "lora", "--r", "x"], "invalid int value"),
-        (["train", "no_such_method"], "invalid choice"),
+        (["train", "lorra"], "no method is called 'lorra'; did you mean 'lora'?"),
+        (
+            ["count", "no_such", "--config", "x"],
+            "no method is called 'no_such'; known: adapterdrop",
+        ),
+        (["ledger", "lorra"], "did you mean 'lora'?"),
+        (["measure", "lorra"], "did you mean 'lora'?"),
+        (["measure"], "name methods, or say --stale"),
         (["count", "lora", "--config", "no/such.json"], "no such file"),
         (["nothing"], "invalid choice"),
     ],
@@ -74,6 +82,51 @@ def test_bad_input_is_refused_in_one_line(arguments, complaint, capsys):
         status = stop.code
     assert status == 2
     assert complaint in capsys.readouterr().err.splitlines()[-1]
+
+
+HEAVY = """
+import sys
+from reference_impls.__main__ import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print([name for name in ("torch", "transformers", "yaml", "pydantic") if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list", "--json"],
+        ["--help"],
+        ["train", "lora", "--help"],
+        ["train", "lora", "--r", "x"],
+        ["train", "lorra"],
+        ["measure", "lorra"],
+    ],
+)
+def test_what_needs_no_model_imports_neither_torch_nor_transformers(arguments):
+    command = [sys.executable, "-c", HEAVY, *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_without_torch_the_command_says_what_to_install(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(name='torch')", encoding="utf-8")
+    command = [sys.executable, "-m", "reference_impls", "train", "lora"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "reference_impls: this needs torch: pip install 'fine-tuning-atlas[methods]'\n"
+    )
 
 
 def test_a_family_without_anatomy_is_refused_without_a_traceback(tmp_path):

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from reference_impls.core.registry import load_method, method_files
-from reference_impls.measure import command, forms, recorded, reports
+from reference_impls.measure import closed_forms as forms
+from reference_impls.measure import command, recorded, reports
 
 NAME = next(iter(method_files()))
 METHOD = load_method(NAME)
@@ -62,8 +63,8 @@ def test_the_program_of_the_tests_finds_them_and_its_last_word_is_passed_on(monk
 
     monkeypatch.setattr(subprocess, "run", run)
     job = command.Job(NAME, command.FORMS)
-    command.keep(job, command.measured(job))
+    command.keep(job, command.measured(job, False))
     words = [sys.executable, "-m", "tests.closed_forms", NAME, "--write"]
     assert asked == [(words, forms.ROOT)]
     with pytest.raises(ValueError, match=f"closed forms of {NAME}: no form of trained"):
-        command.measured(job)
+        command.measured(job, False)

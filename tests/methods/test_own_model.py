@@ -16,8 +16,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from tools.implementations import discover
-from tools.own_model import CLASSIFIER, LANGUAGE_MODEL, Snippet, snippets
+from tools.data.implementations import discover
+from tools.site.pages.methods.own_model import CLASSIFIER, LANGUAGE_MODEL, Snippet, snippets
 
 ROOT = Path(__file__).parents[2]
 METHODS = discover(ROOT)
@@ -64,7 +64,16 @@ def run(snippet: Snippet, folder: Path) -> dict:
     return variables
 
 
-@pytest.mark.parametrize("name", SNIPPETS)
+def first(name: str) -> bool:
+    """Whether it is the first of its method's programs."""
+    method = SNIPPETS[name][0]
+    return name == next(other for other, (whose, _) in SNIPPETS.items() if whose == method)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if first(name) else pytest.mark.night) for name in SNIPPETS],
+)
 def test_the_program_brings_the_trained_model_back(name, folders, tmp_path, monkeypatch):
     method_name, snippet = SNIPPETS[name]
     monkeypatch.chdir(tmp_path)

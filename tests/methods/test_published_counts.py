@@ -18,7 +18,7 @@ from reference_impls.anatomy import Anatomy, anatomy, model_on_meta, numel
 from reference_impls.core.method import METHODS, Method
 from reference_impls.core.registry import load_methods
 from reference_impls.prompt.prompt_tuning.prompt_tuning import PromptTuning
-from tools.published import Published, read_published
+from tools.data.published import Published, read_published
 
 load_methods()
 ROOT = Path(__file__).parents[2]

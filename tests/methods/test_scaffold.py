@@ -14,9 +14,9 @@ import pytest
 from reference_impls import scaffold
 from reference_impls.__main__ import main
 from reference_impls.core.registry import method_files
-from tools.build import ROOT
-from tools.implementations import read
-from tools.validation import validate
+from tools.commands.validate import validate
+from tools.data.files import ROOT
+from tools.data.implementations import read
 
 MODEL = method_files()["lora"]
 ARGUMENTS = ["--leaf", "low-rank", "--like", "lora"]

@@ -9,15 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import site
 from tools.atlas import Atlas
-from tools.build import ROOT, write
+from tools.commands.manual import manual
+from tools.data.files import ROOT, write
+from tools.site import all_pages
 
 
 def generated(folder: str, names: list[str]) -> list[str]:
     """What of a folder of docs/ a build would write, and so belongs to another catalog."""
     inside = Path(folder).relative_to(ROOT / "docs").as_posix()
-    return fnmatch.filter(names, site.FOLDERS[inside]) if inside in site.FOLDERS else []
+    return fnmatch.filter(names, all_pages.FOLDERS[inside]) if inside in all_pages.FOLDERS else []
 
 
 def build_site(atlas: Atlas, folder: Path, site_url: str = "", repo_url: str = "") -> Path:
@@ -26,7 +27,7 @@ def build_site(atlas: Atlas, folder: Path, site_url: str = "", repo_url: str = "
     shutil.copytree(ROOT / "overrides", folder / "overrides")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=generated)
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for name, text in site.pages(atlas, contributing).items():
+    for name, text in all_pages.pages(atlas, contributing, manual()).items():
         write(folder / "docs" / name, text)
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict"],

@@ -13,7 +13,7 @@ from tests.site.building import build_site
 from tests.site.html_pages import HtmlPage, read_site
 from tools import atlas as material
 from tools.atlas import Atlas
-from tools.build import ROOT
+from tools.data.files import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import sys
 from statistics import median
 
 from tests.site.serving import served
-from tools.build import ROOT
+from tools.data.files import ROOT
 
 PAGES = (
     "index.html",

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.site.html_pages import HtmlPage, is_external, read_site, target
-from tools.build import ROOT
+from tools.data.files import ROOT
 
 
 def article(page: HtmlPage, folder: Path) -> HtmlPage:

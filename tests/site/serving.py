@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+# Below this address pages arrive in pieces, and so are shown before they are whole.
+SLOWLY, PIECES = "slowly/", 8
 compressed = cache(lambda path: gzip.compress(path.read_bytes()))
 
 
@@ -21,13 +24,17 @@ class Handler(SimpleHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
-        name = self.translate_path(self.path)
+        slowly = self.path.startswith(f"/{SLOWLY}")
+        name = self.translate_path(self.path[len(SLOWLY) if slowly else 0 :])
         path = Path(name, "index.html") if name.endswith("/") else Path(name)
         try:
             status, data = 200, compressed(path)
         except OSError:
             path = Path(self.directory, "404.html")
             status, data = 404, compressed(path)
+        if slowly and path.suffix == ".html":
+            self.send_in_pieces(path.read_bytes())
+            return
         self.send_response(status)
         self.send_header("Content-Type", self.guess_type(path))
         self.send_header("Content-Encoding", "gzip")
@@ -35,6 +42,16 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_header("Cache-Control", "max-age=600")
         self.end_headers()
         self.wfile.write(data)
+
+    def send_in_pieces(self, data: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        size = -(-len(data) // PIECES)
+        for start in range(0, len(data), size):
+            self.wfile.write(data[start : start + size])
+            time.sleep(0.1)  # in which the browser may show what it has
 
     def log_message(self, *_: object) -> None:
         """Requests are not worth a line each."""

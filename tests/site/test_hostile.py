@@ -15,8 +15,8 @@ from tests.site.html_pages import HtmlPage, read_site
 from tests.tools.small_catalog import CATALOG, write_tree
 from tools import readme
 from tools.atlas import Atlas
-from tools.implementations import discover
-from tools.schema import Catalog
+from tools.data.implementations import discover
+from tools.data.schema import Catalog
 
 HOSTILE = [
     "<evil-tag onclick=alert(1)>x</evil-tag>",

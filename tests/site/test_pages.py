@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.site.html_pages import HtmlPage, is_external, target
 from tools import rules
-from tools.annotated import segments
 from tools.atlas import Atlas
+from tools.data.annotated import segments
 
 Pages = dict[str, HtmlPage]
 

@@ -10,11 +10,11 @@ import pytest
 from tests.site.building import build_site
 from tests.site.html_pages import HtmlPage, read_site
 from tests.site.test_hostile import HOSTILE, hostile_atlas
-from tools import export
 from tools.atlas import Atlas
-from tools.build import ROOT
-from tools.escape import plain
-from tools.schema import Catalog, Paper
+from tools.data.files import ROOT
+from tools.data.schema import Catalog, Paper
+from tools.export import formats as export
+from tools.text.escape import plain
 
 Pages = dict[str, HtmlPage]
 SITE, REPOSITORY = "https://atlas.example/docs/", "https://github.com/a/b"

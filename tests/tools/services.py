@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tools.web import Address, Fetcher, Limits, Politeness, is_public
+from tools.records.connections import Address, is_public
+from tools.records.web import Fetcher, Limits, Politeness
 
 HERE = ipaddress.ip_address("127.0.0.1")
 Handler = Callable[[BaseHTTPRequestHandler], None]
@@ -20,7 +21,7 @@ def here_or_public(address: Address) -> bool:
     return address == HERE or is_public(address)
 
 
-def fetcher(seconds: float = 5.0, size: int = 100_000) -> Fetcher:
+def fetcher(seconds: float = 60.0, size: int = 100_000) -> Fetcher:
     limits = Limits(seconds=seconds, size=size)
     return Fetcher(allowed=here_or_public, limits=limits, politeness=Politeness(0))
 

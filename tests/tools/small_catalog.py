@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tools.atlas import Atlas
-from tools.catalog import read
-from tools.implementations import discover
-from tools.parity import Comparison
+from tools.data.implementations import discover
+from tools.data.parity import Comparison
+from tools.data.schema import json_schema
 from tools.readme import render
-from tools.schema import json_schema
+from tools.rules.catalog import read
 
 CATALOG = """\
 # yaml-language-server: $schema=./papers.schema.json

@@ -13,14 +13,15 @@ import pytest
 from tests.tools.services import answer, fetcher, serve
 from tests.tools.small_catalog import CATALOG
 from tests.tools.test_sources import ATOM, CSL
-from tools import add, entry
-from tools.add import AddError, main, merged, new_id, spliced, venue_of
-from tools.build import ROOT
-from tools.catalog import read
-from tools.fmt import formatted
-from tools.record import Record
-from tools.schema import Name
-from tools.sources.registries import Registries
+from tools.commands import add
+from tools.commands.add import AddError, main, merged, new_id, spliced, venue_of
+from tools.commands.fmt import formatted
+from tools.data.files import ROOT
+from tools.data.schema import Name
+from tools.export import entry
+from tools.records.record import Record
+from tools.records.registries import Registries
+from tools.rules.catalog import read
 
 REAL = read(ROOT / "papers.yaml")
 BIB = r"""@inproceedings{wang2023multitask,
@@ -209,7 +210,7 @@ def test_merging_keeps_what_only_one_says():
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools", "add", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"\x00" * 100, b"@" * 6_000_000, b"{" * 100_000])

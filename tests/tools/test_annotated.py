@@ -8,7 +8,8 @@ import pytest
 
 from tests.tools.small_catalog import METHOD
 from tools import atlas as material
-from tools.annotated import (
+from tools.atlas import Atlas
+from tools.data.annotated import (
     HOOKS,
     Docstring,
     Segment,
@@ -17,9 +18,8 @@ from tools.annotated import (
     read_notes,
     segments,
 )
-from tools.atlas import Atlas
-from tools.build import ROOT
-from tools.pages import source as source_page
+from tools.data.files import ROOT
+from tools.site.pages.methods import source as source_page
 
 SOURCE = '''"""The page."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tools.bibtex import entry
-from tools.schema import Paper, Venue
+from tools.data.schema import Paper, Venue
+from tools.export.bibtex import entry
 
 PAPER = {
     "id": "rucklé2020drop".replace("é", "e"),

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
-from tests.tools.test_runs import run, write
-from tools import build
-from tools.build import ROOT
+from tests.tools.test_runs import MEASURED, run, write
+from tools.commands import build
+from tools.data.files import ROOT
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     write_tree(tmp_path)
     shutil.copy(ROOT / "CONTRIBUTING.md", tmp_path)
-    write(tmp_path, run(), "cue/lora.json")
+    write(tmp_path, run())
     (tmp_path / "reference_impls" / "lora.py").unlink()
     return tmp_path
 
@@ -95,10 +95,10 @@ def test_a_changed_summary_makes_the_readme_stale(root: Path) -> None:
         (METHOD_PATH, 'leaf = "low-rank"', 'leaf = "rank"', "the catalog has no leaf 'rank'"),
         (METHOD_PATH, 'name = "lora"', "name = lora", "must be a literal"),
         (
-            "reference_impls/runs/cue/lora.json",
+            f"{MEASURED}/runs.json",
             '"steps": 300',
             '"steps": "x"',
-            "lora.json: steps: ",
+            "lora/measured/runs.json: cue.steps: ",
         ),
     ],
 )

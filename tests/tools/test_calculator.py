@@ -9,10 +9,11 @@ import pytest
 
 from tools import atlas as material
 from tools.atlas import Atlas
-from tools.build import ROOT
-from tools.pages import calculator, compare
-from tools.pages import method as method_page
-from tools.site import Site
+from tools.data.files import ROOT
+from tools.site.pages.calculator import calculator
+from tools.site.pages.compare import compare
+from tools.site.pages.methods import method as method_page
+from tools.site.shared.site import Site
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from tools.charts import HEIGHT, WIDTH, Line, learning_curve
+from tools.site.shared.charts import HEIGHT, WIDTH, Line, learning_curve
 
 LINES = [
     Line("Probe", "linear-probe", [(0, 0.5, 0.4, 0.6), (300, 0.75, 0.7, 0.8)]),

@@ -9,16 +9,15 @@ import pytest
 
 from tests.tools.small_catalog import write_tree
 from tools import atlas as material
-from tools.build import ROOT
-from tools.ledger import Report
-from tools.pages import choose
-from tools.pages.needs import needs, reports
-from tools.site import Site
-from tools.templating import TEMPLATES
+from tools.data.files import ROOT
+from tools.data.ledger import Report
+from tools.site.pages.choose import choose
+from tools.site.pages.choose.needs import needs, reports
+from tools.site.shared.site import Site
 
 ATLAS = material.load(ROOT)
 TEXT = dict(choose.pages(Site(ATLAS, "# C")))["methods/choose.md"]
-TEMPLATE = (TEMPLATES / choose.TEMPLATE).read_text(encoding="utf-8")
+TEMPLATE = Path(choose.__file__).with_name(choose.TEMPLATE).read_text(encoding="utf-8")
 LEDGERS = {name: reports(ATLAS, name) for name in ATLAS.ledger.architectures}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.closed_forms import (
+from tools.data.closed_forms import (
     Counts,
     FormError,
     architectures,

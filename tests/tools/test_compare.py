@@ -14,12 +14,15 @@ import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, comparison, write_tree
 from tools import atlas as material
-from tools import closed_forms, site
 from tools.atlas import Atlas
-from tools.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
-from tools.ledger import LEDGER, read_ledger
-from tools.pages import compare
-from tools.runs import Run, RunError
+from tools.data import closed_forms
+from tools.data.committed import CommittedError
+from tools.data.ledger import read_ledger
+from tools.data.runs import Run
+from tools.site import all_pages
+from tools.site.pages.compare import compare
+from tools.site.shared import figures
+from tools.site.shared.charts import BARS_WIDTH, HEIGHT, WIDTH, Point, scatter, stacked_bars
 
 PARTS = ["weights", "gradients", "optimizer", "activations", "other"]
 
@@ -55,10 +58,24 @@ FILE = {
 }
 
 
+def place(root: Path, method: str = "lora") -> Path:
+    """Where a method's ledger is kept."""
+    return root / "reference_impls" / "reparameterized" / method / "measured" / "ledger.json"
+
+
 def write(root: Path, content: dict) -> None:
-    path = root / LEDGER
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
+    """A ledger, cut into the methods' files."""
+    methods = {name for part in content["architectures"].values() for name in part}
+    for method in methods | content["lab"].keys():
+        path = place(root, method)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shapes = content["architectures"].items()
+        reports = {
+            "lab": content["lab"].get(method, {}),
+            "architectures": {name: part[method] for name, part in shapes if method in part},
+            "versions": content["versions"],
+        }
+        path.write_text(json.dumps(reports), encoding="utf-8")
 
 
 @pytest.fixture
@@ -67,7 +84,8 @@ def atlas(tmp_path: Path) -> Atlas:
     write_tree(tmp_path)
     for name in SHAPES.keys() - {"gone", "lora"}:
         text = re.sub(r'name = "lora"', f'name = "{name}"', METHOD)
-        path = (tmp_path / METHOD_PATH).with_name(f"{name}.py")
+        path = (tmp_path / METHOD_PATH).parents[1] / name / f"{name}.py"
+        path.parent.mkdir()
         path.write_text(text.replace('title = "LoRA"', f'title = "T {name}"'), encoding="utf-8")
     write(tmp_path, FILE)
     return material.load(tmp_path)
@@ -75,7 +93,7 @@ def atlas(tmp_path: Path) -> Atlas:
 
 @pytest.fixture
 def text(atlas: Atlas) -> str:
-    return site.pages(atlas, "# C")["methods/compare.md"]
+    return all_pages.pages(atlas, "# C")["methods/compare.md"]
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -142,7 +160,7 @@ def test_comparisons_with_libraries_are_in_the_table(
     atlas: Atlas, outcomes: str, said: str
 ) -> None:
     known = replace(atlas, parity={"lora": (comparison("peft", outcomes),)})
-    text = site.pages(known, "# C")["methods/compare.md"]
+    text = all_pages.pages(known, "# C")["methods/compare.md"]
     assert attributes(text, "lora")["verified"] == said
     assert ("equal to peft 1" in summary(text)["lora"][10]) is (said == "equal")
 
@@ -154,7 +172,7 @@ def test_what_runs_have_in_common(atlas: Atlas) -> None:
     assert compare.budget(alike) == ["10 steps", "4 rows a batch", "1 seeds"]
     unlike = replace(atlas, runs={"cue": {"lora": run, "mezo": other}})
     assert compare.budget(unlike) == ["4 rows a batch", "1 seeds"]
-    text = site.pages(replace(alike, ledger=atlas.ledger), "# C")["methods/compare.md"]
+    text = all_pages.pages(replace(alike, ledger=atlas.ledger), "# C")["methods/compare.md"]
     assert "10 steps, 4 rows a batch, 1 seeds" in text
 
 
@@ -213,21 +231,21 @@ def test_methods_that_were_refused_are_named_and_unknown_ones_left_out(text: str
 
 def test_without_a_ledger_the_page_says_how_to_make_one(tmp_path: Path) -> None:
     write_tree(tmp_path)
-    text = site.pages(material.load(tmp_path), "# C")["methods/compare.md"]
+    text = all_pages.pages(material.load(tmp_path), "# C")["methods/compare.md"]
     assert "No ledger has been committed yet" in text
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "is not JSON"),
-        ('{"lab": {"lora": {"cue": {}}}}', r"lab\.lora\.cue\.rows: Field required"),
+        ("{", "the file: Invalid JSON"),
+        ('{"lab": {"cue": {}}}', r"lab\.cue\.rows: Field required"),
     ],
 )
 def test_a_spoiled_ledger_is_named(tmp_path: Path, content: str, complaint: str) -> None:
-    write(tmp_path, {})
-    (tmp_path / LEDGER).write_text(content, encoding="utf-8")
-    with pytest.raises(RunError, match=f"ledger.json: {complaint}"):
+    write(tmp_path, FILE)
+    place(tmp_path).write_text(content, encoding="utf-8")
+    with pytest.raises(CommittedError, match=f"lora/measured/ledger.json: {complaint}"):
         read_ledger(tmp_path)
 
 
@@ -237,12 +255,12 @@ def test_a_spoiled_ledger_is_named(tmp_path: Path, content: str, complaint: str)
      (0, "0")],
 )  # fmt: skip
 def test_amounts_have_three_figures(number: int, words: str) -> None:
-    assert compare.amount(number) == words
+    assert figures.amount(number) == words
 
 
 def test_shares_and_lists() -> None:
-    assert [compare.share(part, 10_000) for part in (6, 123, 7_100)] == ["0.06%", "1.2%", "71%"]
-    assert [compare.listed(names) for names in ([], ["b"], ["c", "a", "b"])] == [
+    assert [figures.share(part, 10_000) for part in (6, 123, 7_100)] == ["0.06%", "1.2%", "71%"]
+    assert [figures.listed(names) for names in ([], ["b"], ["c", "a", "b"])] == [
         *("", "b"),
         "a, b and c",
     ]

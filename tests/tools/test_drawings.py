@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tools.build import ROOT
+from tools.data.files import ROOT
+from tools.data.implementations import discover
 from tools.drawings import drawing, legend, small
 from tools.drawings.methods import DRAWINGS
 from tools.drawings.shapes import text
 from tools.drawings.vocabulary import BASE, MAPS, MEANING, PARTS, Drawing, Piece, Row, State, every
 from tools.drawings.words import described
-from tools.implementations import discover
 
 every_drawing = pytest.mark.parametrize("name", DRAWINGS)
 
@@ -75,7 +75,7 @@ def test_an_unknown_method_has_none() -> None:
 
 
 def test_the_style_sheet_knows_every_state() -> None:
-    style = (ROOT / "docs" / "assets" / "drawings.css").read_text(encoding="utf-8")
+    style = (ROOT / "tools/site/assets/drawings.css").read_text(encoding="utf-8")
     for state in State:
         assert re.search(rf"\.{state}\b", style), state
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools import escape
+from tools.text import escape
 
 # The extensions of mkdocs.yml, none of which may give a meaning to escaped text.
 EXTENSIONS = [

@@ -14,11 +14,12 @@ from bibtexparser import parse_string as parse_bibtex
 from citeproc.source.json import CiteProcJSON
 from pybtex.database import parse_string as pybtex
 
-from tools.build import ROOT
-from tools.catalog import read
-from tools.export import FORMATS, ExportError, chosen, dump_schema
-from tools.implementations import discover
-from tools.schema import Catalog, Paper
+from tools.commands.export import ExportError, chosen
+from tools.data.files import ROOT
+from tools.data.implementations import discover
+from tools.data.schema import Catalog, Paper
+from tools.export.formats import FORMATS, dump_schema
+from tools.rules.catalog import read
 
 CATALOG = read(ROOT / "papers.yaml")
 METHODS = discover(ROOT)
@@ -197,7 +198,7 @@ def test_a_slip_in_a_filter_is_told():
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools", "export", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 
 def test_the_command_prints_what_was_asked_for():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.findings import ANNOTATIONS, Finding, as_github, as_json, as_text, nearest
+from tools.data.findings import ANNOTATIONS, Finding, as_github, as_json, as_text, nearest
 
 FINDING = Finding(
     "S204", "papers.yaml", 123, 5, "hu2021lora", "venue", "'ICRL' is not a venue", "ICLR"

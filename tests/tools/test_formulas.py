@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tools.formulas import FormulaError, mathml, rendered
+from tools.text.formulas import FormulaError, mathml, rendered
 
 
 def test_inline_and_block_formulas_become_mathml() -> None:

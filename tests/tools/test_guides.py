@@ -10,12 +10,23 @@ from pathlib import Path
 import pytest
 
 from tools import atlas as material
-from tools import site
 from tools.atlas import Atlas, BuildError
-from tools.build import ROOT
-from tools.dots import dots
-from tools.guides import GUIDES, ORDER, Bars, Block, Boxes, Dots, GuideError, digest, read, split
-from tools.pages.guides import drawn
+from tools.data.files import ROOT
+from tools.data.guides import (
+    GUIDES,
+    ORDER,
+    Bars,
+    Block,
+    Boxes,
+    Dots,
+    GuideError,
+    digest,
+    read,
+    split,
+)
+from tools.site import all_pages
+from tools.site.pages.guides.guides import drawn
+from tools.site.shared.spread_chart import dots
 
 SOURCE = '''"""How to count
 
@@ -138,7 +149,7 @@ def test_a_page_has_prose_code_output_and_figures_in_their_order(
     figure = {"kind": "dots", "title": "A & b", "rows": {"one": [0.5, 1.0]}, "chance": None}
     shown = [{}, {"output": "1 <b>", "figures": [figure]}, {}]
     guide = read(write(tmp_path, shown=shown))
-    made = site.pages(replace(atlas, guides=(guide,)), "")
+    made = all_pages.pages(replace(atlas, guides=(guide,)), "")
     text = made["guides/adapting.md"]
     order = [
         "# How to count",
@@ -159,7 +170,7 @@ def test_a_page_has_prose_code_output_and_figures_in_their_order(
 
 
 def test_without_guides_their_list_says_so(atlas: Atlas) -> None:
-    made = site.pages(replace(atlas, guides=()), "")
+    made = all_pages.pages(replace(atlas, guides=()), "")
     assert "There is no guide yet." in made["guides/index.md"]
     assert [name for name in made if name.startswith("guides/")] == ["guides/index.md"]
 
@@ -167,7 +178,7 @@ def test_without_guides_their_list_says_so(atlas: Atlas) -> None:
 def test_a_formula_that_cannot_be_shown_names_the_guide(atlas: Atlas) -> None:
     guide = replace(atlas.guides[0], blocks=(Block(r"$\nonsense{x}$", "", 1),))
     with pytest.raises(BuildError, match=rf"{guide.name}.py: the formula"):
-        site.pages(replace(atlas, guides=(guide,)), "")
+        all_pages.pages(replace(atlas, guides=(guide,)), "")
 
 
 def test_every_guide_is_listed_and_cites_what_the_catalog_has(atlas: Atlas) -> None:

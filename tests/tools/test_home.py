@@ -10,9 +10,9 @@ import pytest
 from tests.tools.small_catalog import comparison, write_tree
 from tools import atlas as material
 from tools.atlas import Atlas
-from tools.build import ROOT
-from tools.pages.about import compared, home
-from tools.site import Site
+from tools.data.files import ROOT
+from tools.site.pages.home.home import compared, home
+from tools.site.shared.site import Site
 
 
 @pytest.fixture

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.tools.small_catalog import METHOD, METHOD_PATH, write_tree
-from tools.implementations import DeclarationError, Hyperparameter, discover, parse_page
+from tools.data.implementations import DeclarationError, Hyperparameter, discover, parse_page
 
 
 def test_declarations_and_page(tmp_path: Path) -> None:
     write_tree(tmp_path)
-    (tmp_path / "reference_impls/reparameterized/__init__.py").write_text("")
-    (tmp_path / "reference_impls/reparameterized/shared.py").write_text("class Base: pass\n")
-    (tmp_path / "reference_impls/core/method.py").write_text("@register\nclass Method: pass\n")
+    # what is not named as its folder is no method's file
+    (tmp_path / METHOD_PATH).with_name("__init__.py").write_text("@register\nclass Base: pass\n")
+    core = tmp_path / "reference_impls/core/method.py"
+    core.parent.mkdir()
+    core.write_text("@register\nclass Method: pass\n")
     assert list(discover(tmp_path)) == ["lora"]
     lora = discover(tmp_path)["lora"]
     assert (lora.name, lora.title, lora.paper, lora.leaf) == (
@@ -28,7 +30,7 @@ def test_declarations_and_page(tmp_path: Path) -> None:
         Hyperparameter("r", "int", "8"),
         Hyperparameter("alpha", "float", "16.0"),
     )
-    assert (lora.path, lora.folder) == (METHOD_PATH, "reparameterized")
+    assert (lora.path, lora.branch) == (METHOD_PATH, "reparameterized")
     assert METHOD.splitlines()[lora.line - 1] == "class LoRA(Method):"
     page = lora.page
     assert page.title == "LoRA: low-rank adaptation."
@@ -80,6 +82,8 @@ def test_a_second_method_in_one_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_name_belongs_to_one_file(tmp_path: Path) -> None:
     write_tree(tmp_path)
-    (tmp_path / METHOD_PATH).with_name("z.py").write_text(METHOD, encoding="utf-8")
+    second = (tmp_path / METHOD_PATH).parents[1] / "z" / "z.py"
+    second.parent.mkdir()
+    second.write_text(METHOD, encoding="utf-8")
     with pytest.raises(DeclarationError, match="already the name of"):
         discover(tmp_path)

@@ -16,11 +16,20 @@ from tests.tools.services import answer, fetcher, serve
 from tests.tools.small_catalog import CATALOG
 from tests.tools.test_add import BIB
 from tests.tools.test_sources import ATOM
-from tools.build import ROOT
-from tools.catalog import read
-from tools.fmt import formatted
-from tools.issue import FIELDS, LARGEST, REQUIRED, FormError, as_arguments, identifier, main, parse
-from tools.sources.registries import Registries
+from tools.commands.fmt import formatted
+from tools.commands.issue import (
+    FIELDS,
+    LARGEST,
+    REQUIRED,
+    FormError,
+    as_arguments,
+    identifier,
+    main,
+    parse,
+)
+from tools.data.files import ROOT
+from tools.records.registries import Registries
+from tools.rules.catalog import read
 
 ANSWERS = {
     "Identifier": "2106.09999",
@@ -172,7 +181,7 @@ def test_the_command_reads_the_environment_only():
     environment = {**os.environ, "ISSUE_BODY": "nothing"}
     command = [sys.executable, "-m", "tools", "issue"]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 1
     assert done.stderr == "the field 'identifier' has no answer\n"

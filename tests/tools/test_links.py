@@ -11,8 +11,8 @@ import pytest
 
 from tests.tools.services import answer, fetcher, serve
 from tests.tools.small_catalog import CATALOG
-from tools import links as links_module
-from tools.links import (
+from tools.commands import links as links_module
+from tools.commands.links import (
     Result,
     arguments,
     check,
@@ -25,8 +25,8 @@ from tools.links import (
     read_cache,
     remembered,
 )
-from tools.loader import load, parse
-from tools.web import FetchError
+from tools.data.loader import load, parse
+from tools.records.connections import FetchError
 
 TODAY = "2026-11-21"
 
@@ -196,7 +196,7 @@ class Web:
         self.states, self.asked = states, []
 
     def fetch(self, url: str, **_: object):
-        from tools.web import Answer
+        from tools.records.web import Answer
 
         self.asked.append(url)
         if url.startswith(links_module.ARCHIVE):

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools import loader
-from tools.loader import Document, Mark, load
+from tools.data import loader
+from tools.data.loader import Document, Mark, load
 
 SOME = """\
 # comment

@@ -9,12 +9,12 @@ import pytest
 
 from tests.tools.small_catalog import write_tree
 from tools import atlas as material
-from tools import site
-from tools.annotated import read_details
 from tools.atlas import Atlas
-from tools.build import ROOT
-from tools.own_model import CLASSIFIER, LANGUAGE_MODEL, snippets
-from tools.pages import cost
+from tools.data.annotated import read_details
+from tools.data.files import ROOT
+from tools.site import all_pages
+from tools.site.pages.methods import cost
+from tools.site.pages.methods.own_model import CLASSIFIER, LANGUAGE_MODEL, snippets
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def real() -> Atlas:
 
 @pytest.fixture(scope="module")
 def pages(real: Atlas) -> dict[str, str]:
-    return site.pages(real, "# C")
+    return all_pages.pages(real, "# C")
 
 
 def test_the_program_for_ones_own_model_is_the_one_that_is_tested(
@@ -109,7 +109,7 @@ def test_an_architecture_that_is_refused_says_why(real: Atlas, pages: dict[str, 
 
 def test_a_method_without_runs_ledger_and_printed_counts_has_a_page(tmp_path: Path) -> None:
     write_tree(tmp_path)
-    page = site.pages(material.load(tmp_path), "# C")["methods/lora.md"]
+    page = all_pages.pages(material.load(tmp_path), "# C")["methods/lora.md"]
     assert "No run has been committed yet" in page
     assert "## Cost" not in page
     assert "## Counts" not in page

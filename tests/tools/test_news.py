@@ -9,12 +9,12 @@ import feedparser
 import pytest
 
 from tools import atlas as material
-from tools import feeds
 from tools.atlas import Atlas
-from tools.build import ROOT
-from tools.pages import news
-from tools.schema import Catalog, Paper
-from tools.site import Site
+from tools.data.files import ROOT
+from tools.data.schema import Catalog, Paper
+from tools.export import feeds
+from tools.site.pages.news import news
+from tools.site.shared.site import Site
 
 ATLAS = material.load(ROOT)
 PAPER = ATLAS.catalog.paper["hu2021lora"]

@@ -12,14 +12,16 @@ import yaml
 from tests.tools.small_catalog import comparison, write_tree
 from tests.tools.test_runs import run
 from tools import atlas as material
-from tools import export, site
 from tools.atlas import Atlas
-from tools.markup import front
-from tools.pages import paper, paper_head, papers
-from tools.record import Record
-from tools.runs import Run
-from tools.schema import Name, Node
-from tools.verify import Evidence, evidence_of
+from tools.data.runs import Run
+from tools.data.schema import Name, Node
+from tools.export import formats as export
+from tools.records.evidence import Evidence, evidence_of
+from tools.records.record import Record
+from tools.site import all_pages
+from tools.site.pages.papers import paper, paper_head, papers
+from tools.site.shared.site import Site
+from tools.text.markup import front
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def atlas(tmp_path: Path) -> Atlas:
 
 @pytest.fixture
 def pages(atlas: Atlas) -> dict[str, str]:
-    return site.pages(atlas, "# C")
+    return all_pages.pages(atlas, "# C")
 
 
 def said(atlas: Atlas, paper_id: str, *, registry: bool = True, **changed: object) -> Evidence:
@@ -41,7 +43,7 @@ def said(atlas: Atlas, paper_id: str, *, registry: bool = True, **changed: objec
 
 
 def test_a_row_shows_all_that_filters_look_at(atlas: Atlas) -> None:
-    lora = papers.row(site.Site(atlas, ""), atlas.catalog.paper["hu2021lora"])
+    lora = papers.row(Site(atlas, ""), atlas.catalog.paper["hu2021lora"])
     assert lora == (
         '<tr><td><a href="hu2021lora.html">LoRA: Low-Rank Adaptation of Large Language Models</a>'
         "<p>Trains two small matrices beside each weight.</p></td>"
@@ -51,7 +53,7 @@ def test_a_row_shows_all_that_filters_look_at(atlas: Atlas) -> None:
         "<td>method</td><td>LLM</td>"
         '<td><a href="../methods/lora.html">LoRA</a></td></tr>'
     )
-    undated = papers.row(site.Site(atlas, ""), atlas.catalog.paper["microsoftndtuning"])
+    undated = papers.row(Site(atlas, ""), atlas.catalog.paper["microsoftndtuning"])
     assert "<p>Microsoft Research</p></td><td></td>" in undated
     assert undated.endswith("<td>blog</td><td>LLM</td><td></td></tr>")
 
@@ -193,7 +195,7 @@ def test_only_what_was_compared_is_called_the_same(atlas: Atlas) -> None:
 
 def test_evidence_stands_on_the_page_as_text(atlas: Atlas) -> None:
     evidence = {"hu2021lora": (said(atlas, "hu2021lora"),)}
-    text = site.pages(replace(atlas, evidence=evidence), "# C")["papers/hu2021lora.md"]
+    text = all_pages.pages(replace(atlas, evidence=evidence), "# C")["papers/hu2021lora.md"]
     assert "[verified](#record){: .verdict .agrees }" in text
     assert '<span class="source">a &#60;b&#62;</span>' in text
     assert "same title, authors and year" in text
@@ -234,14 +236,14 @@ def test_what_a_paper_builds_on_is_not_listed_again_as_related(atlas: Atlas) -> 
     rest = tuple(p for p in atlas.catalog.papers if p.id != lora.id)
     own = {name: getattr(atlas.catalog, name) for name in ("modalities", "taxonomy", "venues")}
     catalog = type(atlas.catalog).model_construct(**own, papers=(lora, *rest))
-    made = site.pages(replace(atlas, catalog=catalog), "# C")
+    made = all_pages.pages(replace(atlas, catalog=catalog), "# C")
     for name, other in (("hu2021lora", "ruckle2020drop"), ("ruckle2020drop", "hu2021lora")):
         assert made[f"papers/{name}.md"].count(f"papers/{other}.md") == 1, name
 
 
 def test_the_page_knows_the_line_of_its_entry(atlas: Atlas, tmp_path: Path) -> None:
     lines = (tmp_path / "papers.yaml").read_text(encoding="utf-8").split("\n")
-    text = site.pages(atlas, "# C")["papers/ruckle2020drop.md"]
+    text = all_pages.pages(atlas, "# C")["papers/ruckle2020drop.md"]
     [line] = [i for i, text in enumerate(lines, 1) if text == "  - id: ruckle2020drop"]
     assert f"\nline: {line}\n" in text
     assert f"line {line} of <code>papers.yaml</code>" in text

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.committed import CommittedError
-from tools.parity import Comparison, comparison_table, read_parity, verdicts
+from tools.data.committed import CommittedError
+from tools.data.parity import Comparison, read_parity, verdicts
+from tools.site.pages.methods.comparisons import comparison_table
 
 PARITY = "reference_impls/reparameterized/lora/measured/parity.json"
 ENTRY = {

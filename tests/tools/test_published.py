@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tools.build import ROOT
-from tools.catalog import read
-from tools.published import (
+from tools.data.files import ROOT
+from tools.data.published import (
     PUBLISHED,
     Published,
     PublishedError,
@@ -20,6 +19,7 @@ from tools.published import (
     read_published,
     verdict,
 )
+from tools.rules.catalog import read
 
 ENTRY = {
     "method": "lora",

@@ -13,7 +13,7 @@ from tests.tools.small_catalog import write_tree
 from tools import atlas as material
 from tools import readme
 from tools.atlas import Atlas, BuildError
-from tools.build import ROOT
+from tools.data.files import ROOT
 
 ITEM = re.compile(r"- (?:<a id=\"\w+\"></a>)?\[(.+?)(?<!\\)\]\(([^)\s]+)\) - (.+)")
 

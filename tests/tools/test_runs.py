@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
-from tools.runs import RunError, read_runs
+from tools.data.committed import CommittedError
+from tools.data.digests import digest
+from tools.data.runs import read_runs
 
-CODE = "class LoRA: ...\n"
+CODE = "class LoRA:\n    r = 8\n"
+MEASURED = "reference_impls/reparameterized/lora/measured"
 
 
 def run(seeds: list[dict] | None = None, **changes: object) -> dict:
@@ -26,26 +28,24 @@ def run(seeds: list[dict] | None = None, **changes: object) -> dict:
         for seed, score in enumerate((0.9, 1.0, 0.8))
     ]
     return {
-        "method": "lora",
-        "task": "cue",
         "backbone": {"name": "decoder", "sha256": "ab" * 32},
         "hyperparameters": {"r": 8},
         "steps": 300,
         "batch_size": 32,
-        "command": "python -m reference_impls train lora",
         "counts": {"trained": 1, "stored": 1, "head": 2, "base": 3},
         "seeds": default if seeds is None else seeds,
         "tolerance": 0.02,
         "versions": {"torch": "2"},
-        "sources": {"reference_impls/lora.py": hashlib.sha256(CODE.encode()).hexdigest()},
+        "sources": {"lora.py": digest(CODE)},
         **changes,
     }
 
 
-def write(root: Path, content: object, name: str = "cue/lora.json") -> Path:
-    path = root / "reference_impls" / "runs" / name
+def write(root: Path, content: object) -> Path:
+    """LoRA's run on one task, or the text of its file."""
+    path = root / MEASURED / "runs.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    path.write_text(content if isinstance(content, str) else json.dumps({"cue": content}))
     (root / "reference_impls" / "lora.py").write_text(CODE)
     return path
 
@@ -67,10 +67,14 @@ def test_a_step_that_a_seed_lacks_is_not_drawn(tmp_path: Path) -> None:
     assert [point[0] for point in read_runs(tmp_path)["cue"]["lora"].curve] == [0]
 
 
-def test_a_run_of_changed_or_removed_code_is_not_current(tmp_path: Path) -> None:
+def test_a_run_is_current_until_its_code_changes_or_goes(tmp_path: Path) -> None:
     write(tmp_path, run())
     code = tmp_path / "reference_impls" / "lora.py"
-    code.write_text(CODE + "# changed\n")
+    code.write_text(f'"""A page."""\n\n{CODE}# a comment\n')
+    assert read_runs(tmp_path)["cue"]["lora"].current
+    code.write_text(CODE.replace("8", "9"))
+    assert not read_runs(tmp_path)["cue"]["lora"].current
+    code.write_text("class LoRA(:")
     assert not read_runs(tmp_path)["cue"]["lora"].current
     code.unlink()
     assert not read_runs(tmp_path)["cue"]["lora"].current
@@ -78,7 +82,7 @@ def test_a_run_of_changed_or_removed_code_is_not_current(tmp_path: Path) -> None
 
 def test_one_changed_file_of_several_is_enough(tmp_path: Path) -> None:
     content = run()
-    content["sources"]["reference_impls/core/method.py"] = "0" * 64
+    content["sources"]["core/method.py"] = "0" * 64
     write(tmp_path, content)
     assert not read_runs(tmp_path)["cue"]["lora"].current
 
@@ -86,15 +90,14 @@ def test_one_changed_file_of_several_is_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cue/lora.json: is not JSON"),
-        (run(seeds=[]), "cue/lora.json: seeds: "),
-        (run(tolerance=2), "cue/lora.json: tolerance: "),
-        (run(method="bitfit"), "cue/lora.json: holds the run of bitfit on cue"),
+        ("{", "lora/measured/runs.json: the file: Invalid JSON"),
+        (run(seeds=[]), "lora/measured/runs.json: cue.seeds: "),
+        (run(tolerance=2), "lora/measured/runs.json: cue.tolerance: "),
     ],
 )
 def test_a_file_that_holds_no_run_is_named(tmp_path: Path, content: object, message: str) -> None:
     write(tmp_path, content)
-    with pytest.raises(RunError, match=message) as caught:
+    with pytest.raises(CommittedError, match=message) as caught:
         read_runs(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -12,10 +12,10 @@ from jsonschema import Draft7Validator
 from pydantic import ValidationError
 
 from tests.tools.small_catalog import CATALOG, write_tree
-from tools.catalog import CatalogError, read
-from tools.loader import load
+from tools.data.loader import load
+from tools.data.schema import Name, Paper, json_schema
+from tools.rules.catalog import CatalogError, read
 from tools.rules.schema import CODES
-from tools.schema import Name, Paper, json_schema
 
 PAPER = {
     "id": "hu2021lora",

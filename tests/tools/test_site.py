@@ -12,11 +12,13 @@ import pytest
 
 from tests.tools.small_catalog import write_tree
 from tools import atlas as material
-from tools import readme, site
+from tools import readme
 from tools.atlas import Atlas
-from tools.markup import capital, fenced, first_sentence, from_repository, front, with_code
-from tools.pages import paper
-from tools.schema import Paper
+from tools.data.files import ROOT
+from tools.data.schema import Paper
+from tools.site import all_pages
+from tools.site.pages.papers import paper
+from tools.text.markup import capital, fenced, first_sentence, from_repository, front, with_code
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_links_of_a_paper_are_each_given_once(atlas: Atlas) -> None:
 
 def test_pages_do_not_depend_on_the_order_of_methods(atlas: Atlas) -> None:
     turned = replace(atlas, methods=dict(reversed(atlas.methods.items())))
-    assert site.pages(turned, "# C") == site.pages(atlas, "# C")
+    assert all_pages.pages(turned, "# C") == all_pages.pages(atlas, "# C")
 
 
 def many(atlas: Atlas, number: int) -> Atlas:
@@ -132,10 +134,26 @@ def test_every_paper_costs_the_same_and_little(atlas: Atlas) -> None:
 
     def build(papers: int) -> None:
         wanted = many(atlas, papers)
-        assert len(site.pages(wanted, "# C")) > papers
+        assert len(all_pages.pages(wanted, "# C")) > papers
         readme.render(wanted)
 
     build(1)  # compiles the templates
     few, some, more = (calls(lambda n=n: build(n)) for n in (40, 120, 200))
     assert more - some == pytest.approx(some - few, rel=0.005)
     assert (more - few) / 160 < 15_000
+
+
+def test_a_style_or_script_beside_a_page_is_asked_for_there_only() -> None:
+    """Those that others ask for, too, lie in assets/."""
+    pages = ROOT / "tools/site/pages"
+    templates = {path: path.read_text(encoding="utf-8") for path in pages.rglob("*.j2")}
+    for file in [*pages.rglob("*.css"), *pages.rglob("*.js")]:
+        users = {path.parent for path, text in templates.items() if f'"{file.name}"' in text}
+        assert users == {file.parent}, file
+
+
+def test_names_of_templates_and_of_styles_are_used_once() -> None:
+    """A template is found by its name, and styles and scripts of all pages lie in one folder."""
+    kinds = (".j2", ".css", ".js", ".svg")
+    names = [path.name for path in (ROOT / "tools/site").rglob("*") if path.suffix in kinds]
+    assert sorted(set(names)) == sorted(names)

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tools.services import answer, fetcher, serve
-from tools import web
-from tools.record import Record, SourceError, differences, letters, same_person, same_title
-from tools.schema import Name
-from tools.sources import bib, csl, ris
-from tools.sources.registries import Registries
+from tools.data.schema import Name
+from tools.records import bib, csl, ris, web
+from tools.records.record import Record, SourceError, differences, letters, same_person, same_title
+from tools.records.registries import Registries
 
 BIB = r"""
 @string{iclr = "International Conference on Learning Representations"}

@@ -9,11 +9,14 @@ import pytest
 
 from tools import atlas as material
 from tools.atlas import Atlas
-from tools.build import ROOT
-from tools.pages import crosswalk, taxonomy, timeline
-from tools.pages.timeline import ALONE, BREAK, LEFT, YEAR, Date
-from tools.schema import Catalog, Node, Paper
-from tools.site import Site, pages
+from tools.data.files import ROOT
+from tools.data.schema import Catalog, Node, Paper
+from tools.site.all_pages import pages
+from tools.site.pages.crosswalk import crosswalk
+from tools.site.pages.taxonomy import taxonomy
+from tools.site.pages.timeline import timeline
+from tools.site.pages.timeline.timeline import ALONE, BREAK, LEFT, YEAR, Date
+from tools.site.shared.site import Site
 
 ATLAS = material.load(ROOT)
 SITE = Site(ATLAS, "# C")

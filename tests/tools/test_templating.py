@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from markupsafe import Markup
 
-from tools import templating
-from tools.escape import commonmark, page
+from tools.text.escape import commonmark, page
+from tools.text.templating import environment
 
 
-def test_what_is_compiled_is_kept_until_the_text_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(templating, "TEMPLATES", tmp_path)
-
+def test_what_is_compiled_is_kept_until_the_text_changes(tmp_path: Path) -> None:
     def rendered(escape: Callable[[str], Markup]) -> str:
-        return templating.environment(escape).get_template("a.j2").render(text="a*b")
+        return environment(escape, tmp_path).get_template("a.j2").render(text="a*b")
 
     (tmp_path / "a.j2").write_text("{{ text }}")
     assert [rendered(page), rendered(commonmark), rendered(page)] == [

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def tools(*arguments: str | Path, cwd: Path = ROOT, **env: str) -> subprocess.Co
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
 
@@ -116,7 +117,7 @@ def test_executable_is_the_same_program(tmp_path: Path, python: str) -> None:
         env=os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, expected.stdout), done.stderr
@@ -138,6 +139,42 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines() == ["False", "5 papers, 0 findings", "0 []"], done.stderr
+
+
+def test_it_runs_as_a_part_of_another_package(tmp_path: Path) -> None:
+    """That is how it is installed. Every command says how it is called, and each rule is found."""
+    path = write_tree(tmp_path)
+    write_generated(tmp_path)
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house/tools").symlink_to(ROOT / "tools")
+    program = (
+        "import sys; from house.tools.__main__ import main\n"
+        "from house.tools import atlas, rules\n"
+        "from house.tools.commands.manual import manual\n"
+        "from house.tools.data.files import ROOT\n"
+        "from house.tools.site.all_pages import pages\n"
+        f"status = main(['validate', {str(path)!r}])\n"
+        "made = pages(atlas.load(ROOT), '', manual())\n"
+        "print(status, len(rules.load()) > 60, 'commands.md' in made, 'tools' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["5 papers, 0 findings", "0 True True False"], done.stderr
+
+
+def test_what_is_no_code_is_installed_with_it() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["*"]
+    folders = {path.parent for path in (ROOT / "tools").rglob("*.py")}
+    packed = {path for folder in folders for pattern in patterns for path in folder.glob(pattern)}
+    kinds = (".j2", ".css", ".js", ".svg", ".toml")
+    assert packed >= {path for path in (ROOT / "tools").rglob("*") if path.suffix in kinds}
 
 
 def test_the_catalogs_that_benchmarks_run_on_are_clean(tmp_path: Path) -> None:

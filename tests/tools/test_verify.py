@@ -10,23 +10,22 @@ import pytest
 
 from tests.tools.services import answer, fetcher, serve
 from tests.tools.small_catalog import CATALOG
-from tools import web
-from tools.build import ROOT
-from tools.catalog import read
-from tools.record import Record
-from tools.schema import Name, Paper
-from tools.sources.registries import Registries
-from tools.verify import (
+from tools.commands.verify import arguments, main
+from tools.data.files import ROOT
+from tools.data.schema import Name, Paper
+from tools.records import web
+from tools.records.evidence import (
     EVIDENCE,
     EvidenceError,
-    arguments,
     as_file,
     disagreements,
     evidence_of,
-    main,
     read_evidence,
     state,
 )
+from tools.records.record import Record
+from tools.records.registries import Registries
+from tools.rules.catalog import read
 
 PAPER = Paper.model_validate(
     {
@@ -116,7 +115,7 @@ def root(tmp_path) -> Path:
     """A catalog of one paper with a DOI, and a folder for evidence."""
     head = CATALOG.partition("papers:\n")[0]
     entry = {**PAPER.model_dump(exclude_none=True, exclude_defaults=True), "arxiv": None}
-    from tools.entry import text
+    from tools.export.entry import text
 
     (tmp_path / "papers.yaml").write_text(f"{head}papers:\n{text(entry)}", encoding="utf-8")
     (tmp_path / "tools").mkdir()

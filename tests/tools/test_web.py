@@ -12,13 +12,14 @@ from email.utils import format_datetime
 import pytest
 
 from tests.tools.services import answer, fetcher, here_or_public, serve
-from tools import web
-from tools.web import Answer, Fetcher, FetchError, Limits, Politeness, is_public
+from tools.records import web
+from tools.records.connections import FetchError, is_public
+from tools.records.web import Answer, Fetcher, Limits, Politeness
 
 
 def refused(url: str, fetching: Fetcher | None = None) -> FetchError:
     with pytest.raises(FetchError) as caught:
-        (fetching or fetcher(2.0)).fetch(url)
+        (fetching or fetcher()).fetch(url)
     return caught.value
 
 
@@ -158,22 +159,24 @@ def test_a_bomb_is_not_unpacked():
 
 @pytest.mark.parametrize("part", ["header", "body"])
 def test_seconds_end_even_for_a_server_that_sends_a_byte_now_and_then(part):
+    cut_off = threading.Event()
+
     def trickle(request):
         if part == "body":
             request.send_response(200)
             request.end_headers()
-        for _ in range(100):
+        for _ in range(1200):  # a minute: far more than anyone waits
             try:
                 request.wfile.write(b"H")
                 request.wfile.flush()
             except OSError:
+                cut_off.set()
                 return
             time.sleep(0.05)
 
     with serve({"/": trickle}) as service:
-        started = time.monotonic()
         assert refused(service.url, fetcher(0.6)).reason == "timeout"
-        assert time.monotonic() - started < 2.0
+        assert cut_off.wait(60)
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x00\xff not http\r\n\r\n", b"HTTP/1.1 xx\r\n\r\n"])
@@ -218,8 +221,8 @@ def test_retry_after(value, seconds):
 
 
 def test_retry_after_may_be_a_date():
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert 25 < Answer("", 503, {"Retry-After": soon}, b"").retry_after <= 30
+    soon = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    assert 0 < Answer("", 503, {"Retry-After": soon}, b"").retry_after <= 3600
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=30), usegmt=True)
     assert Answer("", 503, {"Retry-After": past}, b"").retry_after == 0
 
@@ -252,7 +255,9 @@ def test_a_host_is_asked_once_at_a_time_and_others_meanwhile():
 
     with serve({"/": slow}) as service:
         polite = Fetcher(
-            allowed=here_or_public, limits=Limits(), politeness=Politeness(0.05, {"pausing": 1.0})
+            allowed=here_or_public,
+            limits=Limits(seconds=60.0),
+            politeness=Politeness(0.05, {"pausing": 1.0}),
         )
         started = time.monotonic()
         threads = [threading.Thread(target=polite.fetch, args=(service.url,)) for _ in range(4)]

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from tools.drawings.block import block
-from tools.drawings.margin import EDGES, margin
-from tools.drawings.methods import DRAWINGS
-from tools.drawings.shapes import box, hourglass
-from tools.drawings.thumbnail import stamp
-from tools.drawings.vocabulary import MEANING, Drawing, State
-from tools.drawings.words import described, states
-from tools.escape import html, safe
+from ..text.escape import html, safe
+from .block import block
+from .margin import EDGES, margin
+from .methods import DRAWINGS
+from .shapes import box, hourglass
+from .thumbnail import stamp
+from .vocabulary import MEANING, Drawing, State
+from .words import described, states
 
 
 def drawing(name: str) -> Markup:

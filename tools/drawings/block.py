@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tools.drawings.canvas import COLUMNS, LETTERS, MAIN, Canvas
-from tools.drawings.shapes import box, circle, flow, hourglass, text
-from tools.drawings.vocabulary import Drawing, Piece, State
+from .canvas import COLUMNS, LETTERS, MAIN, Canvas
+from .shapes import box, circle, flow, hourglass, text
+from .vocabulary import Drawing, Piece, State
 
 LAYER = (10, 234)  # its frame, from left to right
 TEXT = ("x_1", "x_2", "…", "x_n")

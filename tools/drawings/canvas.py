@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tools.drawings.shapes import box, circle, flow, hourglass, text
-from tools.drawings.vocabulary import Drawing, Piece, Row, State
+from .shapes import box, circle, flow, hourglass, text
+from .vocabulary import Drawing, Piece, Row, State
 
 NOTES, LINE = 244, 13.5  # where notes begin, and the height of a line
 MAIN, LEFT = 121, 24  # the main line, and the residual one beside it

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tools.drawings.canvas import LINE, MAIN, NOTES, Canvas
-from tools.drawings.shapes import box, circle, flow, hourglass, text
-from tools.drawings.vocabulary import State
+from .canvas import LINE, MAIN, NOTES, Canvas
+from .shapes import box, circle, flow, hourglass, text
+from .vocabulary import State
 
 EDGES = (7, 358)  # of the whole drawing: nothing is drawn beyond
 

@@ -5,7 +5,7 @@ A test sets each method up on a small BERT and compares what it finds there with
 
 from __future__ import annotations
 
-from tools.drawings.vocabulary import BASE, MAPS, NORMS, Aside, Drawing, Piece, State, every
+from .vocabulary import BASE, MAPS, NORMS, Aside, Drawing, Piece, State, every
 
 _ALL_TRAINED = every(State.TRAINED, *BASE)
 _ALL_ENTRIES = every(State.ENTRIES, *BASE)

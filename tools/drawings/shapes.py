@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tools.drawings.vocabulary import State
-from tools.escape import html
+from ..text.escape import html
+from .vocabulary import State
 
 STEP = 7  # between the dots or lines of a pattern
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tools.drawings.shapes import box, circle, flow, hourglass
-from tools.drawings.vocabulary import Drawing, Piece, State
+from .shapes import box, circle, flow, hourglass
+from .vocabulary import Drawing, Piece, State
 
 WIDTH, HEIGHT, STEP = 120, 90, 4
 LEFT, RIGHT = 20, 76  # of the parts on the main line

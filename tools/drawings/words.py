@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tools.drawings.vocabulary import BASE, MAPS, MEANING, NORMS, PARTS, Drawing, Piece, State
-from tools.markup import listed
+from ..text.markup import listed
+from .vocabulary import BASE, MAPS, MEANING, NORMS, PARTS, Drawing, Piece, State
 
 PART_NAMES = {
     "embeddings": "the embeddings",

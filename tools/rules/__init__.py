@@ -1,8 +1,8 @@
 """The rules: each has a code, a title, an explanation and an example, one module a family.
 
 A rule's check gets a `Context` and yields a `Fault` for each place it objects to. The rules of the
-first two families have no check of their own: reading the file (`tools.loader`) and fitting it into
-the models (`tools.rules.schema`) report them.
+first two families have no check of their own: reading the file (`data.loader`) and fitting it into
+the models (`rules.schema`) report them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from importlib import import_module
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from tools.findings import Finding
-from tools.implementations import DeclarationError, Implementation, add, method_files, read
-from tools.loader import Document
-from tools.schema import Catalog, Node
+from ..data.findings import Finding
+from ..data.implementations import DeclarationError, Implementation, add, method_files, read
+from ..data.loader import Document
+from ..data.schema import Catalog, Node
 
 FAMILIES = {
     "syntax": "YAML text",
@@ -158,7 +158,7 @@ def declare(
 def load() -> dict[str, Rule]:
     """Every rule by code, in the order of their codes."""
     for family in FAMILIES:
-        import_module(f"tools.rules.{family}")
+        import_module(f"{__package__}.{family}")
     return dict(sorted(RULES.items()))
 
 

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from tools.rules import Context, Fault, rule
-from tools.schema import Paper
+from ..data.schema import Paper
+from . import Context, Fault, rule
 
 # The first letter of an ACL Anthology identifier of before 2020.
 _OLD_ACL = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 from typing import Any
 
-from tools.rules import Context, Fault, Place, rule
+from . import Context, Fault, Place, rule
 
 
 @rule(

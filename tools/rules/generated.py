@@ -1,16 +1,19 @@
-"""S8xx: what is generated and committed is current. Checked only where all else is clean."""
+"""S8xx: what is generated and committed is current. Checked only where all else is clean.
+
+Whether the README is (S801) says the command `validate`: only above the rules can one be made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.rules import Context, Fault, Source, rule
-from tools.schema import json_schema
+from ..data.schema import json_schema
+from . import Context, Fault, Source, declare, rule
 
 SCHEMA_LINE = "# yaml-language-server: $schema=./papers.schema.json"
 
 
-@rule(
+declare(
     "S801",
     "README.md is stale",
     "README.md is generated from the catalog. Run `python -m tools build` and commit the result. "
@@ -18,29 +21,18 @@ SCHEMA_LINE = "# yaml-language-server: $schema=./papers.schema.json"
     bad="a changed papers.yaml with an unchanged README.md",
     good="papers.yaml and README.md changed together",
 )
-def readme_current(context: Context) -> Iterator[Fault]:
-    # Templates take a while to import; a catalog with other findings does not get this far.
-    from tools.atlas import Atlas, BuildError
-    from tools.readme import render
-
-    try:
-        wanted = render(Atlas(context.catalog, context.implementations[0]))
-    except BuildError as error:
-        yield Fault(Source("README.md", 1, ""), str(error))
-        return
-    yield from _current(context, "README.md", wanted)
 
 
 @rule(
     "S802",
     "papers.schema.json is stale",
-    "papers.schema.json is generated from the models in tools/schema.py. Run `python -m tools "
+    "papers.schema.json is generated from the models in tools/data/schema.py. Run `python -m tools "
     "build` and commit the result.",
-    bad="a changed tools/schema.py with an unchanged papers.schema.json",
-    good="tools/schema.py and papers.schema.json changed together",
+    bad="a changed tools/data/schema.py with an unchanged papers.schema.json",
+    good="tools/data/schema.py and papers.schema.json changed together",
 )
 def schema_current(context: Context) -> Iterator[Fault]:
-    yield from _current(context, "papers.schema.json", json_schema())
+    yield from stale(context, "papers.schema.json", json_schema())
 
 
 @rule(
@@ -56,7 +48,8 @@ def schema_named(context: Context) -> Iterator[Fault]:
         yield Fault((), f"the first line must be '{SCHEMA_LINE}'")
 
 
-def _current(context: Context, name: str, wanted: str) -> Iterator[Fault]:
+def stale(context: Context, name: str, wanted: str) -> Iterator[Fault]:
+    """A fault where the file beside the catalog is missing or says something else."""
     path = context.root / name
     text = path.read_text(encoding="utf-8") if path.is_file() else None
     if text != wanted:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tools.digests import unchanged
-from tools.findings import nearest
-from tools.implementations import FIELDS, Implementation
-from tools.rules import Context, Fault, Source, rule
+from ..data.digests import unchanged
+from ..data.findings import nearest
+from ..data.implementations import FIELDS, Implementation
+from . import Context, Fault, Source, rule
 
 _PARTS = {
     "title": "a title",

@@ -6,8 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tools.rules import Context, Fault, Place, rule
-from tools.rules.schema import model_of
+from . import Context, Fault, Place, rule
+from .schema import model_of
 
 
 @rule(

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from tools.findings import nearest
-from tools.rules import Context, Fault, rule
+from ..data.findings import nearest
+from . import Context, Fault, rule
 
 
 @rule(

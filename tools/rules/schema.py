@@ -1,4 +1,4 @@
-"""S1xx: the models of `tools.schema`. Their errors become findings here."""
+"""S1xx: the models of `data.schema`. Their errors become findings here."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from tools.findings import nearest
-from tools.rules import Fault, Place, declare
-from tools.schema import PATTERNS, Catalog, Group, Modality, Node, Paper, Venue
+from ..data.findings import nearest
+from ..data.schema import PATTERNS, Catalog, Group, Modality, Node, Paper, Venue
+from . import Fault, Place, declare
 
 CODES = {
     "missing": "S101",

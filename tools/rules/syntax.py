@@ -1,6 +1,6 @@
-"""S0xx: the YAML text itself. `tools.loader` finds these while it reads."""
+"""S0xx: the YAML text itself. `data.loader` finds these while it reads."""
 
-from tools.rules import declare
+from . import declare
 
 declare(
     "S001",

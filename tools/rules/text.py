@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from urllib.parse import urlsplit
 
-from tools.rules import Context, Fault, Place, rule
+from . import Context, Fault, Place, rule
 
 _PAIRS = ("“”", "‘’", "«»", "《》", "（）", "［］", "【】", "「」", "『』")
 

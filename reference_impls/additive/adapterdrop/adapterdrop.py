@@ -47,40 +47,29 @@ https://github.com/adapter-hub/adapters
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from ...anatomy import Anatomy, anatomy
 from ...core.method import Method, register
+from ...shared.bottleneck import Bottleneck, adapt_end, bottleneck_count
 
 
-class Bottleneck(nn.Module):
-    """x (…, d) -> up(ReLU(down(x))). `skipped`: whether it is left out, by `training`."""
+class Skippable(Bottleneck):
+    """A bottleneck adapter that can be left out. `skipped`: whether it is, by `training`."""
 
     def __init__(self, width: int, size: int) -> None:
-        super().__init__()
-        self.down, self.up = nn.Linear(width, size), nn.Linear(size, width)
+        super().__init__(width, size)
         self.skipped = {True: False, False: False}
-        for linear in (self.down, self.up):
-            nn.init.normal_(linear.weight, std=0.02)
-            nn.init.zeros_(linear.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.up(self.down(x.to(self.down.weight.dtype)).relu()).to(x.dtype)
 
 
-def adapt_norm(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
-    """Forward hook of a post-norm layer's last norm: args[0] is s, output LN(s)."""
+def adapt(module: nn.Module, args, kwargs, output: Tensor, hook: Callable) -> Tensor:
+    """Forward hook of a layer's end: that of its adapter, unless this is left out."""
     adapter = module.get_submodule("adapter")
-    if adapter.skipped[adapter.training]:
-        return output
-    return module.forward(args[0] + adapter(output))
-
-
-def adapt_block(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
-    """Forward hook of a pre-norm layer: output is s."""
-    adapter = module.get_submodule("adapter")
-    return output if adapter.skipped[adapter.training] else output + adapter(output)
+    return output if adapter.skipped[adapter.training] else hook(module, args, kwargs, output)
 
 
 @register
@@ -119,8 +108,8 @@ class AdapterDrop(Method):
         parts = self.freeze(model)
         for stack in parts.stacks:
             for layer in stack.layers[0 if self.robust else self.dropped :]:
-                self.attach(layer.end, "adapter", Bottleneck(parts.hidden_size, self.size))
-                self.hook(layer.end, adapt_norm if layer.post_norm else adapt_block)
+                self.attach(layer.end, "adapter", Skippable(parts.hidden_size, self.size))
+                self.hook(layer.end, partial(adapt, hook=adapt_end(layer)))
         if self.robust:
             self.drop(model, self.dropped)
 
@@ -143,4 +132,4 @@ class AdapterDrop(Method):
 
     def trained(self, parts: Anatomy) -> int:
         layers = len(parts.layers) - (0 if self.robust else self.dropped * len(parts.stacks))
-        return layers * (2 * self.size * parts.hidden_size + parts.hidden_size + self.size)
+        return layers * bottleneck_count(parts.hidden_size, self.size)

@@ -6,10 +6,11 @@ import pytest
 import torch
 from transformers import BertConfig, GPT2Config
 
-from reference_impls.additive.adapterdrop.adapterdrop import AdapterDrop, Bottleneck
+from reference_impls.additive.adapterdrop.adapterdrop import AdapterDrop
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import trainable
 from reference_impls.core.training import Loop, train
+from reference_impls.shared.bottleneck import Bottleneck
 from tests.methods import models
 from tests.methods.settings import batches, shake
 

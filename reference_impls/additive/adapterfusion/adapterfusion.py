@@ -65,20 +65,7 @@ from torch import Tensor, nn
 from ...anatomy import Anatomy, anatomy
 from ...core.method import Batch, Method, from_task, register
 from ...core.training import History, Loop
-
-
-class Bottleneck(nn.Module):
-    """y (…, d) -> up(ReLU(down(y)))."""
-
-    def __init__(self, width: int, size: int) -> None:
-        super().__init__()
-        self.down, self.up = nn.Linear(width, size), nn.Linear(size, width)
-        for linear in (self.down, self.up):
-            nn.init.normal_(linear.weight, std=0.02)
-            nn.init.zeros_(linear.bias)
-
-    def forward(self, y: Tensor) -> Tensor:
-        return self.up(self.down(y).relu())
+from ...shared.bottleneck import Bottleneck, bottleneck_count
 
 
 class Fusion(nn.Module):
@@ -194,10 +181,8 @@ class AdapterFusion(Method):
         return 3 * len(parts.layers) * parts.hidden_size**2
 
     def stored(self, parts: Anatomy) -> int:
-        width = parts.hidden_size
-        adapter = 2 * self.size * width + width + self.size
-        adapters = (len(self.sources) + 1) * len(parts.layers) * adapter
-        return self.trained(parts) + adapters
+        adapters = (len(self.sources) + 1) * len(parts.layers)
+        return self.trained(parts) + adapters * bottleneck_count(parts.hidden_size, self.size)
 
     def _fusions(self, model) -> list[Fusion]:
         return [layer.end.get_submodule("fusion") for layer in anatomy(model).layers]

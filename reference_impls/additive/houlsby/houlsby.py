@@ -54,6 +54,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
+from ...shared.bottleneck import bottleneck_count
 
 
 class Bottleneck(nn.Module):
@@ -105,6 +106,5 @@ class Houlsby(Method):
                 self.train_base(parameter)
 
     def trained(self, parts: Anatomy) -> int:
-        adapter = 2 * self.size * parts.hidden_size + parts.hidden_size + self.size
         norms = sum(numel(norm.parameters()) for norm in parts.norms)
-        return 2 * len(parts.layers) * adapter + norms
+        return 2 * len(parts.layers) * bottleneck_count(parts.hidden_size, self.size) + norms

@@ -49,48 +49,10 @@ https://github.com/jxhe/unify-parameter-efficient-tuning
 
 from __future__ import annotations
 
-import math
-
-import torch
-from torch import Tensor, nn
-
 from ...anatomy import Anatomy
 from ...core.method import Method, register
-
-
-class ParallelAdapter(nn.Module):
-    """x (…, d) -> scale · up(ReLU(down(x))); `branch` waits for the block beside it to end."""
-
-    def __init__(self, width: int, size: int, scale: float | None, dropout: float) -> None:
-        super().__init__()
-        self.down, self.up = nn.Linear(width, size), nn.Linear(size, width)
-        self.dropout = nn.Dropout(dropout)
-        self.scale = nn.Parameter(torch.ones(())) if scale is None else scale
-        self.branch: Tensor | None = None
-        nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
-        for start in (self.down.bias, self.up.weight, self.up.bias):
-            nn.init.zeros_(start)
-
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.dropout(self.down(x.to(self.down.weight.dtype)).relu())
-        return self.scale * self.up(hidden)
-
-    def __getstate__(self) -> dict:
-        # a checkpointed backward stops recomputing early and can leave a branch behind
-        return {**super().__getstate__(), "branch": None}
-
-
-def fork(module: nn.Module, args, kwargs) -> None:
-    """Forward pre-hook where the feed-forward block begins."""
-    adapter = module.get_submodule("parallel")
-    adapter.branch = adapter(args[0])
-
-
-def join(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
-    """Forward hook where it ends."""
-    adapter = module.get_submodule("parallel")
-    branch, adapter.branch = adapter.branch, None
-    return output + branch.to(output.dtype)
+from ...shared.bottleneck import bottleneck_count
+from ...shared.parallel_adapter import ParallelAdapter, attach_beside
 
 
 @register
@@ -118,11 +80,8 @@ class ScaledParallelAdapter(Method):
         scale = None if self.learned_scale else self.scale
         for layer in parts.layers:
             adapter = ParallelAdapter(parts.hidden_size, self.size, scale, self.dropout)
-            for place in (layer.feed_forward_input, layer.feed_forward_end):
-                self.attach(place, "parallel", adapter)
-            self.hook(layer.feed_forward_input, fork, before=True)
-            self.hook(layer.feed_forward_end, join)
+            attach_beside(self, layer, adapter)
 
     def trained(self, parts: Anatomy) -> int:
-        adapter = 2 * self.size * parts.hidden_size + parts.hidden_size + self.size
+        adapter = bottleneck_count(parts.hidden_size, self.size)
         return len(parts.layers) * (adapter + self.learned_scale)

@@ -51,35 +51,9 @@ https://github.com/adapter-hub/adapters
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
 from ...anatomy import Anatomy
 from ...core.method import Method, register
-
-
-class Bottleneck(nn.Module):
-    """h (…, d) -> up(ReLU(down(h)))."""
-
-    def __init__(self, width: int, size: int) -> None:
-        super().__init__()
-        self.down, self.up = nn.Linear(width, size), nn.Linear(size, width)
-        for linear in (self.down, self.up):
-            nn.init.normal_(linear.weight, std=0.02)
-            nn.init.zeros_(linear.bias)
-
-    def forward(self, h: Tensor) -> Tensor:
-        return self.up(self.down(h.to(self.down.weight.dtype)).relu()).to(h.dtype)
-
-
-def adapt_norm(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
-    """Forward hook of a post-norm layer's last norm: args[0] is s, output LN(s)."""
-    # `forward` applies the norm alone: calling the module would run this hook again
-    return module.forward(args[0] + module.get_submodule("adapter")(output))
-
-
-def adapt_block(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
-    """Forward hook where a pre-norm layer ends: output is s."""
-    return output + module.get_submodule("adapter")(output)
+from ...shared.bottleneck import Bottleneck, adapt_end, bottleneck_count
 
 
 @register
@@ -103,8 +77,7 @@ class Pfeiffer(Method):
         parts = self.freeze(model)
         for layer in parts.layers:
             self.attach(layer.end, "adapter", Bottleneck(parts.hidden_size, self.size))
-            self.hook(layer.end, adapt_norm if layer.post_norm else adapt_block)
+            self.hook(layer.end, adapt_end(layer))
 
     def trained(self, parts: Anatomy) -> int:
-        adapter = 2 * self.size * parts.hidden_size + parts.hidden_size + self.size
-        return len(parts.layers) * adapter
+        return len(parts.layers) * bottleneck_count(parts.hidden_size, self.size)

@@ -6,8 +6,9 @@ from torch import nn
 from transformers import BertConfig
 
 from reference_impls.additive.adapterdrop.adapterdrop import AdapterDrop
-from reference_impls.additive.pfeiffer.pfeiffer import Bottleneck, Pfeiffer
+from reference_impls.additive.pfeiffer.pfeiffer import Pfeiffer
 from reference_impls.anatomy import anatomy, model_on_meta
+from reference_impls.shared.bottleneck import Bottleneck
 from tests.methods import models
 from tests.methods.settings import adapt, shake
 

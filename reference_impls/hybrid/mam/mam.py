@@ -48,51 +48,15 @@ https://github.com/jxhe/unify-parameter-efficient-tuning
 
 from __future__ import annotations
 
-import math
-
-from torch import Tensor, nn
-
 from ...anatomy import Anatomy
 from ...core.method import register
+from ...shared.bottleneck import bottleneck_count
+from ...shared.parallel_adapter import ParallelAdapter, attach_beside
 from ...shared.prefix_attention import (
     PrefixMethod,
     stored_prefix_count,
     trained_prefix_count,
 )
-
-
-class ParallelAdapter(nn.Module):
-    """x (…, d) -> scale · up(ReLU(down(x))); `branch` waits for the block beside it to end."""
-
-    def __init__(self, width: int, size: int, scale: float, dropout: float) -> None:
-        super().__init__()
-        self.down, self.up = nn.Linear(width, size), nn.Linear(size, width)
-        self.dropout, self.scale = nn.Dropout(dropout), scale
-        self.branch: Tensor | None = None
-        nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
-        for start in (self.down.bias, self.up.weight, self.up.bias):
-            nn.init.zeros_(start)
-
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.dropout(self.down(x.to(self.down.weight.dtype)).relu())
-        return self.scale * self.up(hidden)
-
-    def __getstate__(self) -> dict:
-        # a checkpointed backward stops recomputing early and can leave a branch behind
-        return {**super().__getstate__(), "branch": None}
-
-
-def fork(module: nn.Module, args, kwargs) -> None:
-    """Forward pre-hook where the feed-forward block begins."""
-    adapter = module.get_submodule("parallel")
-    adapter.branch = adapter(args[0])
-
-
-def join(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
-    """Forward hook where it ends."""
-    adapter = module.get_submodule("parallel")
-    branch, adapter.branch = adapter.branch, None
-    return output + branch.to(output.dtype)
 
 
 @register
@@ -129,14 +93,10 @@ class MAM(PrefixMethod):
         self.attach_prefixes(parts, self.prefix_length, self._bottleneck)
         for layer in parts.layers:
             adapter = ParallelAdapter(parts.hidden_size, self.size, self.scale, self.dropout)
-            for place in (layer.feed_forward_input, layer.feed_forward_end):
-                self.attach(place, "parallel", adapter)
-            self.hook(layer.feed_forward_input, fork, before=True)
-            self.hook(layer.feed_forward_end, join)
+            attach_beside(self, layer, adapter)
 
     def _adapters(self, parts: Anatomy) -> int:
-        width = parts.hidden_size
-        return len(parts.layers) * (2 * width * self.size + width + self.size)
+        return len(parts.layers) * bottleneck_count(parts.hidden_size, self.size)
 
     def trained(self, parts: Anatomy) -> int:
         prefixes = trained_prefix_count(parts, self.prefix_length, self._bottleneck)

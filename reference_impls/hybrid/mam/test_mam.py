@@ -9,7 +9,7 @@ import torch
 
 from reference_impls.anatomy import anatomy
 from reference_impls.core.method import METHODS, trainable
-from reference_impls.hybrid.mam.mam import ParallelAdapter
+from reference_impls.shared.parallel_adapter import ParallelAdapter
 from reference_impls.shared.prefix_attention import Reparametrized
 from tests.methods import models
 from tests.methods.settings import adapt, batches, make

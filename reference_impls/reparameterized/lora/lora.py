@@ -49,7 +49,6 @@ https://github.com/microsoft/LoRA
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 import torch
@@ -57,22 +56,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, Projection, anatomy
 from ...core.method import Method, register
-
-
-class LowRank(nn.Module):
-    """x (…, d_in) -> scale · B A x, zero outside the projection's slice of the module's output."""
-
-    def __init__(self, projection: Projection, r: int, scale: float, dropout: float) -> None:
-        super().__init__()
-        self.a = nn.Parameter(torch.empty(r, projection.d_in))
-        self.b = nn.Parameter(torch.zeros(projection.d_out, r))
-        self.scale, self.padding = scale, projection.padding
-        self.dropout = nn.Dropout(dropout)
-        nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
-
-    def forward(self, x: Tensor) -> Tensor:
-        update = self.scale * (self.dropout(x.to(self.a.dtype)) @ self.a.T) @ self.b.T
-        return nn.functional.pad(update, self.padding)
+from ...shared.low_rank import LowRank, low_rank_count
 
 
 def add_low_rank(module: nn.Module, args, kwargs, output: Tensor, name: str) -> Tensor:
@@ -122,7 +106,7 @@ class LoRA(Method):
             self.hook(projection.module, partial(add_low_rank, name=f"lora_{target}"))
 
     def trained(self, parts: Anatomy) -> int:
-        return sum(self.r * (p.d_in + p.d_out) for _, p in self._projections(parts))
+        return low_rank_count((p for _, p in self._projections(parts)), self.r)
 
     @torch.no_grad()
     def fold(self, model) -> None:

@@ -60,6 +60,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, Layer, Projection
 from ...core.method import Method, register
+from ...shared.low_rank import LowRank, low_rank_count
 
 BLOCK, CONSTANTS_BLOCK = 64, 256
 E4M3_MAX = torch.finfo(torch.float8_e4m3fn).max
@@ -151,22 +152,6 @@ class QuantizedLinear(nn.Module):
         return output if self.bias is None else output + self.bias
 
 
-class LowRank(nn.Module):
-    """x (…, d_in) -> scale · B A x, zero outside the projection's slice of the module's output."""
-
-    def __init__(self, projection: Projection, r: int, scale: float, dropout: float) -> None:
-        super().__init__()
-        self.a = nn.Parameter(torch.empty(r, projection.d_in))
-        self.b = nn.Parameter(torch.zeros(projection.d_out, r))
-        self.scale, self.padding = scale, projection.padding
-        self.dropout = nn.Dropout(dropout)
-        nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
-
-    def forward(self, x: Tensor) -> Tensor:
-        update = self.scale * (self.dropout(x.to(self.a.dtype)) @ self.a.T) @ self.b.T
-        return nn.functional.pad(update, self.padding)
-
-
 def add_updates(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     """Forward hook: add the update of each slice to the module's output, in the output's dtype."""
     return output + sum(update(args[0]) for update in module.qlora).to(output.dtype)
@@ -226,5 +211,4 @@ class QLoRA(Method):
             self.hook(quantized, add_updates)
 
     def trained(self, parts: Anatomy) -> int:
-        projections = [p for layer in parts.layers for p in linear_maps(layer)]
-        return sum(self.r * (p.d_in + p.d_out) for p in projections)
+        return low_rank_count((p for layer in parts.layers for p in linear_maps(layer)), self.r)

@@ -6,12 +6,13 @@ import json
 import random
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.site.browser.conftest import PHONE, Visit, overflow, serious
 from tools.atlas import Atlas
-from tools.closed_forms import FormError, architectures, counts, read
-from tools.pages import calculator
+from tools.data.closed_forms import FormError, architectures, counts, read
+from tools.site.pages.calculator import calculator
 
 PATH = "methods/calculator.html"
 BATCHES = ((8, 256), (1, 2), (3, 77), (32, 512), (2, 2048))
@@ -60,13 +61,16 @@ def said_by_python(method: str, family: str, dimensions: dict, inputs: dict) -> 
     return [*own, *found.ledger.values(), found.total]
 
 
-def test_the_browser_computes_what_python_computes(visit: Visit) -> None:
-    asked = questions()
+@pytest.mark.parametrize(
+    ("one_of", "least"), [(50, 200), pytest.param(1, 10_000, marks=pytest.mark.night)]
+)
+def test_the_browser_computes_what_python_computes(visit: Visit, one_of: int, least: int) -> None:
+    asked = questions()[::one_of]
     said = visit(PATH).evaluate(COMPARED, asked)
     expected = [said_by_python(*question) for question in asked]
     assert [(q, a, b) for q, a, b in zip(asked, said, expected, strict=True) if a != b] == []
     numbers = sum(len(answer) for answer in expected if len(answer) > 2)
-    assert numbers > 10_000
+    assert numbers > least
 
 
 def cells(page: Page, table: str) -> dict[str, str]:
@@ -85,6 +89,7 @@ def shows(page: Page, method: str, architecture: str, **inputs: Any) -> None:
     assert cells(page, "calculator-counts")["trained"] == f"{found.trained:,}"
 
 
+@pytest.mark.night
 def test_what_the_page_brings_is_what_the_script_makes_of_it(visit: Visit) -> None:
     plain, live = (visit(PATH, javascript=on) for on in (False, True))
     for part in (".said", "#calculator-numbers", "#calculator-counts", "#calculator-bars"):
@@ -109,6 +114,7 @@ def test_choosing_a_method_a_model_and_sizes(visit: Visit) -> None:
     assert page.get_attribute("a.more", "href") == "prefix_tuning.html"
 
 
+@pytest.mark.night
 def test_own_dimensions(visit: Visit) -> None:
     page = visit(PATH)
     page.select_option("[name=architecture]", "bert-base")
@@ -148,6 +154,7 @@ def test_bad_input_is_explained_beside_its_field(visit: Visit) -> None:
         assert "trains" in page.inner_text("#calculator-said")
 
 
+@pytest.mark.night
 def test_a_method_that_does_not_run_on_a_model_says_so(visit: Visit) -> None:
     page = visit(PATH)
     page.select_option("[name=method]", "bitfit")
@@ -181,6 +188,7 @@ def test_a_method_without_forms_shows_what_was_measured(visit: Visit, atlas: Atl
     assert page.locator(".equations").is_visible()
 
 
+@pytest.mark.night
 def test_the_address_brings_everything_back(visit: Visit) -> None:
     page = visit(PATH)
     page.select_option("[name=method]", "mam")
@@ -215,6 +223,7 @@ def test_keys_alone_suffice(visit: Visit) -> None:
     shows(page, "lora", "llama-2-7b", choice="all of attention", r=9)
 
 
+@pytest.mark.night
 def test_results_are_announced_and_fit_a_phone(visit: Visit) -> None:
     page = visit(PATH, width=PHONE, scheme="dark")
     assert page.get_attribute("#calculator-said", "aria-live") == "polite"

@@ -38,17 +38,16 @@ def test_without_scripts_every_method_is_there(visit: Visit, atlas: Atlas) -> No
     assert page.locator("#compare thead button").count() == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "flag"), [("merges", "mergeable"), ("base", "frozen_base"), ("start", "init_noop")]
-)
-def test_boxes_filter(visit: Visit, atlas: Atlas, name: str, flag: str) -> None:
+def test_boxes_filter(visit: Visit, atlas: Atlas) -> None:
     page = visit(PATH)
-    page.check(f"[name={name}]")
-    wanted = {m.name for m in atlas.methods.values() if getattr(m, flag)}
-    assert set(shown(page)) == wanted
-    assert page.inner_text("#compare-count") == f"{len(wanted)} of {len(atlas.methods)} methods"
-    assert points(page) == wanted & set(atlas.runs["first-clause"])
-    assert f"{name}=yes" in page.evaluate("location.href")
+    for name, flag in (("merges", "mergeable"), ("base", "frozen_base"), ("start", "init_noop")):
+        page.check(f"[name={name}]")
+        wanted = {m.name for m in atlas.methods.values() if getattr(m, flag)}
+        assert set(shown(page)) == wanted
+        assert page.inner_text("#compare-count") == f"{len(wanted)} of {len(atlas.methods)} methods"
+        assert points(page) == wanted & set(atlas.runs["first-clause"])
+        assert f"{name}=yes" in page.evaluate("location.href")
+        page.uncheck(f"[name={name}]")
 
 
 def test_branch_text_models_and_comparisons_filter(visit: Visit, atlas: Atlas) -> None:
@@ -90,6 +89,7 @@ TITLES = """() => Object.fromEntries([...document.querySelectorAll('#compare tbo
     .map(row => [row.dataset.method, row.cells[0].textContent.trim().toLowerCase()]))"""
 
 
+@pytest.mark.night
 def test_the_address_brings_filters_and_order_back(visit: Visit) -> None:
     page = visit(PATH)
     page.fill("[name=text]", "adapter")
@@ -106,6 +106,7 @@ def test_the_address_brings_filters_and_order_back(visit: Visit) -> None:
     assert again.evaluate("location.href").endswith("?sort=-stored")
 
 
+@pytest.mark.night
 def test_a_point_shows_its_name_when_focused(visit: Visit) -> None:
     page = visit(PATH)
     crowded = page.locator(".scatter .point.crowded").first
@@ -128,6 +129,7 @@ def test_filters_are_reached_and_used_by_keys(visit: Visit) -> None:
     assert page.get_attribute("#compare-count", "aria-live") == "polite"
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_filtered_and_opened_it_stays_accessible(visit: Visit, scheme: str) -> None:
     page = visit(PATH, width=PHONE, scheme=scheme)

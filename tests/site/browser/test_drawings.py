@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.site.browser.conftest import Visit, overflow
-from tools.build import ROOT
+from tools.data.files import ROOT
 from tools.drawings import drawing, small
 from tools.drawings.methods import DRAWINGS
 
@@ -77,7 +77,7 @@ def sheet(chromium: Browser):
     contexts = []
 
     def sheet(scheme: str) -> Page:
-        style = (ROOT / "docs/assets/drawings.css").read_text(encoding="utf-8")
+        style = (ROOT / "tools/site/assets/drawings.css").read_text(encoding="utf-8")
         figures = "".join(
             f'<section id="{name}">{drawing(name)}{small(name)}</section>' for name in DRAWINGS
         )
@@ -101,6 +101,7 @@ def test_nothing_is_cut_off_or_drawn_over_words(sheet) -> None:
     assert {name: faults for name in DRAWINGS if (faults := page.evaluate(FAULTS, name))} == {}
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("scheme", ["default", "slate"])
 def test_words_and_lines_stand_out(sheet, scheme: str) -> None:
     page = sheet(scheme)
@@ -114,6 +115,7 @@ def test_a_method_page_has_its_drawing_by_name(visit: Visit) -> None:
     assert "low-rank update beside the query map" in figure.locator("desc").text_content()
 
 
+@pytest.mark.night
 def test_the_smallest_phone_shows_it_whole_and_legible(visit: Visit) -> None:
     page = visit("methods/compacter.html", width=320)
     assert overflow(page) <= 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious
-from tools.guides import ORDER
+from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious, settled
+from tools.data.guides import ORDER
 
 PAGES = ("index", *ORDER)
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("name", PAGES)
 def test_a_guide_is_accessible_and_fits_a_phone(visit: Visit, name: str) -> None:
     page = visit(f"guides/{name}.html", width=PHONE, scheme="dark")
@@ -17,12 +18,15 @@ def test_a_guide_is_accessible_and_fits_a_phone(visit: Visit, name: str) -> None
     assert serious(page) == []
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("name", PAGES)
 def test_a_guide_is_accessible_in_the_light(visit: Visit, name: str) -> None:
     assert serious(visit(f"guides/{name}.html")) == []
 
 
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize(
+    "name", [ORDER[0], *(pytest.param(name, marks=pytest.mark.night) for name in ORDER[1:])]
+)
 def test_output_stands_directly_below_its_code(visit: Visit, name: str) -> None:
     page = visit(f"guides/{name}.html")
     gaps = page.eval_on_selector_all(
@@ -38,10 +42,11 @@ def test_output_stands_directly_below_its_code(visit: Visit, name: str) -> None:
     assert all(-2 <= gap <= 3 for _, gap in gaps), gaps
 
 
+@pytest.mark.night
 def test_a_wide_formula_is_reached_by_the_keyboard_where_it_scrolls(visit: Visit) -> None:
     for width in (PHONE, DESKTOP):
         page = visit("guides/attention.html", width=width)
-        page.wait_for_timeout(200)
+        settled(page)
         boxes = page.eval_on_selector_all(
             ".formula.block",
             "all => all.map(box => [box.scrollWidth > box.clientWidth, box.tabIndex])",
@@ -51,6 +56,7 @@ def test_a_wide_formula_is_reached_by_the_keyboard_where_it_scrolls(visit: Visit
         assert any(scrolls for scrolls, _ in boxes) is (width == PHONE)
 
 
+@pytest.mark.night
 def test_frozen_and_trained_boxes_look_different(visit: Visit) -> None:
     for scheme in ("light", "dark"):
         page = visit("guides/adapting.html", scheme=scheme)
@@ -71,6 +77,7 @@ def test_the_script_can_be_downloaded(visit: Visit) -> None:
     assert text.startswith('r"""Adapting a model')
 
 
+@pytest.mark.night
 def test_tables_of_parts_scroll_by_keyboard_on_a_phone(visit: Visit) -> None:
     page = visit("guides/adapting.html", width=PHONE)
     page.focus(".boxes")

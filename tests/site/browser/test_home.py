@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from tests.site.browser.conftest import PHONE, Visit
 from tools.atlas import Atlas
 
@@ -24,6 +26,7 @@ def test_a_method_is_one_click_away(visit: Visit, atlas: Atlas) -> None:
     page.wait_for_url("**/methods/qlora.html")
 
 
+@pytest.mark.night
 def test_a_whole_route_card_is_a_link(visit: Visit) -> None:
     page = visit("index.html", width=PHONE, javascript=False)
     card = page.locator(".routes li").filter(has_text="Choose one")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,15 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from benchmarks.filter import MEASURE, build, many, queries
-from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious
-from tools import export
-from tools.atlas import Atlas, full_authors, newest_first
-from tools.schema import Paper
+from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious, shift
+from tests.site.serving import SLOWLY
+from tools.atlas import Atlas
+from tools.data.papers import full_authors, newest_first
+from tools.data.schema import Paper
+from tools.export import formats as export
 
 LIST = "papers/index.html"
+COPIED = "async wanted => (await navigator.clipboard.readText()).trim() === wanted"
 ROWS = "[...document.querySelectorAll('.listing tbody tr')]"
 
 
@@ -88,22 +90,23 @@ def text(atlas: Atlas, paper: Paper) -> str:
     return " ".join(parts).casefold()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: json.dumps(case.values))
-def test_filters_leave_what_fits(visit: Visit, atlas: Atlas, case: Case) -> None:
+def test_filters_leave_what_fits(visit: Visit, atlas: Atlas) -> None:
     page = visit(LIST)
-    choose(page, **case.values)
     papers = newest_first(atlas.catalog.papers)
-    fitting = [paper.id for paper in papers if case.fits(atlas, paper)]
-    assert shown(page) == fitting
-    assert len(fitting) < len(papers)
-    count = page.locator(".count").inner_text()
-    assert count == f"{len(fitting)} of {len(papers)} papers"
-    assert page.get_by_text("No paper fits.").is_visible() is (not fitting)
+    for case in CASES:
+        page.get_by_role("button", name="Clear filters").click()
+        choose(page, **case.values)
+        fitting = [paper.id for paper in papers if case.fits(atlas, paper)]
+        assert shown(page) == fitting, case.values
+        assert len(fitting) < len(papers)
+        count = page.locator(".count").inner_text()
+        assert count == f"{len(fitting)} of {len(papers)} papers"
+        assert page.get_by_text("No paper fits.").is_visible() is (not fitting)
 
 
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [
+def test_words_are_found_however_they_are_written(visit: Visit) -> None:
+    page = visit(LIST)
+    for typed, found in (
         ("rücklé", "ruckle2020adapterdrop"),
         ("Ruckle", "ruckle2020adapterdrop"),
         ("ru\u0308ckle\u0301", "ruckle2020adapterdrop"),
@@ -117,16 +120,14 @@ def test_filters_leave_what_fits(visit: Visit, atlas: Atlas, case: Case) -> None
         ("fine-tuning", "dodge2020finetuning"),
         ("Learning Representations lora", "hu2021lora"),
         ("rank low", "hu2021lora"),
-    ],
-)
-def test_words_are_found_however_they_are_written(visit: Visit, typed: str, found: str) -> None:
-    page = visit(LIST)
-    choose(page, words=typed)
-    ids = shown(page)
-    assert found in ids
-    assert len(ids) < 80
+    ):
+        choose(page, words=typed)
+        ids = shown(page)
+        assert found in ids, typed
+        assert len(ids) < 80, typed
 
 
+@pytest.mark.night
 def test_every_author_is_found_with_and_without_accents(visit: Visit, atlas: Atlas) -> None:
     page = visit(LIST)
     wanted = {name.family: p.id for p in atlas.catalog.papers for name in p.names}
@@ -145,6 +146,7 @@ def test_every_author_is_found_with_and_without_accents(visit: Visit, atlas: Atl
     assert found == []
 
 
+@pytest.mark.night
 def test_columns_sort_up_and_down_by_keyboard(visit: Visit, atlas: Atlas) -> None:
     page = visit(LIST)
     papers = newest_first(atlas.catalog.papers)
@@ -194,6 +196,7 @@ def test_the_address_holds_the_state_and_can_be_shared(visit: Visit) -> None:
     assert other.locator("th[aria-sort=ascending]").inner_text().startswith("Authors")
 
 
+@pytest.mark.night
 def test_what_the_address_makes_up_is_ignored(visit: Visit, atlas: Atlas) -> None:
     page = visit(f"{LIST}?leaf=nonsense&sort=__proto__&venue=%3Cb%3E&from=x&kind=&other=1")
     assert len(shown(page)) == len(atlas.catalog.papers)
@@ -218,7 +221,7 @@ def test_back_and_forward(visit: Visit, atlas: Atlas) -> None:
 
 
 def test_the_count_is_announced_once_when_typing_ends(visit: Visit) -> None:
-    page = visit(LIST)
+    page = visit(LIST, fresh=True)  # with a clock of its own
     heard = page.locator("[aria-live=polite]", has_not=page.locator("*"))
     assert heard.count() == 1
     page.evaluate(
@@ -229,12 +232,17 @@ def test_the_count_is_announced_once_when_typing_ends(visit: Visit) -> None:
                 .observe(region, {childList: true, characterData: true, subtree: true});
         }"""
     )
-    page.locator("[name=words]").press_sequentially("adapterdrop", delay=30)
-    page.wait_for_function("window.heard.length > 0")
-    page.wait_for_timeout(800)
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    for letter in "adapterdrop":
+        page.locator("[name=words]").press_sequentially(letter)
+        page.clock.run_for(100)
+    assert page.evaluate("window.heard") == []
+    page.clock.run_for(5000)
     assert page.evaluate("window.heard") == [page.locator(".count").inner_text()]
 
 
+@pytest.mark.night
 def test_filters_are_cleared_at_once(visit: Visit, atlas: Atlas) -> None:
     page = visit(f"{LIST}?words=lora&leaf=low-rank&kind=method&from=2020&code=1&modality=LLM")
     assert len(shown(page)) < 5
@@ -244,21 +252,30 @@ def test_filters_are_cleared_at_once(visit: Visit, atlas: Atlas) -> None:
     assert page.evaluate("document.activeElement.name") == "words"
 
 
-@pytest.mark.parametrize("query", ["", "?leaf=low-rank", "?words=rücklé&sort=title", "?words=zzz"])
-def test_the_export_is_what_the_exporter_writes(visit: Visit, atlas: Atlas, query: str) -> None:
-    page = visit(LIST + query)
-    ids = {*shown(page)}
-    papers = [paper for paper in atlas.catalog.papers if paper.id in ids]
-    wanted = export.bibtex(atlas.catalog, papers)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download").click()
-    assert download.value.suggested_filename == "papers.bib"
-    assert Path(download.value.path()).read_bytes() == wanted.encode()
-    page.get_by_role("button", name="Copy").click()
-    page.get_by_role("button", name="Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == wanted
+@pytest.mark.parametrize(
+    "queries",
+    [
+        ("?leaf=low-rank",),
+        pytest.param(("", "?words=rücklé&sort=title", "?words=zzz"), marks=pytest.mark.night),
+    ],
+)
+def test_the_export_is_what_the_exporter_writes(
+    visit: Visit, atlas: Atlas, queries: tuple[str, ...]
+) -> None:
+    for query in queries:
+        page = visit(LIST + query)
+        ids = {*shown(page)}
+        papers = [paper for paper in atlas.catalog.papers if paper.id in ids]
+        wanted = export.bibtex(atlas.catalog, papers)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download").click()
+        assert download.value.suggested_filename == "papers.bib"
+        assert Path(download.value.path()).read_bytes() == wanted.encode(), query
+        page.get_by_role("button", name="Copy").click()
+        page.wait_for_function(COPIED, arg=wanted.strip())
 
 
+@pytest.mark.night
 def test_the_export_of_a_leaf_is_the_file_of_the_leaf(visit: Visit, built: Path) -> None:
     page = visit(f"{LIST}?leaf=low-rank&sort=title")
     with page.expect_download() as download:
@@ -314,6 +331,7 @@ def test_on_a_phone_rows_are_cards_and_still_a_table(visit: Visit, atlas: Atlas)
     assert roles.count("columnheader") == 8
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, 800, 1280])
 def test_axe_finds_nothing_serious_while_filtering(visit: Visit, scheme: str, width: int) -> None:
@@ -324,18 +342,11 @@ def test_axe_finds_nothing_serious_while_filtering(visit: Visit, scheme: str, wi
     assert serious(page) == []
 
 
+@pytest.mark.night
 def test_a_shared_list_does_not_jump(visit: Visit) -> None:
-    page = visit(f"{LIST}?leaf=soft&words=prompt")
-    shift = page.evaluate(
-        """() => new Promise((done) => {
-            let sum = 0;
-            new PerformanceObserver((list) => {
-                for (const entry of list.getEntries()) sum += entry.value;
-            }).observe({type: "layout-shift", buffered: true});
-            setTimeout(() => done(sum), 400);
-        })"""
-    )
-    assert shift < 0.01
+    page = visit(f"{SLOWLY}{LIST}?leaf=soft&words=prompt")
+    page.wait_for_load_state("networkidle")
+    assert shift(page) < 0.01
 
 
 def test_the_keyboard_reaches_every_control_in_order(visit: Visit) -> None:
@@ -360,6 +371,7 @@ def large(atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
+@pytest.mark.night
 def test_a_keystroke_on_a_thousand_papers_takes_less_than_50_ms(
     chromium: Browser, large: Path
 ) -> None:
@@ -371,6 +383,7 @@ def test_a_keystroke_on_a_thousand_papers_takes_less_than_50_ms(
     assert median(times) < 50
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("height", [700, 6000])  # of which one shows the list's end for long
 def test_long_lists_are_whole_after_scrolling(
     chromium: Browser, large: Path, atlas: Atlas, height: int
@@ -381,16 +394,21 @@ def test_long_lists_are_whole_after_scrolling(
     assert page.locator(".listing tbody tr").count() == 400
     page.evaluate("document.querySelector('button.more').click()")
     assert page.locator(".listing tbody tr").count() == 440
-    for _ in range(400):
+    while page.locator("button.more").is_visible():
+        rows = page.locator(".listing tbody tr").count()
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
-        page.wait_for_timeout(50)
-        if page.locator("button.more").is_hidden():
-            break
+        page.wait_for_function(
+            f"""() => {{
+                scrollTo(0, document.body.scrollHeight);
+                return {ROWS}.length > {rows} || document.querySelector("button.more").hidden;
+            }}"""
+        )
     ids = shown(page)
     assert ids == [paper.id for paper in newest_first(many(atlas, 1000).catalog.papers)]
     page.close()
 
 
+@pytest.mark.night
 def test_three_hundred_papers_are_under_150_kilobytes(
     atlas: Atlas, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -399,20 +417,19 @@ def test_three_hundred_papers_are_under_150_kilobytes(
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 150_000
 
 
-@pytest.mark.parametrize("style", ["bibtex", "ris", "csl"])
-def test_a_citation_can_be_copied(visit: Visit, atlas: Atlas, style: str) -> None:
+def test_a_citation_can_be_copied(visit: Visit, atlas: Atlas) -> None:
     page = visit("papers/ruckle2020adapterdrop.html")
-    place = ["bibtex", "ris", "csl"].index(style)
     for details in page.locator("details").all():
         details.locator("summary").click()
-    page.locator(".highlight").nth(place).hover()
-    page.locator(".highlight").nth(place).get_by_role("button").click()
     paper = atlas.catalog.paper["ruckle2020adapterdrop"]
-    wanted = export.FORMATS[style](atlas.catalog, [paper], "", {})
-    page.wait_for_timeout(300)
-    assert page.evaluate("navigator.clipboard.readText()").strip() == wanted.strip()
+    for place, style in enumerate(("bibtex", "ris", "csl")):
+        page.locator(".highlight").nth(place).hover()
+        page.locator(".highlight").nth(place).get_by_role("button").click()
+        wanted = export.FORMATS[style](atlas.catalog, [paper], "", {}).strip()
+        page.wait_for_function(COPIED, arg=wanted)
 
 
+@pytest.mark.night
 def test_the_mark_leads_to_its_evidence(visit: Visit) -> None:
     page = visit("papers/ruckle2020adapterdrop.html")
     page.get_by_role("link", name="verified", exact=True).click()

@@ -35,6 +35,7 @@ def test_typing_narrows_the_map_to_what_fits_and_what_leads_there(visit: Visit) 
     assert query(page) == {}
 
 
+@pytest.mark.night
 def test_a_filter_opens_what_was_collapsed_and_gives_it_back(visit: Visit) -> None:
     page = visit(MAP)
     page.get_by_role("button", name="Collapse all").click()
@@ -47,6 +48,7 @@ def test_a_filter_opens_what_was_collapsed_and_gives_it_back(visit: Visit) -> No
     assert "Low-rank" in shown(page)
 
 
+@pytest.mark.night
 def test_the_address_brings_the_state_back(visit: Visit, atlas: Atlas) -> None:
     page = visit(f"{MAP}?gaps=1")
     assert page.get_by_label("only gaps").is_checked()
@@ -98,12 +100,13 @@ def test_one_survey_of_the_crosswalk(visit: Visit, atlas: Atlas) -> None:
     page.reload()
     assert page.get_by_label("Han et al. 2024").is_checked()
     assert page.locator(".crosswalk thead th:visible").count() == 2
-    assert serious(page) == []
+    assert serious(page, contrast=False) == []
     page.get_by_label("all surveys").check()
     assert page.locator(".crosswalk thead th:visible").count() == columns
     assert query(page) == {}
 
 
+@pytest.mark.night
 def test_the_leaf_stays_in_sight_when_the_crosswalk_scrolls(visit: Visit) -> None:
     page = visit("crosswalk.html", width=800)
     box, name = page.locator(".scroll"), page.get_by_role("rowheader", name="Low-rank")
@@ -113,6 +116,7 @@ def test_the_leaf_stays_in_sight_when_the_crosswalk_scrolls(visit: Visit) -> Non
     assert name.bounding_box() == before
 
 
+@pytest.mark.night
 def test_on_a_phone_each_cell_of_the_crosswalk_names_its_survey(visit: Visit) -> None:
     page = visit("crosswalk.html", width=PHONE)
     assert overflow(page) <= 0
@@ -121,6 +125,7 @@ def test_on_a_phone_each_cell_of_the_crosswalk_names_its_survey(visit: Visit) ->
     assert page.get_by_role("cell").count() == page.locator(".crosswalk td").count()
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("path", "start", "more"),
     [

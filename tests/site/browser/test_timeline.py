@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.site.browser.conftest import PHONE, Visit, overflow
@@ -25,6 +26,7 @@ def test_typing_dims_points_and_narrows_the_list(visit: Visit) -> None:
     assert parse_qs(urlsplit(page.url).query) == {"words": ["schutze"]}
 
 
+@pytest.mark.night
 def test_what_runs_here_is_seen_and_can_be_asked_for(visit: Visit, atlas: Atlas) -> None:
     page = visit(f"{PATH}?runs=1")
     listed = {e.get_attribute("data-paper") for e in page.locator(".years li:visible").all()}
@@ -56,6 +58,7 @@ def test_pointing_and_tabbing_say_what_a_point_stands_for(visit: Visit) -> None:
     page.wait_for_url("**/papers/*.html")
 
 
+@pytest.mark.night
 def test_each_paper_is_one_stop_of_the_keyboard(visit: Visit) -> None:
     page = visit(PATH)
     stops = page.evaluate(
@@ -65,6 +68,7 @@ def test_each_paper_is_one_stop_of_the_keyboard(visit: Visit) -> None:
     assert len(stops) == len(set(stops)) > 100
 
 
+@pytest.mark.night
 def test_a_phone_scrolls_the_drawing_and_not_the_page(visit: Visit) -> None:
     page = visit(PATH, width=PHONE)
     assert overflow(page) <= 0
@@ -80,6 +84,7 @@ def test_a_phone_scrolls_the_drawing_and_not_the_page(visit: Visit) -> None:
     assert 0 <= name.bounding_box()["x"] < 60
 
 
+@pytest.mark.night
 def test_without_scripts_there_are_drawing_and_list(visit: Visit, atlas: Atlas) -> None:
     page = visit(PATH, javascript=False)
     assert page.locator(".years li").count() == len(atlas.catalog.papers)

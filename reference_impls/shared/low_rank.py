@@ -1,0 +1,35 @@
+"""What the methods share that add a product of two thin matrices to a projection."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from ..anatomy import Projection
+
+
+class LowRank(nn.Module):
+    """x (…, d_in) -> scale · B A x, zero outside the projection's slice of the module's output.
+
+    B starts at zero, A at random (Hu et al. 2021, §4.1, as loralib draws it).
+    """
+
+    def __init__(self, projection: Projection, r: int, scale: float, dropout: float) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.empty(r, projection.d_in))
+        self.b = nn.Parameter(torch.zeros(projection.d_out, r))
+        self.scale, self.padding = scale, projection.padding
+        self.dropout = nn.Dropout(dropout)
+        nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        update = self.scale * (self.dropout(x.to(self.a.dtype)) @ self.a.T) @ self.b.T
+        return nn.functional.pad(update, self.padding)
+
+
+def low_rank_count(projections: Iterable[Projection], r: int) -> int:
+    """Numbers in A and B of all projections."""
+    return sum(r * (p.d_in + p.d_out) for p in projections)

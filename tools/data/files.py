@@ -1,0 +1,26 @@
+"""Where the repository is, and how a file of it is replaced."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parents[2]
+# installed, these tools work on the repository that they are called in
+ROOT = _HERE if (_HERE / "papers.yaml").is_file() else Path.cwd()
+
+
+def write(path: Path, text: str) -> bool:
+    """Replace the file at once if its content differs; returns whether it did."""
+    data = text.encode()
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    return True

@@ -1,0 +1,95 @@
+"""The committed ledger: the bytes that a training step of each method keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from .committed import measured
+from .runs import Counts
+
+# Titles of the real architectures in the file
+ARCHITECTURES = {"bert-base": "BERT-base", "llama-2-7b": "Llama 2 7B"}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Bytes(_Model):
+    """What a training step keeps."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    other: int
+
+    @property
+    def total(self) -> int:
+        return sum(self.model_dump().values())
+
+
+class Inference(_Model):
+    """FLOPs of a forward pass, and the positions that the adapted model adds to the input."""
+
+    base: int
+    adapted: int
+    merged: int | None
+    positions: int
+
+
+class Report(_Model):
+    """One method on one task or architecture; `phase` is the costliest and the number of all."""
+
+    rows: int
+    length: int
+    counts: Counts
+    ledger: Bytes
+    phase: tuple[int, int]
+    inference: Inference
+
+
+class Refused(_Model):
+    """Why a method has no ledger on an architecture."""
+
+    refused: str
+
+
+class Ledger(_Model):
+    """Method -> task -> report, and architecture -> method -> report."""
+
+    versions: dict[str, str] = {}
+    lab: dict[str, dict[str, Report]] = {}
+    architectures: dict[str, dict[str, Report | Refused]] = {}
+
+
+def times(part: int, whole: int) -> str:
+    """A ratio: '×1.06', '×1' where it is exact."""
+    return "×1" if part == whole else f"×{part / whole:.2f}"
+
+
+class _Reports(_Model):
+    """measured/ledger.json of one method."""
+
+    lab: dict[str, Report]
+    architectures: dict[str, Report | Refused]
+    versions: dict[str, str]
+
+
+_FILE = TypeAdapter(_Reports)
+
+
+def read_ledger(root: Path) -> Ledger:
+    """The committed ledgers below `root`. Raises CommittedError."""
+    found = measured(root, "ledger", _FILE)
+    architectures: dict[str, dict[str, Report | Refused]] = {}
+    for method, reports in found.items():
+        for architecture, report in reports.architectures.items():
+            architectures.setdefault(architecture, {})[method] = report
+    return Ledger(
+        versions=next((reports.versions for reports in found.values()), {}),
+        lab={method: reports.lab for method, reports in found.items()},
+        architectures=architectures,
+    )

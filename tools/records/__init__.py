@@ -1,0 +1,1 @@
+"""What others know of a paper: citation files and registries, and the evidence kept of them."""

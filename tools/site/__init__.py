@@ -1,0 +1,1 @@
+"""The site's pages in Markdown, with their styles and scripts."""

@@ -1,0 +1,59 @@
+"""Every generated file of docs/: the pages, their styles and scripts, and the exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..atlas import Atlas
+from ..export import formats
+from .pages.about import about
+from .pages.calculator import calculator
+from .pages.choose import choose
+from .pages.compare import compare
+from .pages.crosswalk import crosswalk
+from .pages.guides import guides
+from .pages.home import home
+from .pages.methods import methods
+from .pages.news import news
+from .pages.papers import papers
+from .pages.taxonomy import taxonomy
+from .pages.timeline import timeline
+from .shared.site import Site
+
+# Folder of docs/ -> which of its files are all written here; others of them are removed.
+FOLDERS = {"papers": "*.md", "methods": "*", "taxonomy": "*.md", "guides": "*.md", "export": "*"}
+PARTS = (
+    home,
+    about,
+    papers,
+    taxonomy,
+    timeline,
+    crosswalk,
+    methods,
+    choose,
+    compare,
+    calculator,
+    guides,
+    news,
+)
+HERE = Path(__file__).parent
+
+
+def pages(
+    atlas: Atlas, contributing: str, manual: Iterable[tuple[str, str, str]] = ()
+) -> dict[str, str]:
+    """Every generated file by its path below docs/. For the arguments see `Site`.
+
+    Raises BuildError where a method's page has a formula that cannot be shown.
+    """
+    site = Site(atlas, contributing, manual)
+    made = dict(page for part in PARTS for page in part.pages(site))
+    return made | dict(formats.files(atlas.catalog, atlas.methods)) | dict(assets())
+
+
+def assets() -> Iterator[tuple[str, str]]:
+    """Styles, scripts and drawings: those of one page lie beside it, the others in assets/."""
+    found = [path for kind in ("css", "js") for path in HERE.glob(f"pages/*/*.{kind}")]
+    for path in sorted([*HERE.glob("assets/*"), *found], key=lambda path: path.name):
+        yield f"assets/{path.name}", path.read_text(encoding="utf-8")

@@ -1,0 +1,33 @@
+"""The pages about the project itself: venues, rules, commands, how to contribute."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from .... import rules
+from ....text import markup
+from ...shared.site import Site
+
+
+def pages(site: Site) -> Iterator[tuple[str, str]]:
+    yield venues(site)
+    yield checks(site)
+    text = markup.from_repository(site.contributing)
+    yield site.render("contributing.md.j2", "contributing.md", text=text)
+    yield site.render("commands.md.j2", "commands.md", commands=site.manual)
+
+
+def venues(site: Site) -> tuple[str, str]:
+    number = Counter(paper.venue for paper in site.catalog.papers)
+    venues = [(venue, number[venue.id]) for venue in site.catalog.venues]
+    return site.render("venues.md.j2", "venues.md", venues=venues)
+
+
+def checks(site: Site) -> tuple[str, str]:
+    every = rules.load().values()
+    families = [
+        (name, [rule for rule in every if int(rule.code[1]) == digit])
+        for digit, name in enumerate(rules.FAMILIES.values())
+    ]
+    return site.render("rules.md.j2", "rules.md", families=families)

@@ -1,0 +1,255 @@
+"""The page that compares all methods: a table to filter and sort, charts, and the ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from ....atlas import Atlas
+from ....data import closed_forms
+from ....data.closed_forms import KINDS, Counts, FormError
+from ....data.implementations import Implementation
+from ....data.ledger import ARCHITECTURES, Bytes, Refused, Report, times
+from ....data.parity import verdicts
+from ....text.escape import page
+from ....text.markup import table
+from ...shared import charts
+from ...shared.figures import FULL, amount, listed, masked_of, share
+from ...shared.method_words import title as title_of
+from ...shared.site import Site
+from ...shared.tasks import task_of
+
+SUMMARY = "bert-base"  # whose numbers are in the table of all methods: most methods run on it
+# the families that have closed forms by what they are
+MODELS = {
+    "encoder": ("bert", "roberta"),
+    "decoder": ("gpt2", "llama", "qwen2"),
+    "encoder-decoder": ("t5",),
+}
+
+
+class Row(NamedTuple):
+    """A method in the table of all. `verified`: "equal", "differs" or "" (not compared).
+
+    `models` are those kinds of `MODELS` that it runs on; `counts` and `inference` are None where
+    they are not known; `scores` are fractions by task.
+    """
+
+    method: Implementation
+    leaf: str
+    branch: str
+    models: tuple[str, ...]
+    counts: Counts | None
+    inference: float | None
+    verified: str
+    verdicts: tuple[tuple[str, bool], ...]
+    scores: dict[str, float]
+
+
+def pages(site: Site) -> Iterator[tuple[str, str]]:
+    yield site.render("compare.md.j2", "methods/compare.md", **values(site.atlas))
+
+
+def values(atlas: Atlas) -> dict[str, object]:
+    """What the template of the page needs."""
+    ledger = atlas.ledger
+    tasks: dict[str, dict[str, Report]] = {}
+    for name, reports in ledger.lab.items():
+        for task, report in reports.items():
+            if name in atlas.methods:
+                tasks.setdefault(task, {})[name] = report
+    ordered = sorted(tasks.items(), key=lambda item: -len(item[1]))
+    shapes = {
+        architecture: {name: r for name, r in reports.items() if name in atlas.methods}
+        for architecture, reports in ledger.architectures.items()
+    }
+    rows = [row(atlas, method) for method in atlas.methods.values()]
+    tasks_shown = [task for task, _ in ordered]
+    return {
+        "rows": rows,
+        "kinds": KINDS,
+        "branches": sorted({row.branch for row in rows}),
+        "models": list(MODELS),
+        "tasks": {task: task_of(task) for task in tasks_shown},
+        "most": max((r.counts.total for r in rows if r.counts), default=1),
+        "budget": budget(atlas),
+        "amount": amount,
+        "share": share,
+        "architectures": [architecture(atlas, name, found) for name, found in shapes.items()],
+        "facts": [fact for name, found in shapes.items() for fact in facts(atlas, name, found)],
+        "lab": [in_lab(atlas, task, reports) for task, reports in ordered],
+        "versions": ledger.versions,
+    }
+
+
+def row(atlas: Atlas, method: Implementation) -> Row:
+    """What the table of all methods says of one."""
+    name, leaf = method.name, atlas.catalog.leaves[method.leaf]
+    compared = verdicts(atlas.parity.get(name, ()))
+    report = atlas.ledger.architectures.get(SUMMARY, {}).get(name)
+    numbers, inference = counted(name), None
+    if isinstance(report, Report):
+        numbers = Counts(**report.counts.model_dump(), ledger=report.ledger.model_dump())
+        inference = report.inference.adapted / report.inference.base
+    equal = all(agrees for _, agrees in compared)
+    return Row(
+        method=method,
+        leaf=leaf.name,
+        branch=atlas.catalog.tops[leaf.id].name,
+        models=models_of(atlas, name),
+        counts=numbers,
+        inference=inference,
+        verified=("equal" if equal else "differs") if compared else "",
+        verdicts=tuple(compared),
+        scores={task: runs[name].score for task, runs in atlas.runs.items() if name in runs},
+    )
+
+
+def counted(name: str) -> Counts | None:
+    """A method's numbers by the closed forms, where the ledger has none."""
+    try:
+        return (
+            closed_forms.counts(name, SUMMARY) if name in closed_forms.read()["methods"] else None
+        )
+    except FormError:
+        return None
+
+
+def models_of(atlas: Atlas, name: str) -> tuple[str, ...]:
+    """The kinds of models that a method runs on: by its closed forms, or else as measured."""
+    file = closed_forms.read()
+    if name in file["methods"]:
+        families = file["families"].keys() - file["methods"][name]["refused"].keys()
+    else:
+        families = {
+            file["architectures"][architecture]["family"]
+            for architecture, reports in atlas.ledger.architectures.items()
+            if isinstance(reports.get(name), Report)
+        }
+    return tuple(kind for kind, own in MODELS.items() if not families.isdisjoint(own))
+
+
+def budget(atlas: Atlas) -> list[str]:
+    """What all runs have in common, as far as they do."""
+    runs = [run for by_method in atlas.runs.values() for run in by_method.values()]
+    same = {
+        "steps": {run.steps for run in runs},
+        "rows a batch": {run.batch_size for run in runs},
+        "seeds": {len(run.seeds) for run in runs},
+    }
+    return [f"{min(found)} {what}" for what, found in same.items() if len(found) == 1]
+
+
+def architecture(atlas: Atlas, name: str, reports: dict[str, Report | Refused]) -> dict:
+    """Chart, table and the methods left out, for a real architecture."""
+    known = {m: report for m, report in reports.items() if isinstance(report, Report)}
+    left_out = {m: report.refused for m, report in reports.items() if isinstance(report, Refused)}
+    title = ARCHITECTURES.get(name, name)
+    return {
+        "title": title,
+        "batch": next(((r.rows, r.length) for r in known.values()), None),
+        "chart": bars(atlas, f"Bytes of a training step on {title}", known, 10**9, "GB"),
+        "table": bytes_table(atlas, known, 10**9, "GB", 2),
+        "left_out": [(title_of(atlas, m), why) for m, why in sorted(left_out.items())],
+    }
+
+
+def in_lab(atlas: Atlas, task: str, reports: dict[str, Report]) -> dict:
+    """Charts and table for a task of the lab, with the scores of its runs."""
+    title, runs = task_of(task).title, atlas.runs.get(task, {})
+    points = [
+        charts.Point(title_of(atlas, name), run.counts.trained, run.score, name)
+        for name, run in sorted(runs.items())
+        if name in reports
+    ]
+    scores = {name: f"{run.score:.1%}" for name, run in runs.items()}
+    scatter = charts.scatter(f"Trained parameters and scores: {title}", points) if points else ""
+    return {
+        "title": title,
+        "chart": bars(atlas, f"Bytes of a training step: {title}", reports, 1000, "kB"),
+        "table": bytes_table(atlas, reports, 1000, "kB", 0, scores),
+        "scatter": scatter,
+    }
+
+
+def cheapest_first(reports: dict[str, Report]) -> list[tuple[str, Report]]:
+    return sorted(reports.items(), key=lambda item: (item[1].ledger.total, item[0]))
+
+
+def bars(atlas: Atlas, title: str, reports: dict[str, Report], unit: int, name: str) -> Markup:
+    """A bar of five parts for each method."""
+    rows = [
+        (
+            title_of(atlas, method),
+            [value / unit for value in report.ledger.model_dump().values()],
+        )
+        for method, report in cheapest_first(reports)
+    ]
+    return charts.stacked_bars(title, name, list(Bytes.model_fields), rows)
+
+
+def bytes_table(
+    atlas: Atlas,
+    reports: dict[str, Report],
+    unit: int,
+    name: str,
+    digits: int,
+    scores: dict[str, str] | None = None,
+) -> Markup:
+    """A row a method, that which takes least first."""
+    head = ["Method", "Trained", "Stored", f"Total, {name}"]
+    head += ["Weights", "Gradients", "Optimizer", "Activations", "Other"]
+    head += ["Inference", "Merged", "Positions", *(["Score"] if scores is not None else [])]
+    rows = []
+    for method, report in cheapest_first(reports):
+        amounts = (report.ledger.total, *report.ledger.model_dump().values())
+        rows.append(
+            [
+                f"[{page(title_of(atlas, method))}]({quote(method)}.md)",
+                f"{report.counts.trained:,}",
+                f"{report.counts.stored:,}",
+                *(f"{amount / unit:,.{digits}f}" if amount else "0" for amount in amounts),
+                f"{times(report.inference.adapted, report.inference.base)}",
+                "–"
+                if report.inference.merged is None
+                else times(report.inference.merged, report.inference.base),
+                f"+{report.inference.positions}" if report.inference.positions else "–",
+                *([scores.get(method, "–")] if scores is not None else []),
+            ]
+        )
+    return table(head, "l" + "r" * (len(head) - 1), rows)
+
+
+def facts(atlas: Atlas, architecture: str, found: dict[str, Report | Refused]) -> list[dict]:
+    """What the numbers show on one architecture, or nothing where a method they need is missing."""
+    reports = {name: report for name, report in found.items() if isinstance(report, Report)}
+    wanted = (FULL, "lora", "ladder_side_tuning", "mezo")
+    if not all(name in reports for name in wanted):
+        return []
+    full, lora, ladder, mezo = (reports[name] for name in wanted)
+    masked = masked_of(reports)
+    return [
+        {
+            "architecture": ARCHITECTURES.get(architecture, architecture),
+            "full": amount(full.ledger.total),
+            "masked": listed(title_of(atlas, name) for name in masked),
+            "masked_share": share(
+                min((reports[name].counts.trained for name in masked), default=0),
+                full.counts.trained,
+            ),
+            "masked_least": amount(min((reports[name].ledger.total for name in masked), default=0)),
+            "lora_trained": share(lora.counts.trained, full.counts.trained),
+            "lora_state": amount(lora.ledger.gradients + lora.ledger.optimizer),
+            "full_state": amount(full.ledger.gradients + full.ledger.optimizer),
+            "lora_activations": amount(lora.ledger.activations),
+            "full_activations": amount(full.ledger.activations),
+            "lora_share": share(lora.ledger.activations, full.ledger.activations),
+            "ladder_activations": amount(ladder.ledger.activations),
+            "ladder_share": share(ladder.ledger.activations, full.ledger.activations),
+            "mezo": amount(mezo.ledger.total),
+            "mezo_extra": amount(mezo.ledger.total - mezo.ledger.weights),
+        }
+    ]

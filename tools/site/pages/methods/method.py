@@ -1,0 +1,126 @@
+"""What a method's page shows: its docstring, its runs, its code and what that costs."""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from markupsafe import Markup
+
+from ....atlas import Atlas, BuildError
+from ....data import closed_forms
+from ....data.implementations import Implementation
+from ....data.parity import verdicts
+from ....data.runs import Run
+from ....text.escape import page, safe, script
+from ....text.formulas import FormulaError
+from ....text.markup import capital, code, table
+from ...shared.charts import Line, learning_curve
+from ...shared.method_words import docstring, title
+from ...shared.tasks import task_of
+from . import cost, source
+from .comparisons import comparison_table
+from .own_model import snippets
+
+# The two ends between which a method should lie, and how their lines are drawn.
+BASELINES = {"linear_probe": "linear-probe", "full_fine_tuning": "full-fine-tuning"}
+
+
+def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
+    """What the template of a method's page needs of the method itself.
+
+    Raises BuildError where a formula cannot be shown.
+    """
+    fields = ("trained", "frozen", "stored", "merge", "count")
+    facts = {
+        capital(name): safe(
+            indent(docstring(method, capital(getattr(method.page, name))), "    ").lstrip()
+        )
+        for name in fields
+    }
+    compared = atlas.parity.get(method.name, ())
+    text = atlas.source[method.name]
+    try:
+        parts, details = source.parts(method, text), source.numbered(method, text)
+    except FormulaError as error:
+        raise BuildError(f"{method.path}: {error}") from None
+    return {
+        "method": method,
+        "verdicts": verdicts(compared),
+        "comparisons": comparison_table(compared) if compared else None,
+        "page": {
+            name: docstring(method, getattr(method.page, name))
+            for name in ("lead", "differences", "source")
+        },
+        "details": docstring(method, details or method.page.details),
+        "parts": parts,
+        "file": script(text),
+        "counts": cost.counts(atlas, method),
+        "costs": cost.costs(atlas, method),
+        "closed": method.name in closed_forms.read()["methods"],
+        "snippets": snippets(method, text),
+        "refuses": source.refuses(method, text),
+        "facts": {**facts, "In short": page(in_short(method))},
+        "results": [
+            result(atlas, method, name, runs)
+            for name, runs in atlas.runs.items()
+            if method.name in runs
+        ],
+    }
+
+
+def in_short(method: Implementation) -> str:
+    """What the method declares, and the tests hold it to, in words."""
+    start = "Starts exactly as" if method.init_noop else "Does not start as"
+    merge = "can be merged" if method.mergeable else "cannot be merged"
+    base = "leaves" if method.frozen_base else "does not leave"
+    return (
+        f"{start} the base model; {merge} into plain weights; {base} the base's weights untouched."
+    )
+
+
+def result(
+    atlas: Atlas, method: Implementation, name: str, runs: dict[str, Run]
+) -> dict[str, object]:
+    """The method's run on one task, with curve and table beside those of the baselines."""
+    task, run = task_of(name), runs[method.name]
+    shown = {other: runs[other] for other in (method.name, *BASELINES) if other in runs}
+    lines = [
+        Line(title(atlas, other), BASELINES.get(other, "method"), shown[other].curve)
+        for other in shown
+    ]
+    settings = ", ".join(f"{key} = {value}" for key, value in run.hyperparameters.items())
+    versions = ", ".join(f"{key} {value}" for key, value in run.versions.items())
+    return {
+        "run": run,
+        "task": task,
+        "chart": learning_curve(f"Learning curve: {task.title}", lines[::-1], task.chance),
+        "table": result_table(atlas, shown),
+        "facts": safe(
+            f"{run.steps} steps of batch size {run.batch_size}, {len(run.seeds)} seeds, "
+            f"{page(settings)}; {page(versions)}; backbone "
+            f"{code(run.backbone.name)} ({code(run.backbone.sha256[:12])}). "
+            f"A repeated seed may differ by {run.tolerance:.1%}. One of these runs:"
+        ),
+    }
+
+
+def result_table(atlas: Atlas, shown: dict[str, Run]) -> Markup:
+    """Scores and counts, a row a method; the first is the page's own."""
+    head = ["", "Score", "Lowest to highest", "From random weights", "Trained", "Stored", "Head"]
+    rows = []
+    for name, run in shown.items():
+        low, high = run.spread
+        label = page(title(atlas, name))
+        rows.append(
+            [
+                f"[{label}]({name}.md)" if rows else f"**{label}**",
+                f"{run.score:.1%}",
+                f"{low:.1%} to {high:.1%}",
+                f"{run.random_score:.1%}",
+                f"{run.counts.trained:,}",
+                f"{run.counts.stored:,}",
+                f"{run.counts.head:,}",
+                f"{run.seconds:.1f}",
+            ]
+        )
+    return table([*head, "Seconds"], "lrrrrrrr", rows)

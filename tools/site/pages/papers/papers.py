@@ -1,0 +1,70 @@
+"""The table of all papers, and what its script needs to export a part of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from markupsafe import Markup
+
+from ....data.papers import full_authors, newest_first, years
+from ....data.schema import Catalog, Node, Paper
+from ....export.bibtex import entry
+from ....text.escape import html, safe
+from ...shared.site import Site
+from . import paper as single
+
+
+def pages(site: Site) -> Iterator[tuple[str, str]]:
+    catalog = site.catalog
+    papers = newest_first(catalog.papers)
+    used = {paper.venue for paper in papers}
+    yield site.render(
+        "papers.md.j2",
+        "papers/index.md",
+        rows=[row(site, paper) for paper in papers],
+        span=years(papers),
+        nodes=[branch for top in catalog.taxonomy for branch in branches(top)],
+        venues=sorted((v for v in catalog.venues if v.id in used), key=lambda v: v.id.casefold()),
+        kinds=sorted({paper.kind for paper in papers}),
+    )
+    yield "export/papers.bib.js", bibtex_script(catalog)
+    yield from single.pages(site)
+
+
+def branches(node: Node, depth: int = 0) -> Iterator[tuple[Node, int, str]]:
+    """The node and all below it: each with its depth and the ids of its leaves."""
+    yield node, depth, " ".join(leaf.id for leaf in node.leaves())
+    for child in node.children:
+        yield from branches(child, depth + 1)
+
+
+def row(site: Site, paper: Paper) -> Markup:
+    """The paper's row, as HTML: nothing in it is left for MkDocs to do."""
+    catalog = site.catalog
+    venue = catalog.venue[paper.venue]
+    leaves = ", ".join(
+        f'<a href="../taxonomy/{leaf}.html">{html(catalog.leaves[leaf].name)}</a>'
+        for leaf in paper.leaves
+    )
+    methods = ", ".join(
+        f'<a href="../methods/{html(method.name)}.html">{html(method.title)}</a>'
+        for method in site.atlas.methods_of.get(paper.id, [])
+    )
+    cells = (
+        f'<a href="{paper.id}.html">{html(paper.title)}</a><p>{html(paper.summary)}</p>',
+        f"<p>{html(', '.join(full_authors(paper)))}</p>",
+        str(paper.year or ""),
+        f'<span class="venue" style="--venue:{venue.color}">{html(venue.id)}</span>',
+        leaves,
+        paper.kind,
+        ", ".join(paper.modality),
+        methods,
+    )
+    return safe(f"<tr><td>{'</td><td>'.join(cells)}</td></tr>")
+
+
+def bibtex_script(catalog: Catalog) -> str:
+    """Every entry as the exporter writes it, by id: a page on a disk can load only a script."""
+    entries = {paper.id: entry(paper, catalog.venue[paper.venue]) for paper in catalog.papers}
+    return f"window.atlasBibtex = {json.dumps(entries, ensure_ascii=False, indent=0)};\n"

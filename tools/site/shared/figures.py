@@ -1,0 +1,41 @@
+"""Figures of the ledger in words, as several pages write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...data.ledger import Report
+from ...text import markup
+
+FULL = "full_fine_tuning"
+
+
+def masked_of(reports: dict[str, Report]) -> list[str]:
+    """Methods that train little, but get a gradient for nearly every weight."""
+    full = reports[FULL]
+    return [
+        name
+        for name, report in reports.items()
+        if report.counts.trained < full.counts.trained / 2
+        and report.ledger.gradients > 0.9 * full.ledger.gradients
+    ]
+
+
+def amount(number: int) -> str:
+    """Bytes with three figures: '26.9 GB', '437 MB', '0'."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if number >= unit:
+            value = number / unit
+            return f"{value:.{max(0, 3 - len(str(int(value))))}f} {name}"
+    return f"{number} bytes" if number else "0"
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage with two figures."""
+    percent = 100 * part / whole
+    return f"{percent:.0f}%" if percent >= 9.5 else f"{percent:.2g}%"
+
+
+def listed(names: Iterable[str]) -> str:
+    """'A, B and C'."""
+    return markup.listed(sorted(names))

@@ -1,1 +1,0 @@
-"""Where records come from: citation files, and registries on the network."""
