@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 site: $(VENV)/installed
 	$(RUN) -m tools build
 	$(RUN) -m tools validate
-	$(RUN) -m reference_impls train --all
+	$(RUN) -m reference_impls measure --stale
 	$(RUN) -m tools build
 	$(VENV)/bin/mkdocs build --strict --quiet
 	@echo "The site is in site/: open $(CURDIR)/site/index.html in a browser,"

@@ -1,4 +1,4 @@
-"""Command line: `python -m reference_impls list | train | count | ledger | measure`.
+"""Command line: `python -m reference_impls list | train | count | ledger | measure | new`.
 
 What is asked for is read from the methods' files; torch is imported when a command needs it.
 """
@@ -103,6 +103,14 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
         help="keep a run whose first steps repeat digit for digit: a change of the core moved none",
     )
     measuring.set_defaults(run=_measure)
+
+    making = commands.add_parser("new", help="make a folder for a new method, to be filled")
+    making.add_argument("name", metavar="NAME", help="small letters, digits and underscores")
+    making.add_argument("--leaf", required=True, help="where it is in the taxonomy")
+    making.add_argument("--like", required=True, metavar="METHOD", help="whose code to start from")
+    making.add_argument("--paper", default="", help="the id of its paper in papers.yaml")
+    making.add_argument("--title", default="", help="default: the name, with blanks")
+    making.set_defaults(run=_new)
     return parser
 
 
@@ -238,6 +246,19 @@ def _measure(options: argparse.Namespace) -> int:
     found = command.jobs(options.methods or method_files(), stale=options.stale)
     command.make(found, renew=options.renew)
     print(f"{len(found)} measurements made" if found else "every measurement is current")
+    return 0
+
+
+def _new(options: argparse.Namespace) -> int:
+    scaffold = importlib.import_module(".scaffold", __package__)
+    left = scaffold.new(
+        options.name,
+        leaf=options.leaf,
+        like=options.like,
+        paper=options.paper,
+        title=options.title,
+    )
+    print("The folder is there. What is left to do, in order:", *left, sep="\n")
     return 0
 
 

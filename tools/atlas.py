@@ -47,15 +47,6 @@ class Atlas:
     shared: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        named = [(f"leaf {leaf.id}", leaf.implementations) for leaf in self.catalog.leaves.values()]
-        named += [(f"paper {paper.id}", paper.implementations) for paper in self.catalog.papers]
-        for entry, names in named:
-            for name in names:
-                if name not in self.methods:
-                    raise BuildError(
-                        f"papers.yaml: {entry} names the implementation '{name}', "
-                        "which no file below reference_impls registers"
-                    )
         for method in self.methods.values():
             for key, known in (("paper", self.catalog.paper), ("leaf", self.catalog.leaves)):
                 if getattr(method, key) not in known:
@@ -95,11 +86,13 @@ class Atlas:
         return tuple(paper for paper in self.catalog.papers if paper.id in ids)
 
     def implementations(self, node: Node) -> list[Implementation]:
-        return [self.methods[name] for leaf in node.leaves() for name in leaf.implementations]
+        """The implementations that declare one of the node's leaves, by the taxonomy's order."""
+        leaves = {leaf.id for leaf in node.leaves()}
+        return [method for method in self.methods_by_leaf if method.leaf in leaves]
 
     def gaps(self, nodes: Iterable[Node]) -> list[Node]:
         """The leaves below `nodes` that have no reference implementation."""
-        return [leaf for node in nodes for leaf in node.leaves() if not leaf.implementations]
+        return [leaf for n in nodes for leaf in n.leaves() if not self.implementations(leaf)]
 
     @cached_property
     def methods_by_leaf(self) -> list[Implementation]:
@@ -109,23 +102,10 @@ class Atlas:
 
     @cached_property
     def methods_of(self) -> dict[str, list[Implementation]]:
-        """The implementations of every paper that has any, by the paper's id."""
-        found: dict[str, dict[str, Implementation]] = {}
-        for method in self.methods.values():
-            found.setdefault(method.paper, {})[method.name] = method
-        for paper in self.catalog.papers:
-            for name in paper.implementations:
-                found.setdefault(paper.id, {})[name] = self.methods[name]
-        return {key: [own[name] for name in sorted(own)] for key, own in found.items()}
-
-    @cached_property
-    def papers_of(self) -> dict[str, list[Paper]]:
-        """The papers of every implementation, that of its declaration first."""
-        found = {name: [self.catalog.paper[m.paper]] for name, m in self.methods.items()}
-        for paper in self.catalog.papers:
-            for name in paper.implementations:
-                if paper not in found[name]:
-                    found[name].append(paper)
+        """The implementations of every paper that has any, by name, by the paper's id."""
+        found: dict[str, list[Implementation]] = {}
+        for name in sorted(self.methods):
+            found.setdefault(self.methods[name].paper, []).append(self.methods[name])
         return found
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Measure methods anew: runs and ledger, only what is stale, a file at a time.
+"""Measure methods anew: runs, ledger and closed forms, only what is stale, a file at a time.
 
 Each result is in its file as soon as it is there: what was measured survives a kill.
 """
@@ -15,17 +15,19 @@ import torch
 from tqdm import tqdm
 
 from ..core.registry import load_method
-from . import recorded, reports
+from . import closed_forms, recorded, reports
+
+LEDGER, FORMS = "ledger", "closed forms"
 
 
 class Job(NamedTuple):
-    """One thing to measure: a method's run on a task, or, without a task, its ledger."""
+    """One thing to measure: a method's run on a task, its ledger or its closed forms."""
 
     method: str
-    task: str = ""
+    what: str
 
     def __str__(self) -> str:
-        return f"{self.method} {self.task or 'ledger'}"
+        return f"{self.method} {self.what}"
 
 
 def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
@@ -39,7 +41,9 @@ def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
         method = load_method(name)
         found += [Job(name, task) for task in (recorded.stale(method) if stale else method.tasks)]
         if not stale or reports.is_stale(method):
-            found.append(Job(name))
+            found.append(Job(name, LEDGER))
+        if closed_forms.can_be_found(method) and (not stale or closed_forms.is_stale(method)):
+            found.append(Job(name, FORMS))
     return found
 
 
@@ -62,17 +66,20 @@ def make(found: list[Job], *, renew: bool = False) -> None:
 
 
 def measured(job: Job, renew: bool) -> dict[str, Any]:
-    """What is kept of a job."""
+    """What is kept of a job; closed forms are written by the program that finds them."""
+    if job.what == FORMS:
+        closed_forms.find(job.method)
+        return {}
     method = load_method(job.method)
-    if not job.task:
+    if job.what == LEDGER:
         return reports.record(method)
-    return (recorded.renew if renew else recorded.record)(method, job.task)
+    return (recorded.renew if renew else recorded.record)(method, job.what)
 
 
 def keep(job: Job, result: dict[str, Any]) -> None:
     """Write a result beside its method."""
     method = load_method(job.method)
-    if job.task:
-        recorded.write(method, {job.task: result})
-    else:
+    if job.what == LEDGER:
         reports.write(method, result)
+    elif job.what != FORMS:
+        recorded.write(method, {job.what: result})

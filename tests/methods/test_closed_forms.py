@@ -9,26 +9,26 @@ from dataclasses import asdict
 import pytest
 
 from reference_impls.anatomy import anatomy, model_on_meta, numel
-from reference_impls.core.method import METHODS
 from reference_impls.core.registry import load_methods
-from reference_impls.measure import ledger
-from tests.closed_forms import fit as closed_forms
-from tests.closed_forms.__main__ import main
-from tests.closed_forms.fit import (
-    HELD_OUT,
-    Case,
-    Point,
-    comparisons,
-    dumps,
-    find,
-    solve,
-    times,
-)
-from tests.closed_forms.specs import ARCHITECTURES, FAMILIES, SPECS, Spec, mistral
-from tools.data.closed_forms import COMMITTED, KINDS, FormError, counts, read, value
+from reference_impls.measure import closed_forms as forms
+from reference_impls.measure import reports
+from tests.closed_forms import __main__ as program
+from tests.closed_forms import written
+from tests.closed_forms.architectures import ARCHITECTURES
+from tests.closed_forms.cases import Case
+from tests.closed_forms.families import FAMILIES, mistral
+from tests.closed_forms.solve import HELD_OUT, NoFormError, Point, find, solve, times
+from tests.closed_forms.terms import spec_of
+from tests.closed_forms.written import comparisons, dumps
+from tools.data.closed_forms import KINDS, SHARED, FormError, counts, read, value
 
-NAMES = list(load_methods())
-LEDGER = json.loads(ledger.COMMITTED.read_text(encoding="utf-8"))
+METHODS = {
+    name: method for name, method in load_methods().items() if forms.declaration(method).exists()
+}
+REPORTS = {
+    name: json.loads(reports.path_of(method).read_text(encoding="utf-8"))["architectures"]
+    for name, method in METHODS.items()
+}
 # Numbers of parameters of the published checkpoints. Our RoBERTa is a classifier and has no pooler;
 # transformers 5 ties the output layer of T5 v1.1, which the checkpoint has apart
 PUBLISHED = {
@@ -52,50 +52,42 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_form_holds_on_a_fresh_random_model(family):
-    wrong = [
-        (which, said, measured)
-        for which, said, measured in comparisons(METHODS, seed=2, families=[family])
-        if said != measured
-    ]
-    assert wrong == []
+@pytest.mark.parametrize("name", METHODS)
+def test_every_form_holds_on_a_fresh_random_model(name, family):
+    compared = comparisons({name: METHODS[name]}, seed=2, families=[family])
+    assert [line for line in compared if line[1] != line[2]] == []
 
 
-@pytest.mark.parametrize("architecture", ledger.ARCHITECTURES)
-def test_the_forms_give_the_committed_ledger_of_real_architectures(architecture):
-    compared, file = 0, read()
-    for name, report in LEDGER["architectures"][architecture].items():
-        if "refused" not in report:
-            said = counts(name, architecture)
-            own = {key: getattr(said, key) for key in ("trained", "stored", "head", "base")}
-            if "sources" not in file["methods"][name]["inputs"]:  # one here, none in the counts
-                assert own == report["counts"], name
-            assert said.ledger == report["ledger"], name
-            compared += 1
-    assert compared >= 25
+@pytest.mark.parametrize("architecture", reports.ARCHITECTURES)
+@pytest.mark.parametrize("name", METHODS)
+def test_the_forms_give_the_committed_ledger_of_real_architectures(name, architecture):
+    report = REPORTS[name][architecture]
+    if "refused" not in report:
+        said = counts(name, architecture)
+        own = {key: getattr(said, key) for key in ("trained", "stored", "head", "base")}
+        assert (own, said.ledger) == (report["counts"], report["ledger"])
 
 
-@pytest.mark.parametrize(
-    ("architecture", "name"),
-    [
-        ("roberta-base", "lora"),
-        ("gpt2-xl", "prefix_tuning"),
-        ("llama-3.2-1b", "houlsby"),
-        ("mistral-7b", "lora"),
-        ("mistral-7b", "full_fine_tuning"),
-        ("qwen2-0.5b", "qlora"),
-        ("t5-v1.1-large", "ladder_side_tuning"),
-        ("llama-3-8b", "galore"),
-    ],
-)
-def test_real_widths_in_two_layers_without_values(architecture, name):
+def test_most_methods_are_compared_with_real_architectures():
+    for architecture in reports.ARCHITECTURES:
+        assert sum("refused" not in found[architecture] for found in REPORTS.values()) >= 25
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_real_widths_in_two_layers_without_values(name):
+    if all("refused" in found for found in REPORTS[name].values()):
+        pytest.skip("its course depends on its data")
+    refused = read()["methods"][name]["refused"]
+    able = [title for title, known in ARCHITECTURES.items() if known["family"] not in refused]
+    architecture = able[list(METHODS).index(name) % len(able)]  # by turns
     known = ARCHITECTURES[architecture]
     dimensions = {**known["dimensions"], "L": 2}
     own = {"family": known["family"], "dimensions": dimensions}
     config = FAMILIES[known["family"]].config(dimensions)
     if architecture == "mistral-7b":
         config = mistral(dimensions)
-    report = ledger.on_config(METHODS[name], config, 3, 65)
+    chosen = next(iter(spec_of(METHODS[name]).choices.values()))
+    report = reports.on_config(METHODS[name], config, 3, 65, **chosen)
     assert counts(name, own, B=3, S=65).ledger == report["ledger"]
 
 
@@ -107,11 +99,11 @@ def test_architectures_have_the_published_number_of_parameters():
         assert counts("full_fine_tuning", name).base == PUBLISHED[name], name
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", METHODS)
 def test_a_method_is_refused_where_it_refuses(name):
     refused = read()["methods"][name]["refused"]
     for family in FAMILIES:
-        case = Case(METHODS[name], family, next(iter(SPECS.get(name, Spec()).choices)), 3)
+        case = Case(METHODS[name], family, next(iter(spec_of(METHODS[name]).choices)), 3)
         if family not in refused:
             case.counted(1)
             continue
@@ -119,19 +111,25 @@ def test_a_method_is_refused_where_it_refuses(name):
             case.counted(1)
 
 
-def test_the_file_is_what_the_declarations_say():
-    found = {}
-    for family in FAMILIES:
-        forms = {
-            name: {"refused": entry["refused"][family]}
-            if family in entry["refused"]
-            else {choice: c["forms"][family] for choice, c in entry["choices"].items()}
-            for name, entry in read()["methods"].items()
-        }
-        own = read()["families"][family]
-        found[family] = {"family": {key: own[key] for key in ("base", "head")}, **forms}
-    text = dumps(closed_forms.document(load_methods(), found)) + "\n"
-    assert text == COMMITTED.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", METHODS)
+def test_a_methods_file_is_what_its_declaration_says(name):
+    committed = read()["methods"][name]
+    found = {
+        family: {"refused": committed["refused"][family]}
+        if family in committed["refused"]
+        else {choice: c["forms"][family] for choice, c in committed["choices"].items()}
+        for family in FAMILIES
+    }
+    said = {**written.entry(METHODS[name], found), "sources": committed["sources"]}
+    assert dumps(said) + "\n" == forms.path_of(METHODS[name]).read_text(encoding="utf-8")
+
+
+def test_the_shared_file_is_what_is_declared():
+    found = {
+        name: {key: own[key] for key in ("base", "head")}
+        for name, own in read()["families"].items()
+    }
+    assert dumps(written.shared(found)) + "\n" == SHARED.read_text(encoding="utf-8")
 
 
 def test_every_name_in_a_form_is_explained():
@@ -143,6 +141,7 @@ def test_every_name_in_a_form_is_explained():
                     used = {f for kind in KINDS for t in phase[kind] for f in t.split("*")}
                     unknown = {f for f in used if not f.isdigit()} - file["symbols"].keys()
                     assert unknown <= {*entry["inputs"], *entry["derived"]}, name
+        assert entry["symbols"].keys() <= entry["derived"].keys()
 
 
 def points(number: int, rule) -> list[Point]:
@@ -170,7 +169,7 @@ def test_the_first_terms_that_suffice_are_taken():
     asked: list[int] = []
     assert find([["x"], ["x*y", "odd"], ["x*y", "y"]], made, 1) == {"x*y": 2}
     assert asked == [1, HELD_OUT + 1, 1, HELD_OUT + 1]
-    with pytest.raises(closed_forms.NoFormError):
+    with pytest.raises(NoFormError):
         find([["x"]], made, 1)
     assert asked[-1] == HELD_OUT + 2
 
@@ -180,30 +179,50 @@ def test_products_of_terms():
 
 
 def test_the_command_line_compares_and_says_what_is_wrong(monkeypatch, capsys):
-    only = {"bitfit": METHODS["bitfit"], "lora": METHODS["lora"]}
-    monkeypatch.setattr("tests.closed_forms.__main__.load_methods", lambda: only)
-    assert main([]) == 0
+    assert program.main(["bitfit", "lora"]) == 0
     # BitFit on three families, LoRA's three choices on six, nine numbers each
     assert capsys.readouterr().out == f"{9 * (4 + 18)} numbers are as the closed forms say\n"
     wrong = {"trained": 1}, {"trained": 2}
-    monkeypatch.setattr(closed_forms, "comparisons", lambda *_: iter([("lora on x", *wrong)]))
-    assert main([]) == 1
+    monkeypatch.setattr(written, "comparisons", lambda *_: iter([("lora on x", *wrong)]))
+    assert program.main([]) == 1
     assert "lora on x: {'trained': 1}, but measured is {'trained': 2}" in capsys.readouterr().err
 
 
-def test_the_command_line_writes_the_file(tmp_path, monkeypatch):
-    path = tmp_path / "closed_forms.json"
-    monkeypatch.setattr(closed_forms, "COMMITTED", path)
-    monkeypatch.setattr(closed_forms, "FAMILIES", {"bert": FAMILIES["bert"]})
-    monkeypatch.setattr(
-        "tests.closed_forms.__main__.load_methods", lambda: {"bitfit": METHODS["bitfit"]}
-    )
-    assert main(["--write"]) == 0
-    written = json.loads(path.read_text(encoding="utf-8"))
-    committed = read()
-    assert written["families"]["bert"] == committed["families"]["bert"]
-    forms = written["methods"]["bitfit"]["choices"][""]["forms"]
-    assert forms["bert"] == committed["methods"]["bitfit"]["choices"][""]["forms"]["bert"]
+def test_the_command_line_writes_the_files_of_the_methods_that_are_named(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(forms, "path_of", lambda method: tmp_path / f"{method.name}.json")
+    monkeypatch.setattr(written, "SHARED", tmp_path / "shared.json")
+    monkeypatch.setattr(written, "FAMILIES", {"bert": FAMILIES["bert"]})
+    assert program.main(["bitfit", "--write"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["bitfit.json"]
+    made = json.loads((tmp_path / "bitfit.json").read_text(encoding="utf-8"))
+    assert made["choices"][""]["forms"]["bert"] == form_of("bitfit", "bert")
+    assert made["sources"] == forms.sources_of(METHODS["bitfit"])
+    written.write_shared()
+    shared = json.loads((tmp_path / "shared.json").read_text(encoding="utf-8"))
+    assert shared["families"] == {"bert": read()["families"]["bert"]}
+    assert program.main(["bitfitt", "--write"]) == 2
+    assert "did you mean 'bitfit'?" in capsys.readouterr().err
+
+
+def test_a_method_without_forms_or_enough_terms_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(program, "method_files", lambda: {"lora": tmp_path / "lora.py"})
+    assert program.main(["lora"]) == 2
+    assert capsys.readouterr().err.startswith("lora has no forms.py")
+    (tmp_path / "forms.py").touch()
+
+    def fail(method):
+        raise NoFormError("lora on bert: no form of trained")
+
+    monkeypatch.setattr(written, "write", fail)
+    assert program.main(["lora", "--write"]) == 1
+    assert "its terms in forms.py do not suffice" in capsys.readouterr().err
+
+
+def form_of(name: str, family: str) -> dict:
+    """The committed form of a method without choices."""
+    return read()["methods"][name]["choices"][""]["forms"][family]
 
 
 def test_a_form_evaluates_as_it_reads():

@@ -1,4 +1,4 @@
-"""What `make parity` measured: the committed file is well formed and names methods that exist."""
+"""What `make parity` measured: the committed files are well formed and are written as they are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reference_impls.core.registry import load_methods
-from tests.parity.conftest import differing
+from tests.parity import conftest
+from tests.parity.conftest import differing, place, read, write
 
-FILE = Path(__file__).parents[2] / "reference_impls" / "parity.json"
-ROWS = [(method, row) for method, rows in json.loads(FILE.read_text()).items() for row in rows]
+ROWS = [(method, row) for method, rows in read().items() for row in rows]
 KEYS = ["library", "version", "compared", "models", "outcome", "difference", "note"]
 # a lock file for each environment
 LOCKED = {
@@ -23,8 +22,19 @@ LOCKED = {
 }
 
 
-def test_methods_are_registered():
-    assert {method for method, _ in ROWS} <= load_methods().keys()
+def test_each_method_has_its_rows_beside_it_one_a_line(tmp_path, monkeypatch):
+    assert len(ROWS) > 100
+    files = {name: tmp_path / name / f"{name}.py" for name in (*read(), "gone")}
+    for path in files.values():
+        path.parent.mkdir()
+    committed = read()
+    texts = {name: place(name).read_text() for name in committed}
+    monkeypatch.setattr(conftest, "method_files", lambda: files)
+    write({"gone": ROWS[:1], **committed})
+    write(committed)
+    assert read() == committed
+    assert {name: place(name).read_text() for name in committed} == texts
+    assert not place("gone").exists()
 
 
 @pytest.mark.parametrize(("method", "row"), ROWS)
@@ -66,16 +76,16 @@ ROW = {**ROWS[0][1], "outcome": "deviates", "difference": 0.05}
     ],
 )
 def test_what_is_measured_anew_must_be_what_is_committed(change, signs):
-    found = differing({"lora": [ROW]}, {"lora": [{**ROW, **change}]})
+    found = differing({"any": [ROW]}, {"any": [{**ROW, **change}]})
     assert "".join(sign for sign, _, _ in found) == signs
 
 
 def test_digits_of_rounding_may_differ_and_counts_may_not():
     equal, count = {**ROW, "outcome": "equal", "difference": 0.0}, {**ROW, "difference": 128}
-    assert not differing({"lora": [equal]}, {"lora": [{**equal, "difference": 2e-7}]})
-    assert differing({"lora": [count]}, {"lora": [{**count, "difference": 129}]})
+    assert not differing({"any": [equal]}, {"any": [{**equal, "difference": 2e-7}]})
+    assert differing({"any": [count]}, {"any": [{**count, "difference": 129}]})
 
 
 def test_rows_may_not_come_or_go():
-    assert [sign for sign, _, _ in differing({}, {"lora": [ROW]})] == ["+"]
-    assert [sign for sign, _, _ in differing({"lora": [ROW]}, {})] == ["-"]
+    assert [sign for sign, _, _ in differing({}, {"any": [ROW]})] == ["+"]
+    assert [sign for sign, _, _ in differing({"any": [ROW]}, {})] == ["-"]

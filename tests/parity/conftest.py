@@ -1,4 +1,4 @@
-"""Collects what the parity tests find, and holds it against `reference_impls/parity.json`."""
+"""Collects what parity tests find, and holds it against each method's `measured/parity.json`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-FILE = Path(__file__).parents[2] / "reference_impls" / "parity.json"
+from reference_impls.core.registry import method_files
+from reference_impls.measure import files
+
 NAMES = {
     "bert": "BERT",
     "roberta": "RoBERTa",
@@ -26,7 +28,7 @@ Row = dict[str, object]
 
 
 class Outcomes:
-    """The rows of `parity.json`, by method."""
+    """What was measured, by method."""
 
     def __init__(self) -> None:
         self.rows: dict[str, list[Row]] = {}
@@ -59,7 +61,7 @@ class Outcomes:
         note: str,
         installed: str | None = None,
     ) -> None:
-        """The library computes something else; `parity.json` says by how much.
+        """The library computes something else; the row says by how much.
 
         A difference of None stands for what has no number: an error, another place.
         """
@@ -147,13 +149,24 @@ def differing(
     return found
 
 
-def written(rows: dict[str, list[Row]]) -> str:
-    """The file's text, one row a line."""
-    methods = []
-    for method, found in rows.items():
-        lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in found)
-        methods.append(f"  {json.dumps(method)}: [\n{lines}\n  ]")
-    return "{\n" + ",\n".join(methods) + "\n}\n"
+def place(method: str) -> Path:
+    """Where a method's rows are kept."""
+    return method_files()[method].parent / "measured" / "parity.json"
+
+
+def read() -> dict[str, list[Row]]:
+    """The committed rows of every method that has any."""
+    found = {name: place(name) for name in method_files()}
+    return {name: json.loads(path.read_text()) for name, path in found.items() if path.exists()}
+
+
+def write(rows: dict[str, list[Row]]) -> None:
+    """Put each method's rows beside it, one a line; those of other methods go."""
+    for method in method_files():
+        if method in rows:
+            files.write(place(method), rows[method], depth=1)
+        else:
+            place(method).unlink(missing_ok=True)
 
 
 _OUTCOMES = Outcomes()
@@ -166,7 +179,7 @@ def outcomes() -> Outcomes:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    help_ = f"write what all tests measured to {FILE.name}, if it does not say so yet"
+    help_ = "write what all tests measured beside the methods, where it does not say so yet"
     parser.addoption("--record", action="store_true", help=help_)
 
 
@@ -175,20 +188,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if exitstatus != pytest.ExitCode.OK:
         return
     measured = _OUTCOMES.sorted()
-    committed = json.loads(FILE.read_text()) if FILE.exists() else {}
     record = session.config.getoption("--record")
-    found = [line for line in differing(committed, measured) if record or line[0] == "+"]
+    found = [line for line in differing(read(), measured) if record or line[0] == "+"]
     session.config.stash[_CHANGES] = found
     if found:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if found and record:
-        FILE.write_text(written(measured))
+        write(measured)
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
     found = config.stash.get(_CHANGES, [])
     if found:
         action = "written, commit it" if config.getoption("--record") else "`make parity` writes it"
-        terminalreporter.section(f"{FILE.name} says something else ({action})", red=True)
+        terminalreporter.section(f"the committed files say something else ({action})", red=True)
         for sign, method, row in found:
             terminalreporter.write_line(f"{sign} {method}: {json.dumps(row, ensure_ascii=False)}")

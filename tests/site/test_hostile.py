@@ -73,7 +73,6 @@ def hostile_atlas(root: Path) -> Atlas:
                 "also_titled": [text],
                 "code": "https://evil.example/(x)[y]'*_x_*~$&copy;=1)",
                 "related": ["hu2021lora"],
-                "implementations": [],
             }
         )
     methods = discover(root)

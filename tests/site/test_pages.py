@@ -139,8 +139,9 @@ def test_leaves_list_their_papers_or_say_that_there_is_none(pages: Pages, atlas:
         page = pages[f"taxonomy/{leaf.id}.html"]
         listed = {target(page, link)[0] for link in page.links if not is_external(link)}
         assert {f"papers/{paper.id}.html" for paper in atlas.papers(leaf)} <= listed
-        assert {f"methods/{name}.html" for name in leaf.implementations} <= listed
-        assert ("No reference implementation yet." in page.text) is (not leaf.implementations)
+        own = {f"methods/{method.name}.html" for method in atlas.implementations(leaf)}
+        assert own <= listed
+        assert ("No reference implementation yet." in page.text) is (not own)
 
 
 def test_methods_have_formulas_as_mathml_and_their_source(pages: Pages, atlas: Atlas) -> None:

@@ -163,7 +163,7 @@ def test_every_citation_can_be_read_without_a_script(pages: Pages, atlas: Atlas)
     for paper in atlas.catalog.papers:
         blocks = [code.text.strip() for code in pages[f"papers/{paper.id}.html"].all("code")]
         for style in ("bibtex", "ris", "csl"):
-            text = export.FORMATS[style](atlas.catalog, [paper], "").strip()
+            text = export.FORMATS[style](atlas.catalog, [paper], "", {}).strip()
             assert text in blocks, f"{paper.id} as {style}"
 
 

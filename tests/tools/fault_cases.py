@@ -54,6 +54,12 @@ def _byte_order_mark(root: Path) -> None:
 # Keys of the first paper: they occur once.
 LEAVES = '    leaves: [low-rank]\n    modality: [LLM]\n    arxiv: "2106'
 BUILDS_ON = "builds_on: [ruckle2020drop]"
+# What entries once repeated of the methods' files
+IMPLEMENTATIONS = (
+    "        elsewhere:\n",
+    "        implementations: [lora]\n        elsewhere:\n",
+    "implementations: [lora]",
+)
 
 FAULTS = [
     Case("S001", at="of methods", says="0xe9 is not UTF-8", spoil=_latin_1),
@@ -104,6 +110,7 @@ FAULTS = [
     Case("S101", '    title: "A Survey"\n', "", "- id: ruckle2020survey", "title: is missing"),
     Case("S102", "    kind: survey", "    knid: survey", "knid", "did you mean 'kind'?"),
     Case("S102", "    name: arXiv\n", "    name: arXiv\n    logo: a\n", "logo", "is not a key"),
+    Case("S102", *IMPLEMENTATIONS, "delete the key"),
     Case("S102", "{literal:", "{literl:", "{literl:", "did you mean 'literal'?"),
     Case("S103", '"A Survey"', "2020", "title: 2020", "must be a text"),
     Case("S103", "year: 2020", 'year: "2020"', 'year: "2020"', "whole number without quotes"),
@@ -135,7 +142,7 @@ FAULTS = [
     Case(
         "S111",
         "    description: Something is written before the input.\n",
-        "    description: Something.\n    implementations: [lora]\n",
+        "    description: Something.\n    elsewhere:\n      hu2021lora: Prompts\n",
         "- id: prompt",
         "only a leaf",
     ),
@@ -150,14 +157,14 @@ FAULTS = [
     Case("S206", "[mao2021unipelt]", "[hu2021lora]", "[hu2021lora]", "names itself"),
     Case("S207", BUILDS_ON, "builds_on: [ruckle2020drap]", says="mean 'ruckle2020drop'?"),
     Case("S208", BUILDS_ON, "builds_on: [hu2021lora]", says="hu2021lora → hu2021lora"),
-    Case("S301", "- id: ruckle2020survey", "- id: ruckle2020drop", says="the id on line 98"),
+    Case("S301", "- id: ruckle2020survey", "- id: ruckle2020drop", says="the id on line 96"),
     Case("S301", "- id: VFM", "- id: LLM", says="already the id on line 3"),
     Case(
         "S301",
         "What is written are vectors.\n",
         "Vectors.\n      - id: soft\n        name: Again\n        description: Vectors.\n",
         "- id: soft\n        name: Again",
-        "already the id on line 27",
+        "already the id on line 26",
     ),
     Case("S302", '"10.5281/zenodo.1"', '"10.1109/5.771073"', "", "the DOI of hu2021lora"),
     Case("S302", '"10.5281/zenodo.1"', '"10.18653/V1/2022.ACL-LONG.433"', says="of mao2021unipelt"),

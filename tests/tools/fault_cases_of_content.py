@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.tools.fault_cases import BUILDS_ON, Case
@@ -11,6 +12,7 @@ from tests.tools.small_catalog import (
     CARD_PATH,
     METHOD,
     METHOD_PATH,
+    MUTANTS,
     TEST_PATH,
     write_generated,
 )
@@ -39,6 +41,19 @@ def _test_lost(root: Path) -> None:
     (root / TEST_PATH).unlink()
 
 
+def _beside(name: str, text: str | None) -> Callable[[Path], None]:
+    """Write a file beside the method, or take it away."""
+
+    def spoil(root: Path) -> None:
+        path = (root / METHOD_PATH).parent / name
+        if text is None:
+            path.unlink()
+        else:
+            path.write_text(text, encoding="utf-8")
+
+    return spoil
+
+
 def _readme_changed(root: Path) -> None:
     write_generated(root)
     with (root / "README.md").open("a", encoding="utf-8") as file:
@@ -64,6 +79,7 @@ def _schema_not_named(root: Path) -> None:
 # Keys of the first paper: they occur once.
 YEAR = "    year: 2022\n    venue: ICLR"
 PLAIN = 'note: "Plain text."'
+OTHER_CODE = '{"cue": {"sources": {"core/gone.py": "ab"}}, "summary": {"sources": {"x.py": "cd"}}}'
 
 DRAWN, EQUATION = CARD.partition("[beside]")[0], 'equation = ["LoRA"]\n'
 
@@ -190,22 +206,11 @@ FAULTS_OF_CONTENT = [
         "goes after 'name'",
     ),
     Case(
-        "S701", "        implementations: [lora]\n", "", "- id: low-rank", "has no implementation"
-    ),
-    Case(
-        "S702",
-        "        implementations: [lora]\n",
-        "        implementations: [lora, lorra]\n",
-        "lorra",
-        "did you mean 'lora'?",
-    ),
-    Case(
-        "S703",
-        "    implementations: [lora]\n  - id: mao",
-        "  - id: mao",
-        "class LoRA",
-        "paper 'hu2021lora' does not list 'lora'",
-        METHOD_PATH,
+        "S701",
+        "    description: Something is written before the input.\n",
+        "    description: Something is written before the input.\n    main: true\n",
+        "- id: soft",
+        "has no implementation",
     ),
     Case(
         "S704",
@@ -222,13 +227,7 @@ FAULTS_OF_CONTENT = [
         "did you mean 'hu2021lora'?",
         METHOD_PATH,
     ),
-    Case(
-        "S705",
-        "        description: What is written are vectors.",
-        "        description: What is written are vectors.\n        implementations: [lora]",
-        "        implementations: [lora]\nvenues",
-        "lora declares leaf 'low-rank'",
-    ),
+    Case("S706", "**Merge:** exact.", "**Merge:** TODO", 'r"""LoRA', "**Merge:**", METHOD_PATH),
     Case("S706", "**Merge:** exact.\n", "", 'r"""LoRA', "lacks **Merge:**", METHOD_PATH),
     Case(
         "S706",
@@ -258,6 +257,61 @@ FAULTS_OF_CONTENT = [
         says=f"already the name of {METHOD_PATH}",
         file="reference_impls/reparameterized/zlora/zlora.py",
         spoil=_second_file,
+    ),
+    *(
+        Case("S711", at="class LoRA", says=says, file=METHOD_PATH, spoil=_beside(name, text))
+        for name, text, says in (
+            (
+                "measured/runs.json",
+                None,
+                "runs.json is missing: run `python -m reference_impls mea",
+            ),
+            ("measured/runs.json", "[1]", "measured/runs.json is spoiled"),
+            ("measured/runs.json", OTHER_CODE, "runs.json is of other code on cue, summary"),
+            ("measured/ledger.json", None, "measured/ledger.json is missing"),
+            (
+                "measured/ledger.json",
+                '{"sources": {"core/gone.py": "ab"}}',
+                "is of other code: run",
+            ),
+            ("measured/ledger.json", "{", "measured/ledger.json is spoiled"),
+            ("forms.py", "SPEC = 1", "measured/forms.json is missing"),
+        )
+    ),
+    Case(
+        "S711",
+        "    mergeable = True\n",
+        '    mergeable = True\n    tasks = ("cue", "cloze")\n',
+        "class LoRA",
+        "measured/runs.json lacks cue, cloze: run",
+        METHOD_PATH,
+    ),
+    Case(
+        "S712",
+        at="class LoRA",
+        says="has no planted faults; add 3 to reference_impls/reparameterized/lora/mutants.toml",
+        file=METHOD_PATH,
+        spoil=_beside("mutants.toml", None),
+    ),
+    Case(
+        "S712",
+        at="class LoRA",
+        says="has 2 planted faults; add 1 to",
+        file=METHOD_PATH,
+        spoil=_beside("mutants.toml", 2 * MUTANTS),
+    ),
+    Case(
+        "S712",
+        at="class LoRA",
+        says="has no planted faults",
+        file=METHOD_PATH,
+        spoil=_beside("mutants.toml", 3 * MUTANTS.replace("r: int = 8", "")),
+    ),
+    Case(
+        "S712",
+        says="is not TOML",
+        file="reference_impls/reparameterized/lora/mutants.toml",
+        spoil=_beside("mutants.toml", "[[mutant]"),
     ),
     Case(
         "S709",

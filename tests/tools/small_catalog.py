@@ -31,7 +31,6 @@ taxonomy:
         description: >-
           The change of a weight is a product of two
           thin matrices.
-        implementations: [lora]
         elsewhere:
           hu2021lora: "Low-rank methods"
   - id: prompt
@@ -82,7 +81,6 @@ papers:
     note: "A café of methods."
     builds_on: [ruckle2020drop]
     related: [mao2021unipelt]
-    implementations: [lora]
   - id: mao2021unipelt
     title: "UniPELT: A Unified Framework for Parameter-Efficient Language Model Tuning"
     authors: ["Mao, Yuning"]
@@ -198,6 +196,14 @@ ours = 294912
 source = { paper = "hu2021lora" }
 """
 
+MUTANTS = """\
+[[mutant]]
+why = "the rank is another"
+old = "r: int = 8"
+new = "r: int = 9"
+"""
+
+LEDGER = '{"lab": {}, "architectures": {}, "versions": {}, "sources": {}}'
 METHOD_PATH = "reference_impls/reparameterized/lora/lora.py"
 TEST_PATH = "reference_impls/reparameterized/lora/test_lora.py"
 CARD_PATH = "reference_impls/reparameterized/lora/card.toml"
@@ -211,6 +217,11 @@ def write_tree(
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    beside = (root / METHOD_PATH).parent
+    (beside / "mutants.toml").write_text(3 * MUTANTS, encoding="utf-8")
+    (beside / "measured").mkdir(exist_ok=True)
+    (beside / "measured" / "runs.json").write_text("{}", encoding="utf-8")
+    (beside / "measured" / "ledger.json").write_text(LEDGER, encoding="utf-8")
     path = root / "papers.yaml"
     path.write_bytes(catalog if isinstance(catalog, bytes) else catalog.encode())
     return path

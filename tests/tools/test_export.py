@@ -17,11 +17,13 @@ from pybtex.database import parse_string as pybtex
 
 from tools.commands.export import ExportError, chosen
 from tools.data.files import ROOT
+from tools.data.implementations import discover
 from tools.data.schema import Catalog, Paper
 from tools.export.formats import FORMATS, dump_schema
 from tools.rules.catalog import read
 
 CATALOG = read(ROOT / "papers.yaml")
+METHODS = discover(ROOT)
 HOSTILE = {
     "id": "doe2026hostile",
     "title": "50% of {It} & <b>LoRA</b> \\ $x_1$ ~ é",
@@ -45,7 +47,7 @@ def catalog() -> Catalog:
 
 
 def exported(catalog: Catalog, style: str) -> str:
-    return FORMATS[style](catalog, list(catalog.papers), "")
+    return FORMATS[style](catalog, list(catalog.papers), "", METHODS)
 
 
 def names(paper: Paper) -> list[tuple[str, str]]:
@@ -128,7 +130,9 @@ def test_the_dump_fits_its_own_schema_and_the_schema_can_refuse(catalog):
     jsonschema.Draft7Validator.check_schema(schema)
     jsonschema.validate(data, schema)
     assert [paper["id"] for paper in data["papers"]] == [paper.id for paper in catalog.papers]
-    for spoil in ({"title": 1}, {"venue": "ACL"}, {"unknown": 1}, {"authors": []}):
+    said = {paper["id"]: paper.get("implementations") for paper in data["papers"]}
+    assert (said["he2021unified"], said["doe2026hostile"]) == (["mam", "parallel_adapter"], None)
+    for spoil in ({"title": 1}, {"venue": "ACL"}, {"implementations": []}, {"authors": []}):
         spoiled = {**data, "papers": [{**data["papers"][0], **spoil}]}
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(spoiled, schema)

@@ -64,7 +64,7 @@ def test_entries_and_keys_are_put_in_order_and_values_are_written_in_one_way():
     modality: [LLM]
     url: https://example.org/lora
     summary: "Trains two matrices."
-    implementations: [lora]
+    added: "2026-11-21"
 """
     )
     assert fmt(messy) == (
@@ -82,7 +82,7 @@ def test_entries_and_keys_are_put_in_order_and_values_are_written_in_one_way():
     url: https://example.org/lora
     summary: >-
       Trains two matrices.
-    implementations: [lora]
+    added: "2026-11-21"
   - id: ruckle2020drop
     title: "On Dropping Adapters"
     authors:

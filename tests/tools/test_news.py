@@ -11,7 +11,7 @@ import pytest
 from tools import atlas as material
 from tools.atlas import Atlas
 from tools.data.files import ROOT
-from tools.data.schema import Catalog, Node, Paper
+from tools.data.schema import Catalog, Paper
 from tools.export import feeds
 from tools.site.pages.news import news
 from tools.site.shared.site import Site
@@ -21,20 +21,14 @@ PAPER = ATLAS.catalog.paper["hu2021lora"]
 
 
 def entry(name: str, added: str | None, leaf: str = "low-rank") -> Paper:
-    changes = {"id": name, "added": added, "leaves": (leaf,), "related": (), "implementations": ()}
+    changes = {"id": name, "added": added, "leaves": (leaf,), "related": ()}
     return PAPER.model_copy(update=changes)
 
 
-def without_methods(node: Node) -> Node:
-    children = tuple(map(without_methods, node.children))
-    return node.model_copy(update={"children": children, "implementations": ()})
-
-
 def site(*papers: Paper) -> Site:
-    taxonomy = tuple(map(without_methods, ATLAS.catalog.taxonomy))
     old = ATLAS.catalog
     catalog = Catalog.model_construct(
-        modalities=old.modalities, taxonomy=taxonomy, venues=old.venues, papers=papers
+        modalities=old.modalities, taxonomy=old.taxonomy, venues=old.venues, papers=papers
     )
     return Site(Atlas(catalog), "# C")
 

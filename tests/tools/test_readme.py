@@ -172,9 +172,14 @@ def test_a_list_that_github_would_cut_is_an_error(
         readme.render(atlas)
 
 
-def test_an_implementation_that_nothing_registers_is_an_error(atlas: Atlas) -> None:
-    with pytest.raises(BuildError, match="which no file below reference_impls registers"):
-        Atlas(atlas.catalog, {})
+def test_leaf_and_paper_have_the_methods_that_declare_them_by_name(atlas: Atlas) -> None:
+    lora = atlas.methods["lora"]
+    again = {name: dataclasses.replace(lora, name=name) for name in ("z", "a")}
+    both = Atlas(atlas.catalog, {"z": again["z"], "a": again["a"]})
+    assert [m.name for m in both.implementations(both.catalog.leaves[lora.leaf])] == ["a", "z"]
+    assert [m.name for m in both.methods_of[lora.paper]] == ["a", "z"]
+    gaps = both.gaps(both.catalog.taxonomy)
+    assert {leaf.id for leaf in gaps} == both.catalog.leaves.keys() - {lora.leaf}
 
 
 def test_a_method_of_an_unknown_paper_or_leaf_is_an_error(atlas: Atlas) -> None:

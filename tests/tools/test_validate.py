@@ -46,9 +46,9 @@ def test_text_from_another_directory(tmp_path: Path) -> None:
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0] == (
-        "papers.yaml:56:5 S204 hu2021lora.venue: 'ICRL' is not a venue; did you mean 'ICLR'?"
+        "papers.yaml:55:5 S204 hu2021lora.venue: 'ICRL' is not a venue; did you mean 'ICLR'?"
     )
-    assert lines[1].startswith("papers.yaml:113:5 S401 ruckle2020survey.year: ")
+    assert lines[1].startswith("papers.yaml:111:5 S401 ruckle2020survey.year: ")
     assert lines[2:] == ["5 papers, 2 findings"]
 
 
@@ -57,7 +57,7 @@ def test_json(tmp_path: Path) -> None:
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert report["summary"] == "5 papers, 2 findings"
-    assert [(f["code"], f["line"]) for f in report["findings"]] == [("S204", 56), ("S401", 113)]
+    assert [(f["code"], f["line"]) for f in report["findings"]] == [("S204", 55), ("S401", 111)]
 
 
 def test_github(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_github(tmp_path: Path) -> None:
     done = tools("validate", "--format", "github", "papers.yaml", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout.splitlines()[0] == (
-        "::error file=papers.yaml,line=56,col=5,title=S204::S204 hu2021lora.venue: "
+        "::error file=papers.yaml,line=55,col=5,title=S204::S204 hu2021lora.venue: "
         "'ICRL' is not a venue; did you mean 'ICLR'?"
     )
 

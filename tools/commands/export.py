@@ -7,6 +7,7 @@ import sys
 
 from ..data.files import ROOT
 from ..data.findings import nearest
+from ..data.implementations import discover
 from ..data.schema import Catalog, Paper
 from ..export.formats import FORMATS, as_json, dump_schema
 from ..rules.catalog import read
@@ -64,5 +65,5 @@ def main(options: argparse.Namespace) -> int:
         paper=options.paper,
     )
     topic = catalog.nodes[options.leaf].name if options.leaf else ""
-    sys.stdout.write(FORMATS[options.format](catalog, papers, topic))
+    sys.stdout.write(FORMATS[options.format](catalog, papers, topic, discover(ROOT)))
     return 0

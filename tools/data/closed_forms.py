@@ -1,7 +1,7 @@
 """Closed forms of what methods train, store and keep in memory, evaluated without torch.
 
-`python -m tests.closed_forms --write` finds them and proves them on random models; the
-calculator page evaluates the same file in the browser. A form is a sum of products, such as
+`python -m tests.closed_forms NAME --write` finds them and proves them on random models; the
+calculator page evaluates the same forms in the browser. A form is a sum of products, such as
 {"2*L*r*d": 2}: products of names and whole numbers, and the coefficient of each.
 """
 
@@ -15,7 +15,8 @@ from math import floor, prod
 from pathlib import Path
 from typing import Any
 
-COMMITTED = Path(__file__).resolve().parents[2] / "reference_impls" / "closed_forms.json"
+PACKAGE = Path(__file__).resolve().parents[2] / "reference_impls"
+SHARED = PACKAGE / "measure" / "architectures.json"
 KINDS = ("weights", "gradients", "optimizer", "activations", "other")
 Form = Mapping[str, int]
 Values = dict[str, float]
@@ -100,9 +101,15 @@ def faults(rules: Iterable[Mapping[str, str]], values: Values) -> list[tuple[str
 
 
 @cache
-def read(path: Path = COMMITTED) -> dict[str, Any]:
-    """closed_forms.json."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read() -> dict[str, Any]:
+    """What methods share, and under `methods` the forms of each that has any."""
+    found = {}
+    for path in PACKAGE.glob("*/*/measured/forms.json"):
+        found[path.parents[1].name] = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        **json.loads(SHARED.read_text(encoding="utf-8")),
+        "methods": dict(sorted(found.items())),
+    }
 
 
 def architectures() -> dict[str, dict[str, Any]]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from .committed import CommittedError, first_fault
-
-PARITY = Path("reference_impls") / "parity.json"
+from .committed import measured
 
 
 class Comparison(BaseModel):
@@ -30,22 +28,12 @@ class Comparison(BaseModel):
     note: str
 
 
-class ParityError(CommittedError):
-    """The file does not hold comparisons; the message is one line and names it."""
-
-
-_FILE = TypeAdapter(dict[str, tuple[Comparison, ...]])
+_FILE = TypeAdapter(tuple[Comparison, ...])
 
 
 def read_parity(root: Path) -> dict[str, tuple[Comparison, ...]]:
-    """The comparisons of every method that has any, by its name. Raises ParityError."""
-    path = root / PARITY
-    if not path.is_file():
-        return {}
-    try:
-        return _FILE.validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise ParityError(f"{PARITY.as_posix()}: {first_fault(error)}") from None
+    """The comparisons of every method that has any, by its name. Raises CommittedError."""
+    return measured(root, "parity", _FILE)
 
 
 def verdicts(comparisons: tuple[Comparison, ...]) -> list[tuple[str, bool]]:

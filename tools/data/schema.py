@@ -29,7 +29,6 @@ from pydantic_core import PydanticCustomError, core_schema
 PAPER_ID = r"^[a-z]+([0-9]{4}|nd)[a-z0-9]+$"
 NODE_ID = r"^[a-z][a-z0-9-]*$"
 MODALITY_ID = r"^[A-Z][A-Za-z]*$"
-IMPLEMENTATION = r"^[a-z][a-z0-9_]*$"
 COLOR = r"^#[0-9a-f]{6}$"
 PERSON = r"^[^\s,][^,]*, [^\s,][^,]*$"
 ARXIV = r"^([0-9]{4}\.[0-9]{4,5}|[a-z-]+(\.[A-Z]{2})?/[0-9]{7})$"
@@ -45,7 +44,6 @@ PATTERNS = {
     PAPER_ID: "family name, year (or nd) and a word in lower-case ASCII, such as hu2021lora",
     NODE_ID: "lower-case words joined by hyphens, such as low-rank",
     MODALITY_ID: "a short name of letters, such as LLM",
-    IMPLEMENTATION: "the name of an implementation, such as fish_mask",
     COLOR: "a color of six lower-case hexadecimal digits, such as '#1a6b3c'",
     PERSON: "'Family, Given' with one comma; write {literal: …} for a group",
     ARXIV: "an arXiv identifier without its version, such as '2106.09685'",
@@ -77,7 +75,6 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 PaperId = Annotated[str, StringConstraints(pattern=PAPER_ID)]
 NodeId = Annotated[str, StringConstraints(pattern=NODE_ID)]
 ModalityId = Annotated[str, StringConstraints(pattern=MODALITY_ID)]
-ImplementationName = Annotated[str, StringConstraints(pattern=IMPLEMENTATION)]
 Link = Annotated[str, StringConstraints(pattern=LINK), Field(json_schema_extra={"format": "uri"})]
 Distinct = [AfterValidator(_all_different), Field(json_schema_extra={"uniqueItems": True})]
 
@@ -127,9 +124,6 @@ class Node(Model):
         description="Top-level branches only: every leaf below needs an implementation.",
     )
     children: tuple[Node, ...] = ()
-    implementations: Annotated[tuple[ImplementationName, ...], *Distinct] = Field(
-        default=(), description="Leaves only: names of reference implementations."
-    )
     elsewhere: dict[str, Text] = Field(
         default={},
         description="Leaves only: id of a survey -> the name of its category for this leaf.",
@@ -137,11 +131,10 @@ class Node(Model):
 
     @model_validator(mode="after")
     def _branches_hold_no_leaf_keys(self) -> Node:
-        for key in ("implementations", "elsewhere"):
-            if self.children and getattr(self, key):
-                raise PydanticCustomError(
-                    "leaf_only", "only a leaf may have {key}; this node has children", {"key": key}
-                )
+        if self.children and self.elsewhere:
+            raise PydanticCustomError(
+                "leaf_only", "only a leaf may have elsewhere; this node has children"
+            )
         return self
 
     @property
@@ -216,7 +209,6 @@ class Paper(Model):
         description="Ids of the papers whose method this one extends, combines or changes.",
     )
     related: Annotated[tuple[PaperId, ...], *Distinct] = ()
-    implementations: Annotated[tuple[ImplementationName, ...], *Distinct] = ()
     added: Annotated[str, StringConstraints(pattern=DATE)] | None = Field(
         default=None, description="Day on which the entry was added, in quotes: feeds go by it."
     )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from ..data.implementations import Implementation
 from ..data.papers import short_authors
 from ..data.schema import Catalog, Paper, Venue, json_schema
 from ..text.escape import plain
 from . import feeds
 from .bibtex import entry
 from .citations import csl, ris
+
+Methods = Mapping[str, Implementation]
 
 
 def bibtex(catalog: Catalog, papers: Iterable[Paper], *, latex: bool = False) -> str:
@@ -31,8 +34,11 @@ def _csl_item(paper: Paper, venue: Venue) -> str:
     return json.dumps(csl(paper, venue), indent=1, ensure_ascii=False)
 
 
-def dump(catalog: Catalog, papers: Iterable[Paper]) -> dict[str, Any]:
-    """Everything that the catalog says of the papers (see `dump_schema`)."""
+def dump(catalog: Catalog, papers: Iterable[Paper], methods: Methods) -> dict[str, Any]:
+    """Everything that the catalog and the methods say of the papers (see `dump_schema`)."""
+    names: dict[str, list[str]] = {}
+    for name in sorted(methods):
+        names.setdefault(methods[name].paper, []).append(name)
     return {
         "$schema": "papers.export.schema.json",
         "license": "CC0-1.0",
@@ -45,6 +51,7 @@ def dump(catalog: Catalog, papers: Iterable[Paper]) -> dict[str, Any]:
                 ],
                 "venue": {"id": paper.venue, "name": catalog.venue[paper.venue].name},
                 "link": paper.link,
+                **({"implementations": names[paper.id]} if paper.id in names else {}),
             }
             for paper in papers
         ],
@@ -52,7 +59,8 @@ def dump(catalog: Catalog, papers: Iterable[Paper]) -> dict[str, Any]:
 
 
 def dump_schema() -> dict[str, Any]:
-    """The JSON Schema (draft-07) of `dump`: the catalog's, with names and venues spelled out."""
+    """The JSON Schema (draft-07) of `dump`: the catalog's, with names and venues spelled out, and
+    with the names of implementations."""
     schema = json.loads(json_schema())
     paper = schema["definitions"]["Paper"]
     text = {"type": "string", "minLength": 1}
@@ -77,6 +85,7 @@ def dump_schema() -> dict[str, Any]:
             "additionalProperties": False,
         },
         "link": {"type": "string", "format": "uri"},
+        "implementations": {"type": "array", "minItems": 1, "items": text},
     }
     paper["required"] = [*paper["required"], "link"]
     return {
@@ -120,15 +129,19 @@ def as_json(data: object) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-FORMATS: dict[str, Callable[[Catalog, list[Paper], str], str]] = {
-    "bibtex": lambda catalog, papers, topic: bibtex(catalog, papers),
-    "bibtex-latex": lambda catalog, papers, topic: bibtex(catalog, papers, latex=True),
-    "ris": lambda catalog, papers, topic: "\n".join(ris(p, catalog.venue[p.venue]) for p in papers),
-    "csl": lambda catalog, papers, topic: csl_json(catalog, papers),
-    "json": lambda catalog, papers, topic: as_json(dump(catalog, papers)),
-    "atom": lambda catalog, papers, topic: feeds.atom(papers, topic=topic),
-    "jsonfeed": lambda catalog, papers, topic: as_json(feeds.json_feed(papers, topic=topic)),
-    "llms": lambda catalog, papers, topic: llms(catalog, papers),
+FORMATS: dict[str, Callable[[Catalog, list[Paper], str, Methods], str]] = {
+    "bibtex": lambda catalog, papers, topic, methods: bibtex(catalog, papers),
+    "bibtex-latex": lambda catalog, papers, topic, methods: bibtex(catalog, papers, latex=True),
+    "ris": lambda catalog, papers, topic, methods: "\n".join(
+        ris(paper, catalog.venue[paper.venue]) for paper in papers
+    ),
+    "csl": lambda catalog, papers, topic, methods: csl_json(catalog, papers),
+    "json": lambda catalog, papers, topic, methods: as_json(dump(catalog, papers, methods)),
+    "atom": lambda catalog, papers, topic, methods: feeds.atom(papers, topic=topic),
+    "jsonfeed": lambda catalog, papers, topic, methods: as_json(
+        feeds.json_feed(papers, topic=topic)
+    ),
+    "llms": lambda catalog, papers, topic, methods: llms(catalog, papers),
 }
 
 
@@ -145,17 +158,17 @@ ENDINGS = {
 CITATIONS = ("bibtex", "bibtex-latex", "ris", "csl")
 
 
-def files(catalog: Catalog) -> Iterator[tuple[str, str]]:
+def files(catalog: Catalog, methods: Methods) -> Iterator[tuple[str, str]]:
     """What the site offers: path and text of every export, whole, by leaf and by paper."""
     papers = list(catalog.papers)
     for style, ending in ENDINGS.items():
-        yield f"export/papers{ending}", FORMATS[style](catalog, papers, "")
+        yield f"export/papers{ending}", FORMATS[style](catalog, papers, "", methods)
         for leaf in catalog.leaves.values():
             found = list(catalog.papers_in[leaf.id])
-            yield f"export/{leaf.id}{ending}", FORMATS[style](catalog, found, leaf.name)
+            yield f"export/{leaf.id}{ending}", FORMATS[style](catalog, found, leaf.name, methods)
     for paper in papers:
         for style in CITATIONS:
             name = f"export/{paper.id}{ENDINGS[style]}"
-            yield name, FORMATS[style](catalog, [paper], "")
+            yield name, FORMATS[style](catalog, [paper], "", methods)
     yield "export/papers.export.schema.json", as_json(dump_schema())
     yield "llms.txt", llms(catalog, papers)

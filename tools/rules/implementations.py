@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..cards import FILE, Beside, line_of
 from ..data.annotated import all_segments, read_details
+from ..data.digests import unchanged
 from ..data.findings import nearest
 from ..data.implementations import FIELDS, Implementation, shared_parts
 from . import Context, Fault, Source, rule
@@ -19,70 +22,27 @@ _PARTS = {
     "differences": "the section 'Paper, official code, libraries'",
     "source": "a last paragraph 'Source: …'",
 }
+FAULTS = 3  # planted in every method at least
 
 
 def _source(implementation: Implementation) -> Source:
     return Source(implementation.path, implementation.line, implementation.name)
 
 
-def _main_leaves(context: Context) -> set[str]:
-    return {node.id for top in context.catalog.taxonomy if top.main for node in top.leaves()}
-
-
 @rule(
     "S701",
     "Leaf of a main branch without implementation",
-    "Every leaf of a branch marked `main` has at least one reference implementation. Elsewhere a "
-    "leaf without one is shown as a gap.",
-    bad="elsewhere:",
-    good="implementations: [lora]\n        elsewhere:",
+    "Every leaf of a branch marked `main` is declared by at least one reference implementation. "
+    "Elsewhere a leaf without one is shown as a gap.",
+    bad="a leaf of a main branch that no file below reference_impls declares",
+    good='the leaf low-rank, since lora declares leaf = "low-rank"',
 )
 def missing_implementation(context: Context) -> Iterator[Fault]:
-    main = _main_leaves(context)
+    main = {node.id for top in context.catalog.taxonomy if top.main for node in top.leaves()}
+    declared = {implementation.leaf for implementation in context.implementations[0].values()}
     for path, node in context.nodes:
-        if node.id in main and not node.implementations:
+        if node.id in main - declared:
             yield Fault(path, "is a leaf of a main branch and has no implementation")
-
-
-@rule(
-    "S702",
-    "Unknown implementation",
-    "An implementation that the catalog names is declared by a file below `reference_impls`.",
-    bad="implementations: [lorra]",
-    good="implementations: [lora]",
-)
-def unknown_implementation(context: Context) -> Iterator[Fault]:
-    known = context.implementations[0]
-    for path, item in [*context.nodes, *context.papers]:
-        for i, name in enumerate(item.implementations):
-            if name not in known:
-                message = f"no file below reference_impls declares '{name}'"
-                yield Fault((*path, "implementations", i), message, nearest(name, known))
-
-
-@rule(
-    "S703",
-    "Implementation that the catalog does not name",
-    "An implementation declares a leaf and a paper; both must list it under `implementations`, so "
-    "that readers find it from either.",
-    bad='a file that declares leaf = "low-rank", which the leaf low-rank does not list',
-    good="the leaf low-rank with implementations: [lora]",
-)
-def unnamed_implementation(context: Context) -> Iterator[Fault]:
-    known, main = context.implementations[0], _main_leaves(context)
-    listed = {
-        ("leaf", node.id): node.implementations
-        for _, node in context.nodes
-        if node.implementations or node.id not in main  # else S701 says so
-    }
-    listed |= {("paper", paper.id): paper.implementations for _, paper in context.papers}
-    for implementation in known.values():
-        for kind, entry in (("leaf", implementation.leaf), ("paper", implementation.paper)):
-            names = listed.get((kind, entry))
-            # A list with an unknown name in it may mean this implementation: S702 speaks first.
-            if names is not None and implementation.name not in names and known.keys() >= {*names}:
-                message = f"{kind} '{entry}' does not list '{implementation.name}'"
-                yield Fault(_source(implementation), message)
 
 
 @rule(
@@ -104,20 +64,14 @@ def other_folder(context: Context) -> Iterator[Fault]:
 
 @rule(
     "S705",
-    "Declared leaf or paper does not agree",
-    "The leaf and the paper that an implementation declares exist, and the leaf that lists an "
-    "implementation is the one it declares.",
-    bad='the leaf soft listing lora, which declares leaf = "low-rank"',
-    good='the leaf low-rank listing lora, which declares leaf = "low-rank"',
+    "Unknown leaf or paper",
+    "The leaf and the paper that an implementation declares exist: readers find it from either.",
+    bad='leaf = "lowrank"',
+    good='leaf = "low-rank"',
 )
-def other_leaf(context: Context) -> Iterator[Fault]:
-    known, leaves, papers = context.implementations[0], context.leaf_ids, context.ids["papers"]
-    for path, node in context.nodes:
-        for i, name in enumerate(node.implementations):
-            if name in known and known[name].leaf != node.id:
-                message = f"{name} declares leaf '{known[name].leaf}'"
-                yield Fault((*path, "implementations", i), message)
-    for implementation in known.values():
+def unknown_leaf_or_paper(context: Context) -> Iterator[Fault]:
+    leaves, papers = context.leaf_ids, context.ids["papers"]
+    for implementation in context.implementations[0].values():
         leaf, paper = implementation.leaf, implementation.paper
         if leaf not in leaves:
             message = f"declares leaf '{leaf}', which the catalog lacks"
@@ -132,13 +86,14 @@ def other_leaf(context: Context) -> Iterator[Fault]:
     "Incomplete page of a method",
     "The docstring of a method's file is its page on the site. It has a title, the equation, what "
     "is trained, frozen and stored, how it merges, the count, the two sections on details and on "
-    "differences, and its source.",
+    "differences, and its source. None of them says TODO any more.",
     bad="a docstring without **Merge:**",
     good="a docstring with all its parts",
 )
 def incomplete_page(context: Context) -> Iterator[Fault]:
     for implementation in context.implementations[0].values():
-        missing = [text for part, text in _PARTS.items() if not getattr(implementation.page, part)]
+        parts = ((text, getattr(implementation.page, part)) for part, text in _PARTS.items())
+        missing = [text for text, written in parts if not written or "TODO" in written]
         if missing:
             place = Source(implementation.path, 1, implementation.name)
             yield Fault(place, f"its docstring lacks {', '.join(missing)}")
@@ -250,6 +205,69 @@ def _unplaced(
         yield "elsewhere", f"detail {number} has a part in details", None
     for number in sorted((carried | {*beside.elsewhere}) - numbers):
         yield "details", f"the docstring has no detail {number}", None
+
+
+@rule(
+    "S711",
+    "Method not measured",
+    "What a method's page shows is measured: its runs on each task that it declares, its ledger, "
+    "and its closed forms where it declares any. All of it lies in the folder `measured` beside "
+    "it, and is of the code as it is.",
+    bad="a method whose code was changed after its runs",
+    good="python -m reference_impls measure lora",
+)
+def not_measured(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        lacking = "; ".join(_unmeasured(context.root, implementation))
+        if lacking:
+            fix = f"run `python -m reference_impls measure {implementation.name}`"
+            yield Fault(_source(implementation), f"{lacking}: {fix}")
+
+
+def _unmeasured(root: Path, implementation: Implementation) -> Iterator[str]:
+    """What is missing or stale of a method, in words."""
+    method, tasks = root / implementation.path, implementation.tasks
+    wanted = ["runs", "ledger", *(["forms"] if method.with_name("forms.py").is_file() else [])]
+    for name in (f"measured/{what}.json" for what in wanted):
+        path = method.parent / name
+        if not path.is_file():
+            yield f"{name} is missing"
+            continue
+        try:
+            found = json.loads(path.read_bytes())
+            parts = found if name == "measured/runs.json" else {"": found}
+            old = [part for part, made in parts.items() if not unchanged(made["sources"], root)]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            yield f"{name} is spoiled"
+            continue
+        if name == "measured/runs.json" and (missing := [t for t in tasks if t not in found]):
+            yield f"{name} lacks {', '.join(missing)}"
+        if old:
+            yield f"{name} is of other code{' on ' * any(old)}{', '.join(old)}"
+
+
+@rule(
+    "S712",
+    "Method without planted faults",
+    f"At least {FAULTS} ways in which a method's file could be wrong stand in mutants.toml beside "
+    "it. Each is planted, and the tests have to see it: tests that cannot fail prove nothing.",
+    bad="a folder without mutants.toml, or with one entry in it",
+    good='[[mutant]]\nwhy = "the update is not scaled"\nold = "self.scale * x"\nnew = "x"',
+)
+def without_planted_faults(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        name = f"{Path(implementation.path).parent.as_posix()}/mutants.toml"
+        try:
+            entries = tomllib.loads((context.root / name).read_text("utf-8")).get("mutant", ())
+            planted = sum(bool(entry.get("why") and entry.get("old")) for entry in entries)
+        except OSError:
+            planted = 0
+        except ValueError as error:
+            yield Fault(Source(name, 1, implementation.name), f"is not TOML: {error}")
+            continue
+        if planted < FAULTS:
+            message = f"has {planted or 'no'} planted faults; add {FAULTS - planted} to {name}"
+            yield Fault(_source(implementation), message)
 
 
 @rule(

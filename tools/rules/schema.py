@@ -39,6 +39,8 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
 }
+# What was a key once, and where what it held is said now
+_GONE = {"implementations": "not needed any more: a method's file declares its leaf and its paper"}
 _SECTIONS: dict[str, type[BaseModel]] = {
     "modalities": Modality,
     "taxonomy": Node,
@@ -56,6 +58,9 @@ def faults(error: ValidationError) -> Iterator[tuple[str, Fault]]:
     misspelt: set[Place] = set()
     for path, e in errors:
         if e["type"] == "extra_forbidden":
+            if path[-1] in _GONE:
+                yield "S102", Fault(path, f"is {_GONE[path[-1]]}; delete the key")
+                continue
             suggestion = nearest(str(path[-1]), _fields(path))
             misspelt.add((*path[:-1], suggestion or ""))
             yield "S102", Fault(path, f"'{path[-1]}' is not a key here", suggestion)
@@ -155,7 +160,7 @@ declare(
 declare(
     "S108",
     "Listed twice",
-    "A list of ids, titles or implementations names the same one twice.",
+    "A list of ids or titles names the same one twice.",
     bad="leaves: [low-rank, low-rank]",
     good="leaves: [low-rank]",
 )
@@ -177,8 +182,7 @@ declare(
 declare(
     "S111",
     "Key of a leaf on a branch",
-    "Implementations and names in other taxonomies belong to leaves; a node that has children is "
-    "a branch.",
-    bad="a node with both children and implementations",
-    good="implementations on each leaf below the node",
+    "Names in other taxonomies belong to leaves; a node that has children is a branch.",
+    bad="a node with both children and elsewhere",
+    good="elsewhere on each leaf below the node",
 )

@@ -49,7 +49,7 @@ def pages(
     """
     site = Site(atlas, contributing, manual)
     made = dict(page for part in PARTS for page in part.pages(site))
-    return made | dict(formats.files(atlas.catalog)) | dict(assets())
+    return made | dict(formats.files(atlas.catalog, atlas.methods)) | dict(assets())
 
 
 def assets() -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.site.browser.conftest import PHONE, Visit, overflow, serious
+from tools.atlas import Atlas
 from tools.data.closed_forms import FormError, architectures, counts, read
+from tools.site.pages.calculator import calculator
 
 PATH = "methods/calculator.html"
 BATCHES = ((8, 256), (1, 2), (3, 77), (32, 512), (2, 2048))
@@ -158,6 +161,31 @@ def test_a_method_that_does_not_run_on_a_model_says_so(visit: Visit) -> None:
     assert "has none" in page.inner_text("#calculator-said")
     page.select_option("[name=architecture]", "bert-base")
     shows(page, "bitfit", "bert-base")
+
+
+def test_a_method_without_forms_shows_what_was_measured(visit: Visit, atlas: Atlas) -> None:
+    data = calculator.forms_of(atlas)
+    lora = calculator.measured(atlas, "lora", data)
+    made = {"title": "New", "measured": lora}
+    script = f"""
+      window.closedForms.methods.new_one = {json.dumps(made)};
+      document.querySelector('[name=method]').append(new Option('New', 'new_one'));
+    """
+    page = visit(PATH)
+    page.evaluate(script)
+    page.select_option("[name=method]", "new_one")
+    shows(page, "lora", "llama-2-7b")  # no other numbers
+    note = page.inner_text("#calculator-inputs")
+    assert note.startswith("No closed form is declared: measured on BERT-base and Llama 2 7B")
+    assert not page.locator(".equations").is_visible()
+    page.select_option("[name=architecture]", "bert-base")
+    shows(page, "lora", "bert-base")
+    for name, value in (("B", "4"), ("L", "3")):
+        page.fill(f"[name={name}]", value)
+        assert "No closed form is declared" in page.inner_text("#calculator-said")
+        page.fill("[name=B]", "8")
+    page.select_option("[name=method]", "lora")
+    assert page.locator(".equations").is_visible()
 
 
 @pytest.mark.night

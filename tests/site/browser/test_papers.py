@@ -425,7 +425,7 @@ def test_a_citation_can_be_copied(visit: Visit, atlas: Atlas) -> None:
     for place, style in enumerate(("bibtex", "ris", "csl")):
         page.locator(".highlight").nth(place).hover()
         page.locator(".highlight").nth(place).get_by_role("button").click()
-        wanted = export.FORMATS[style](atlas.catalog, [paper], "").strip()
+        wanted = export.FORMATS[style](atlas.catalog, [paper], "", {}).strip()
         page.wait_for_function(COPIED, arg=wanted)
 
 

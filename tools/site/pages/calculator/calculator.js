@@ -111,7 +111,7 @@
     return percent >= 9.5 ? `${percent.toFixed(0)}%` : `${Number(percent.toPrecision(2))}%`;
   };
 
-  const called = name => forms.symbols[name] ?? inputsOf()[name]?.meaning ?? name;
+  const called = name => forms.symbols[name] ?? entry().symbols[name] ?? entry().inputs[name]?.meaning ?? name;
 
   const inWords = expression => {
     const parts = Object.entries(expression).map(([product, coefficient]) => {
@@ -127,7 +127,7 @@
   // ---- the form ----
 
   const control = name => form.elements.namedItem(name);
-  const inputsOf = () => forms.methods[control("method").value].inputs;
+  const entry = () => forms.methods[control("method").value];
 
   const element = (tag, properties = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
@@ -145,10 +145,27 @@
     return element("div", { className: "field" }, label, input, fault);
   };
 
+  // Of a method without closed forms
+  const onlyMeasured = () => {
+    const names = Object.keys(entry().measured).filter(name => !entry().measured[name].refused);
+    const titles = names.map(name => forms.architectures[name].title);
+    const { B, S } = forms.batch;
+    return `No closed form is declared: measured on ${titles.join(" and ")}, with ${B} rows of ${S} tokens.`;
+  };
+
+  // What was measured there; throws the list of faults.
+  const measured = ({ B, S }) => {
+    const found = entry().measured[control("architecture").value];
+    if (!found || B !== forms.batch.B || S !== forms.batch.S) throw [new Fault("method", onlyMeasured())];
+    if (found.refused) throw [new Fault("method", found.refused)];
+    return found;
+  };
+
   const showInputs = given => {
-    const entry = forms.methods[control("method").value];
+    const { choices: byName, inputs, measured: only } = entry();
     const place = document.getElementById("calculator-inputs");
-    const choices = Object.keys(entry.choices);
+    if (only) return place.replaceChildren(element("p", {}, onlyMeasured()));
+    const choices = Object.keys(byName);
     const choice = choices.includes(given.choice) ? given.choice : choices[0];
     const fields = [];
     if (choices.length > 1) {
@@ -157,14 +174,14 @@
       const label = element("label", { className: "field" }, element("span", {}, "Variant"), select);
       fields.push(label);
     }
-    for (const name of entry.choices[choice].inputs) {
-      const input = entry.inputs[name];
+    for (const name of byName[choice].inputs) {
+      const input = inputs[name];
       const fraction = name === "density";
       const least = fraction ? 0 : input.least;
       fields.push(numberField(name, input.meaning, least, given[name] ?? input.default, fraction));
     }
     if (!fields.length) fields.push(element("p", {}, "Nothing of it changes these numbers."));
-    place.replaceChildren(...fields);
+    return place.replaceChildren(...fields);
   };
 
   const showDimensions = given => {
@@ -250,11 +267,14 @@
     byId("counts").tBodies[0].replaceChildren(...counts, part);
     const longest = Math.max(own.total, full.total);
     byId("bars").replaceChildren(bar(name, own, longest), bar("Full fine-tuning", full, longest));
-    const equations = [
-      ["trained", own.form.trained],
-      ["stored", own.form.stored],
-      ...KINDS.map(kind => [`${kind}, bytes`, own.phase[kind]]),
-    ];
+    const equations = own.form
+      ? [
+          ["trained", own.form.trained],
+          ["stored", own.form.stored],
+          ...KINDS.map(kind => [`${kind}, bytes`, own.phase[kind]]),
+        ]
+      : [];
+    byId("equations").parentElement.hidden = !own.form;
     byId("equations").replaceChildren(
       ...equations.flatMap(([key, expression]) => [
         element("dt", {}, key),
@@ -297,11 +317,11 @@
         Object.keys(forms.families[control("family").value].dimensions).map(key => [key, given[key]]),
       );
       const family = control("family").value;
-      const own = evaluate(method, family, dimensions, given);
+      const own = entry().measured ? measured(given) : evaluate(method, family, dimensions, given);
       const full = evaluate(FULL, family, dimensions, { B: given.B, S: given.S });
       const where = forms.architectures[control("architecture").value]?.title ?? "your dimensions";
       complain([]);
-      show(forms.methods[method].title, where, own, full);
+      show(entry().title, where, own, full);
     } catch (error) {
       if (error instanceof Fault) complain([error]);
       else if (Array.isArray(error)) complain(error);

@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from ....atlas import Atlas
 from ....data import closed_forms
-from ....data.closed_forms import KINDS, Counts, FormError
+from ....data.closed_forms import KINDS, FormError
+from ....data.ledger import Refused
 from ....text import escape
 from ....text.escape import html, page, safe
 from ....text.markup import table
@@ -32,14 +33,34 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def forms_of(atlas: Atlas) -> dict[str, Any]:
-    """closed_forms.json with the methods of this catalog, each with its title."""
+    """What methods share, and each method's title and forms, or what was measured without them."""
     file = closed_forms.read()
-    methods = {
-        name: {"title": atlas.methods[name].title, **entry}
-        for name, entry in file["methods"].items()
-        if name in atlas.methods
-    }
+    methods = {}
+    for name, method in sorted(atlas.methods.items()):
+        entry = file["methods"].get(name)
+        if entry:
+            own = {key: value for key, value in entry.items() if key != "sources"}
+        else:
+            own = {"measured": measured(atlas, name, file)}
+        if entry or own["measured"]:
+            methods[name] = {"title": method.title, **own}
     return {**file, "methods": methods}
+
+
+def measured(atlas: Atlas, name: str, file: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The ledger's reports of a method without closed forms, by architecture."""
+    found: dict[str, dict[str, Any]] = {}
+    for architecture, reports in atlas.ledger.architectures.items():
+        report = reports.get(name)
+        if isinstance(report, Refused):
+            found[architecture] = {"refused": report.refused}
+        elif report and (report.rows, report.length) == (file["batch"]["B"], file["batch"]["S"]):
+            found[architecture] = {
+                **report.counts.model_dump(),
+                "ledger": report.ledger.model_dump(),
+                "total": report.ledger.total,
+            }
+    return {a: found[a] for a in file["architectures"] if a in found}
 
 
 def values(site: Site, known: dict[str, Any]) -> dict[str, object]:
@@ -53,7 +74,7 @@ def values(site: Site, known: dict[str, Any]) -> dict[str, object]:
         "batch": known["batch"],
         "symbols": known["symbols"],
         "table": defaults(site.atlas, known),
-        "runnable": START["method"] in known["methods"] and FULL in known["methods"],
+        "measured": [entry["title"] for entry in known["methods"].values() if "measured" in entry],
         "first": first(known),
         "amount": amount,
         "share": share,
@@ -61,9 +82,9 @@ def values(site: Site, known: dict[str, Any]) -> dict[str, object]:
 
 
 def first(known: dict[str, Any]) -> dict[str, Any]:
-    """The form and the results that the page starts with; nothing where a method is missing."""
+    """The form and the results that the page starts with; nothing where these have no forms."""
     method, architecture = START["method"], START["architecture"]
-    if not {method, FULL} <= known["methods"].keys():
+    if not all("choices" in known["methods"].get(name, {}) for name in (method, FULL)):
         return {}
     entry, shown = known["methods"][method], known["architectures"][architecture]
     return {
@@ -95,21 +116,27 @@ def defaults(atlas: Atlas, known: dict[str, Any]) -> Markup:
     for name in known["methods"]:
         cells = [f"[{page(title_of(atlas, name))}]({quote(name)}.md)"]
         for architecture in SHOWN:
-            cells += counted(name, architecture)
+            cells += counted(known["methods"][name], name, architecture)
         rows.append(cells)
     return table(head, "l" + "r" * (len(head) - 1), rows)
 
 
-def counted(method: str, architecture: str) -> list[str]:
-    """Four cells; dashes where the method does not run."""
-    try:
-        found: Counts = closed_forms.counts(method, architecture)
-    except FormError as error:
-        why = safe(f'<abbr title="{html(str(error))}">–</abbr>')
+def counted(entry: dict[str, Any], method: str, architecture: str) -> list[str]:
+    """Four cells; dashes where the method does not run, or was not measured."""
+    if "measured" in entry:
+        found = entry["measured"].get(architecture, {"refused": "not measured"})
+    else:
+        try:
+            form = closed_forms.counts(method, architecture)
+            found = {**vars(form), "total": form.total}
+        except FormError as error:
+            found = {"refused": str(error)}
+    if "refused" in found:
+        why = safe(f'<abbr title="{html(found["refused"])}">–</abbr>')
         return [str(why), "–", "–", "–"]
     return [
-        f"{found.trained:,}",
-        share(found.trained, found.base),
-        f"{found.stored:,}",
-        amount(found.total),
+        f"{found['trained']:,}",
+        share(found["trained"], found["base"]),
+        f"{found['stored']:,}",
+        amount(found["total"]),
     ]

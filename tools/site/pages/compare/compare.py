@@ -23,7 +23,7 @@ from ...shared.method_words import title as title_of
 from ...shared.site import Site
 
 SUMMARY = "bert-base"  # whose numbers are in the table of all methods: most methods run on it
-# the families of closed_forms.json by what they are
+# the families that have closed forms by what they are
 MODELS = {
     "encoder": ("bert", "roberta"),
     "decoder": ("gpt2", "llama", "qwen2"),
@@ -99,7 +99,7 @@ def row(atlas: Atlas, method: Implementation) -> Row:
         method=method,
         leaf=leaf.name,
         branch=atlas.catalog.tops[leaf.id].name,
-        models=models_of(name),
+        models=models_of(atlas, name),
         counts=numbers,
         inference=inference,
         verified=("equal" if equal else "differs") if compared else "",
@@ -118,12 +118,18 @@ def counted(name: str) -> Counts | None:
         return None
 
 
-def models_of(name: str) -> tuple[str, ...]:
-    """The kinds of models that a method runs on."""
-    refused = closed_forms.read()["methods"].get(name, {}).get("refused", {})
-    return tuple(
-        kind for kind, families in MODELS.items() if any(f not in refused for f in families)
-    )
+def models_of(atlas: Atlas, name: str) -> tuple[str, ...]:
+    """The kinds of models that a method runs on: by its closed forms, or else as measured."""
+    file = closed_forms.read()
+    if name in file["methods"]:
+        families = file["families"].keys() - file["methods"][name]["refused"].keys()
+    else:
+        families = {
+            file["architectures"][architecture]["family"]
+            for architecture, reports in atlas.ledger.architectures.items()
+            if isinstance(reports.get(name), Report)
+        }
+    return tuple(kind for kind, own in MODELS.items() if not families.isdisjoint(own))
 
 
 def budget(atlas: Atlas) -> list[str]:

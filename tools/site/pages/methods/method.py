@@ -7,6 +7,7 @@ from textwrap import indent
 from markupsafe import Markup
 
 from ....atlas import Atlas, BuildError
+from ....data import closed_forms
 from ....data.implementations import Implementation
 from ....data.parity import verdicts
 from ....data.runs import Run
@@ -53,6 +54,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "file": script(text),
         "counts": cost.counts(atlas, method),
         "costs": cost.costs(atlas, method),
+        "closed": method.name in closed_forms.read()["methods"],
         "snippets": snippets(method, atlas.card(method.name).own_model),
         "refuses": source.refuses(method, text),
         "facts": {**facts, "In short": page(in_short(method))},

@@ -74,6 +74,6 @@ def page(site: Site, method: Implementation) -> tuple[str, str]:
         **method_page.values(site.atlas, method),
         drawing=drawing(method.title, site.atlas.card(method.name).drawn),
         leaf=site.catalog.leaves[method.leaf],
-        papers=site.atlas.papers_of[method.name],
+        paper=paper,
         bibtex=entry(paper, site.catalog.venue[paper.venue]),
     )

@@ -50,7 +50,8 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         if not node.is_leaf:  # leaves have theirs among the exports
             papers = list(site.atlas.papers(node))
             for style, ending in (("atom", ".xml"), ("jsonfeed", ".feed.json")):
-                yield f"export/{node.id}{ending}", FORMATS[style](site.catalog, papers, node.name)
+                text = FORMATS[style](site.catalog, papers, node.name, {})
+                yield f"export/{node.id}{ending}", text
     yield "export/addresses.json", json.dumps(addresses(site), ensure_ascii=False) + "\n"
 
 

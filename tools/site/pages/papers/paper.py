@@ -73,7 +73,7 @@ def page(site: Site, paper: Paper) -> tuple[str, str]:
         after=after,
         related=[other for other in atlas.related[paper.id] if other.id not in named],
         citations=[
-            (name, export.FORMATS[style](catalog, [paper], ""), language)
+            (name, export.FORMATS[style](catalog, [paper], "", {}), language)
             for name, style, language in CITED_AS
         ],
     )

@@ -81,6 +81,7 @@ def sizes(site: Site) -> dict[str, float]:
 def words(site: Site, node: Node) -> str:
     """What a reader may type to find a node: its name and id, and those of its methods."""
     own = [node.name, node.id]
-    for name in node.implementations:
-        own += [name, site.atlas.methods[name].title]
+    if node.is_leaf:
+        for method in site.atlas.implementations(node):
+            own += [method.name, method.title]
     return " ".join(own).lower()

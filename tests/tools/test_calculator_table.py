@@ -1,0 +1,56 @@
+"""The calculator's page, and the table in it that needs no script."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tools import atlas as material
+from tools.data import closed_forms
+from tools.data.files import ROOT
+from tools.site.pages.calculator import calculator
+from tools.site.shared.site import Site
+
+ATLAS = material.load(ROOT)
+KNOWN = calculator.forms_of(ATLAS)
+
+
+def test_a_method_has_four_numbers_or_says_why_not() -> None:
+    found = closed_forms.counts("lora", "bert-base")
+    assert calculator.counted("lora", "bert-base") == [
+        f"{found.trained:,}",
+        "0.27%",
+        f"{found.stored:,}",
+        calculator.amount(found.total),
+    ]
+    why, *rest = calculator.counted("bitfit", "llama-2-7b")
+    assert rest == ["–", "–", "–"]
+    assert why.startswith('<abbr title="')
+    assert "has none" in why
+
+
+def test_the_table_has_a_row_a_method_and_columns_for_each_architecture() -> None:
+    head, rule, *rows = calculator.defaults(ATLAS, KNOWN).splitlines()
+    assert len(rows) == len(KNOWN["methods"]) == len(ATLAS.methods)
+    assert {row.count(" | ") for row in (head, rule, *rows)} == {4 * len(calculator.SHOWN)}
+
+
+def test_methods_are_grouped_by_the_branch_of_their_leaf() -> None:
+    groups = calculator.groups(Site(ATLAS, ""), KNOWN["methods"])
+    found = {name: branch for branch, methods in groups for name, _ in methods}
+    tops = ATLAS.catalog.tops
+    assert found == {name: tops[method.leaf].name for name, method in ATLAS.methods.items()}
+    order = [node.name for node in ATLAS.catalog.taxonomy]
+    assert [branch for branch, _ in groups] == [name for name in order if name in found.values()]
+
+
+def test_without_its_first_method_the_page_starts_with_nothing() -> None:
+    assert calculator.first(KNOWN)["counts"] == closed_forms.counts("lora", "llama-2-7b")
+    for name in ("lora", calculator.FULL):
+        rest = {key: value for key, value in KNOWN["methods"].items() if key != name}
+        assert calculator.first({**KNOWN, "methods": rest}) == {}
+
+
+def test_methods_of_another_catalog_are_left_out() -> None:
+    few = replace(ATLAS)
+    object.__setattr__(few, "methods", {"lora": ATLAS.methods["lora"]})
+    assert list(calculator.forms_of(few)["methods"]) == ["lora"]
