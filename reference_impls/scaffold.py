@@ -142,9 +142,11 @@ def _leaves(node: dict[str, Any]) -> list[str]:
 
 
 def _class_name(name: str, tree: ast.Module) -> str:
-    """The name in capitals, told from the classes that the file has already."""
+    """The name in capitals, told from what the file names so already."""
     wanted = "".join(word.capitalize() for word in name.split("_"))
-    taken = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    imported = (node.names for node in tree.body if isinstance(node, ast.ImportFrom))
+    taken = {alias.name for aliases in imported for alias in aliases}
+    taken |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     return f"{wanted}Method" if wanted in taken else wanted
 
 

@@ -128,11 +128,11 @@ def test_what_is_left_is_printed_in_order(copy):
 
 
 def test_paper_title_and_a_class_name_that_is_taken(copy):
-    done = make(copy, "low_rank", *ARGUMENTS, "--paper", "hu2021lora", "--title", "Low: β")
+    done = make(copy, "anatomy", *ARGUMENTS, "--paper", "hu2021lora", "--title", "Low: β")
     assert done.returncode == 0, done.stderr
     assert "tools add" not in done.stdout
-    text = (copy / "reference_impls/reparameterized/low_rank/low_rank.py").read_text("utf-8")
-    assert "class LowRankMethod(Method):" in text
+    text = (copy / "reference_impls/reparameterized/anatomy/anatomy.py").read_text("utf-8")
+    assert "class AnatomyMethod(" in text
     assert json.loads(text.partition("    title = ")[2].partition("\n")[0]) == "Low: β"
     assert '    paper = "hu2021lora"\n' in text
-    assert "there is a method" in make(copy, "low_rank", *ARGUMENTS).stderr
+    assert "there is a method" in make(copy, "anatomy", *ARGUMENTS).stderr
