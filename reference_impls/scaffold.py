@@ -107,7 +107,7 @@ def new(name: str, *, leaf: str, like: str, paper: str = "", title: str = "") ->
     }
     card = model.parent / "card.toml"
     if card.is_file():
-        text = card.read_text(encoding="utf-8")
+        text = _declared(card.read_text(encoding="utf-8"))
         files[card.name] = _named(_named(text, like, name), old_class, class_name)
     folder.mkdir(parents=True)
     for file, text in files.items():
@@ -169,6 +169,15 @@ def _code(source: str, tree: ast.Module, plan: Plan) -> tuple[str, str]:
     for node in sorted(changes, key=lambda node: node.lineno, reverse=True):
         lines[node.lineno - 1 : node.end_lineno] = [changes[node]]
     return _named("\n".join(lines), registered.name, plan.class_name), registered.name
+
+
+def _declared(card: str) -> str:
+    """A card without what is the other method's alone: details, what others print, measurements."""
+    alone = r"^\[\[?(?:architectures|published)\b(?s:.*)"
+    alone += r"|^\[beside\.details\]\n(?:[^\[\n].*\n)*"
+    alone += r"|^(?:details|elsewhere|moves|reaches|baseline)\b.*\n"
+    declared = re.sub(alone, "", card, flags=re.MULTILINE)
+    return re.sub(r"\n{3,}", "\n\n", declared).rstrip() + "\n"
 
 
 def _named(text: str, old: str, new: str) -> str:

@@ -59,10 +59,17 @@ def make(found: list[Job], *, renew: bool = False) -> None:
     with ProcessPoolExecutor(workers, get_context("spawn"), **one_thread) as pool:
         made = {pool.submit(measured, job, renew): job for job in found}
         with tqdm(total=len(made), desc="measured", unit="job") as bar:
+            failed: list[BaseException] = []
             for future in as_completed(made):
-                keep(made[future], future.result())
+                if error := future.exception():
+                    error.add_note(f"measuring {made[future]}")
+                    failed.append(error)
+                else:
+                    keep(made[future], future.result())
                 bar.set_postfix_str(str(made[future]))
                 bar.update()
+    if failed:  # what others measured is kept
+        raise failed[0]
 
 
 def measured(job: Job, renew: bool) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from reference_impls.core.registry import load_methods
 from reference_impls.lab import backbones
 from reference_impls.lab.tasks import TASKS
-from reference_impls.measure import command, files, recorded, reports, runs
+from reference_impls.measure import closed_forms, command, files, recorded, reports, runs
 
 METHODS = load_methods()
 LORA = METHODS["lora"]
@@ -139,7 +139,8 @@ def test_runs_of_tasks_that_a_method_no_longer_has_go(quick):
 def test_all_is_measured_or_only_what_is_stale(monkeypatch):
     monkeypatch.setattr(recorded, "stale", lambda method: ["cue"] if method is LORA else [])
     monkeypatch.setattr(reports, "is_stale", lambda method: method is not LORA)
-    every = [*LORA.tasks, ""]
+    monkeypatch.setattr(closed_forms, "is_stale", lambda method: False)
+    every = [*LORA.tasks, command.LEDGER, command.FORMS]
     assert command.jobs(["lora"], stale=False) == [command.Job("lora", task) for task in every]
     found = command.jobs(["lora", "ia3"], stale=True)
     assert list(map(str, found)) == ["lora cue", "ia3 ledger"]
@@ -147,14 +148,14 @@ def test_all_is_measured_or_only_what_is_stale(monkeypatch):
 
 def test_what_was_measured_survives_a_kill(quick, monkeypatch):
     def measured(job, renew):
-        if job.task == "cue":
+        if job.what == "cue":
             raise KeyboardInterrupt
-        return {"made": job.task}
+        return {"made": job.what}
 
     monkeypatch.setattr(command, "measured", measured)
     monkeypatch.setattr(command, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
     with pytest.raises(KeyboardInterrupt):
         command.make([command.Job("lora", task) for task in ("first-clause", "cue")])
     assert recorded.committed(LORA) == {"first-clause": {"made": "first-clause"}}
-    command.make([command.Job("lora")])
-    assert files.read(reports.path_of(LORA)) == {"made": ""}
+    command.make([command.Job("lora", command.LEDGER)])
+    assert files.read(reports.path_of(LORA)) == {"made": command.LEDGER}

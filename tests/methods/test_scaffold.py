@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,6 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "reference_impls", root / "reference_impls", ignore=skipped)
     for name in ("papers.yaml", "papers.schema.json", "README.md"):
         shutil.copy(ROOT / name, root)
-    model = root / MODEL.relative_to(ROOT)
-    model.with_name("card.toml").write_text('name = "lora"\nclass = "LoRA"\n', encoding="utf-8")
     done = make(root, "two_words", *ARGUMENTS)
     assert done.returncode == 0, done.stderr
     (root / "said").write_text(done.stdout, encoding="utf-8")
@@ -87,7 +86,9 @@ def test_the_folder_holds_the_other_methods_code_under_its_own_name(copy):
     assert text.endswith(kept.replace("LoRA", "TwoWords"))
     assert "class TwoWords(" in text
     assert (folder / "__init__.py").read_text() == "from .two_words import TwoWords as TwoWords\n"
-    assert (folder / "card.toml").read_text() == 'name = "two_words"\nclass = "TwoWords"\n'
+    card = tomllib.loads((folder / "card.toml").read_text(encoding="utf-8"))
+    assert card.keys() == {"drawing", "beside", "contract"}  # no count that others print
+    assert card["beside"].keys() == {"equation"}  # and no detail of another page
     for command in (["check", "--ignore", "S101"], ["format", "--check"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml")]
         done = subprocess.run([*ruff, str(folder)], capture_output=True, text=True, check=False)
@@ -103,15 +104,18 @@ def test_every_method_can_be_the_model(copy, monkeypatch):
         assert (own.name, own.leaf, own.paper) == (f"like_{like}", "gated", "mao2021unipelt")
         assert (own.branch, own.hyperparameters) == ("hybrid", other.hyperparameters)
         compile(made.read_text(encoding="utf-8"), made.name, "exec")
+        card = tomllib.loads(made.with_name("card.toml").read_text(encoding="utf-8"))
+        assert not card.keys() & {"architectures", "published", "baseline"}
         shutil.rmtree(made.parent)
 
 
 def test_validate_names_what_a_person_has_to_write(copy):
     findings, _ = validate(copy / "papers.yaml")
-    place = "reference_impls/reparameterized/two_words/two_words.py"
-    assert {Path(f.path).relative_to(copy).as_posix() for f in findings} == {place}
+    folder = "reference_impls/reparameterized/two_words"
+    places = {f"{folder}/two_words.py", f"{folder}/card.toml"}
+    assert {Path(f.path).relative_to(copy).as_posix() for f in findings} == places
     said = {finding.code: finding.message for finding in findings}
-    assert said.keys() == {"S705", "S706", "S711", "S712"}
+    assert said.keys() == {"S705", "S706", "S710", "S711", "S712"}
     assert all(part in said["S706"] for part in ("a title", "**Count:**", "'Source: …'"))
     assert "measure two_words" in said["S711"]
     assert said["S712"].startswith("has no planted faults; add 3 to")

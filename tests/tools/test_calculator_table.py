@@ -16,13 +16,13 @@ KNOWN = calculator.forms_of(ATLAS)
 
 def test_a_method_has_four_numbers_or_says_why_not() -> None:
     found = closed_forms.counts("lora", "bert-base")
-    assert calculator.counted("lora", "bert-base") == [
+    assert calculator.counted(KNOWN["methods"]["lora"], "lora", "bert-base") == [
         f"{found.trained:,}",
         "0.27%",
         f"{found.stored:,}",
         calculator.amount(found.total),
     ]
-    why, *rest = calculator.counted("bitfit", "llama-2-7b")
+    why, *rest = calculator.counted(KNOWN["methods"]["bitfit"], "bitfit", "llama-2-7b")
     assert rest == ["–", "–", "–"]
     assert why.startswith('<abbr title="')
     assert "has none" in why

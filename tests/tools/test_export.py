@@ -168,13 +168,13 @@ def test_a_feed_was_updated_when_its_newest_entry_was(catalog):
         for paper, month in zip(catalog.papers, (3, 7, 5), strict=False)
     ]
     for given, day in ((papers, "2026-07-01"), (papers[:1], "2026-03-01"), ([], "2026-01-01")):
-        feed = feedparser.parse(FORMATS["atom"](catalog, given, ""))
+        feed = feedparser.parse(FORMATS["atom"](catalog, given, "", METHODS))
         assert feed.feed.updated == f"{day}T00:00:00Z"
 
 
 def test_the_feed_of_a_branch_is_another_than_that_of_all(catalog):
-    all_of_it = feedparser.parse(FORMATS["atom"](catalog, [], "")).feed
-    branch = feedparser.parse(FORMATS["atom"](catalog, [], "Low-rank")).feed
+    all_of_it = feedparser.parse(FORMATS["atom"](catalog, [], "", METHODS)).feed
+    branch = feedparser.parse(FORMATS["atom"](catalog, [], "Low-rank", METHODS)).feed
     assert (all_of_it.title, branch.title) == ("Fine-Tuning Atlas", "Fine-Tuning Atlas: Low-rank")
     assert all_of_it.id != branch.id
 
@@ -184,10 +184,10 @@ def test_what_no_line_may_hold_ends_none(catalog):
     odd = catalog.papers[-1].model_copy(
         update={"title": "A\nER  - \x02 B", "summary": "C\x02 D\r\nTY  - E."}
     )
-    lines = FORMATS["ris"](catalog, [odd], "").splitlines()
+    lines = FORMATS["ris"](catalog, [odd], "", METHODS).splitlines()
     assert [line[:2] for line in lines].count("ER") == 1
     assert all(re.match(r"[A-Z][A-Z0-9]  - ", line) for line in lines)
-    feed = feedparser.parse(FORMATS["atom"](catalog, [odd], ""))
+    feed = feedparser.parse(FORMATS["atom"](catalog, [odd], "", METHODS))
     assert not feed.bozo
     assert feed.entries[0].title == "A ER - B"
 
@@ -197,7 +197,7 @@ def test_a_bracket_in_a_title_does_not_end_its_link(catalog):
     odd = catalog.papers[-1].model_copy(update={"title": "A [b](c) d"})
     changed = catalog.model_copy(update={"papers": (odd,)})
     changed.__dict__.pop("papers_in", None)
-    text = FORMATS["llms"](changed, [odd], "")
+    text = FORMATS["llms"](changed, [odd], "", METHODS)
     assert leaf in changed.leaves
     assert f"- [A (b)(c) d]({odd.link}): " in text
 
