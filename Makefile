@@ -27,7 +27,7 @@ preview: $(VENV)/installed
 test: $(VENV)/installed
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-	$(RUN) -m pytest -n auto -m "not night"
+	$(RUN) -m pytest -n auto --dist worksteal -m "not night"
 
 # what a change can break, the change being what is not in BASE
 test-changed: $(VENV)/installed
@@ -35,7 +35,7 @@ test-changed: $(VENV)/installed
 
 # with what the gate leaves to the night
 test-all: $(VENV)/installed
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest -n auto --dist worksteal
 
 # adapters needs another transformers, so it writes down what it computes, and the tests read that
 parity: .parity/a/installed .parity/b/installed

@@ -28,6 +28,7 @@ from tests.methods.settings import CONTRACTS
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(load_methods())
+SAMPLE = NAMES[::10]  # at the gate; all of them at night
 FILES = {name: files.read(reports.path_of(METHODS[name])) for name in NAMES}
 LAB = {name: file["lab"] for name, file in FILES.items()}
 ARCHITECTURES = {
@@ -93,7 +94,7 @@ def test_the_committed_ledger_is_whole_and_of_the_code_that_is_here(name):
 @pytest.mark.parametrize(
     ("name", "task"),
     [
-        pytest.param(name, task, marks=pytest.mark.night if i else ())
+        pytest.param(name, task, marks=() if name in SAMPLE and not i else pytest.mark.night)
         for name in NAMES
         for i, task in enumerate(tasks_of(METHODS[name]))
     ],
@@ -105,9 +106,11 @@ def test_committed_ledger_of_the_lab(name, task):
 @pytest.mark.parametrize(
     ("name", "architecture"),
     [
-        pytest.param(name, architecture, marks=pytest.mark.night if name != "lora" else ())
+        pytest.param(
+            name, architecture, marks=() if name in SAMPLE and not i else pytest.mark.night
+        )
         for name in NAMES
-        for architecture in reports.ARCHITECTURES
+        for i, architecture in enumerate(reports.ARCHITECTURES)
     ],
 )
 def test_committed_ledger_of_real_architectures(name, architecture):
@@ -119,13 +122,11 @@ def test_committed_ledger_of_real_architectures(name, architecture):
 @pytest.mark.parametrize(
     ("name", "model_name"),
     [
-        pytest.param(
-            name, "bert", marks=pytest.mark.night if name not in ("fish_mask", "pet") else ()
-        )
+        pytest.param(name, "bert", marks=() if name in SAMPLE else pytest.mark.night)
         for name in NAMES
     ]
     + [
-        pytest.param(name, model_name, marks=pytest.mark.night if name != "lora" else ())
+        pytest.param(name, model_name, marks=pytest.mark.night)
         for model_name in ("gpt2-lm", "llama-lm", "t5-lm")
         for name in ("ladder_side_tuning", "lora", "prefix_tuning", "qlora")
     ],
@@ -231,6 +232,7 @@ def test_the_costliest_phase_and_the_costliest_draw_count():
     assert dropping["ledger"] == lab["pfeiffer"]["ledger"]
 
 
+@pytest.mark.night
 def test_numbers_do_not_depend_on_threads():
     threads = torch.get_num_threads()
     try:
@@ -243,6 +245,7 @@ def test_numbers_do_not_depend_on_threads():
         torch.set_num_threads(threads)
 
 
+@pytest.mark.night
 def test_numbers_do_not_depend_on_vector_instructions():
     """On a processor without any; there a fused attention kernel would save other tensors."""
     settings = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}

@@ -60,6 +60,16 @@ def test_programs_set_the_learning_rate_and_pad_where_they_must(real: Atlas) -> 
             assert padded is (snippet.model == LANGUAGE_MODEL), name
 
 
+def test_programs_take_no_more_samples_than_there_is_data_for(real: Atlas) -> None:
+    texts = {
+        name: snippet.text
+        for name, method in real.methods.items()
+        for snippet in snippets(method, real.card(name).own_model)
+    }
+    assert "samples=64" in texts["fish_mask"]  # its default is for a data set
+    assert "samples=1," in texts["mezo"]  # its default is one direction a step
+
+
 def test_the_file_itself_is_beside_the_page(real: Atlas, pages: dict[str, str]) -> None:
     for name, text in real.source.items():
         assert pages[f"methods/{name}.py"] == text

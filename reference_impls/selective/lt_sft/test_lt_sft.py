@@ -313,6 +313,7 @@ def test_a_task_learned_on_one_language_is_used_on_another():
         torch.testing.assert_close(result.get_parameter(name).detach(), sum_, atol=1e-6, rtol=0)
 
 
+@pytest.mark.night
 def test_the_difference_of_a_language_carries_a_task_over_to_it():
     """The task is learned in the first language, the second one from text without labels."""
     task, source = TASKS["second-language"], TASKS["first-clause"]

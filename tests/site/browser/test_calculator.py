@@ -62,7 +62,7 @@ def said_by_python(method: str, family: str, dimensions: dict, inputs: dict) -> 
 
 
 @pytest.mark.parametrize(
-    ("one_of", "least"), [(50, 200), pytest.param(1, 10_000, marks=pytest.mark.night)]
+    ("one_of", "least"), [(150, 60), pytest.param(1, 10_000, marks=pytest.mark.night)]
 )
 def test_the_browser_computes_what_python_computes(visit: Visit, one_of: int, least: int) -> None:
     asked = questions()[::one_of]

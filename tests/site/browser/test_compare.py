@@ -53,7 +53,7 @@ def test_boxes_filter(visit: Visit, atlas: Atlas) -> None:
 def test_branch_text_models_and_comparisons_filter(visit: Visit, atlas: Atlas) -> None:
     page = visit(PATH)
     page.select_option("[name=branch]", "Prompt")
-    assert set(shown(page)) == {m.name for m in atlas.methods.values() if m.folder == "prompt"}
+    assert set(shown(page)) == {m.name for m in atlas.methods.values() if m.branch == "prompt"}
     page.fill("[name=text]", "TUNING v2")
     assert shown(page) == ["p_tuning_v2"]
     page.fill("[name=text]", "nothing has this")

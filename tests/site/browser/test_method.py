@@ -73,7 +73,11 @@ def test_lines_have_the_numbers_of_the_file_which_are_not_part_of_the_text(
         """() => [...document.querySelectorAll(".segment pre")].map(block =>
             [block.querySelector("[data-linenos]").dataset.linenos, block.textContent])"""
     )
-    pieces = [p for s in segments(atlas.source["lora"]) for p in s.code]
+    shared = (
+        part for path, _ in atlas.methods["lora"].shared for part in segments(atlas.shared[path])
+    )
+    carrying = [part for part in shared if part.name.startswith("LowRank")]
+    pieces = [p for s in (*segments(atlas.source["lora"]), *carrying) for p in s.code]
     assert [(int(number), text.strip("\n")) for number, text in shown] == [
         (piece.first, piece.text) for piece in pieces
     ]

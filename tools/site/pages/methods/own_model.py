@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....cards import OwnModel
-from ....data.implementations import Implementation
+from ....data.implementations import Hyperparameter, Implementation
 
 CLASSIFIER, LANGUAGE_MODEL = "google-bert/bert-base-uncased", "openai-community/gpt2"
 PACKAGE = "fine_tuning_atlas"  # what the folder of the methods is called where it is installed
 SHOWN = 3  # hyper-parameters, besides the learning rate
 WIDTH = 88
-# Values for two sentences, where the default is for a data set.
-SMALLER = {"samples": "64"}
+# The most for two sentences, where the default may be for a data set.
+MOST = {"samples": 64}
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ def snippets(method: Implementation, own: OwnModel) -> list[Snippet]:
     return [Snippet(title, model, _program(method, own, model)) for title, model in kinds]
 
 
+def _value(hyperparameter: Hyperparameter) -> str:
+    """The default as code, or what is enough."""
+    value = hyperparameter.default.replace("'", '"')
+    most = MOST.get(hyperparameter.name)
+    return str(min(int(value), most)) if most else value
+
+
 def _program(method: Implementation, own: OwnModel, model: str) -> str:
     classifies = model == CLASSIFIER
     auto = f"AutoModelFor{'SequenceClassification' if classifies else 'CausalLM'}"
@@ -42,7 +49,7 @@ def _program(method: Implementation, own: OwnModel, model: str) -> str:
     prepared = own.prepare.strip("\n")
     shown = [h for h in method.hyperparameters if h.name != "lr"][:SHOWN]
     rate = [h for h in method.hyperparameters if h.name == "lr"]
-    settings = {h.name: SMALLER.get(h.name, h.default).replace("'", '"') for h in (*shown, *rate)}
+    settings = {h.name: _value(h) for h in (*shown, *rate)}
     made = _made(method.class_name, own.arguments | settings)
     file = f"{method.name}.safetensors"
     head = "torch.nn.ModuleList(anatomy({}).head)"
