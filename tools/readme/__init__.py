@@ -37,13 +37,13 @@ QUICK_START_TABLE = [
         "`make test`",
         "Every test of the tools, the methods, and the site (in Chromium, if there is one)",
         "nothing more",
-        "16 minutes",
+        "5 minutes",
     ),
     (
         "`.ci/run`",
         "Both, from a bare clone: what CI runs",
         "and Chromium, if it is missing",
-        "18 minutes",
+        "7 minutes",
     ),
 ]
 TORCH_NOTE = """\
