@@ -35,7 +35,7 @@ QUICK_START_TABLE = [
     ),
     (
         "`make test`",
-        "Every test of the tools, the methods, and the site (in Chromium, if there is one)",
+        "Tests of the tools, the methods, and the site (in Chromium, if there is one)",
         "nothing more",
         "5 minutes",
     ),
