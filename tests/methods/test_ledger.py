@@ -12,33 +12,23 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from transformers import BertConfig
 
 from reference_impls.__main__ import main
 from reference_impls.anatomy import anatomy, model_on_meta, numel
-from reference_impls.core.method import METHODS
+from reference_impls.core.method import METHODS, Method
 from reference_impls.core.registry import load_methods
 from reference_impls.measure import files, reports
-from reference_impls.measure.ledger import Activations, Gradients, Ledger
+from reference_impls.measure.ledger import Activations, Gradients
 from reference_impls.measure.reports import on_config, on_model, on_task, tasks_of
 from reference_impls.measure.shapes import shapes_only
 from reference_impls.shared.masks import MaskedMethod
 from tests.methods import models
-from tests.methods.settings import CONTRACTS
+from tests.methods.ledgers import ARCHITECTURES, FILES, LAB, beside_full, kept
+from tests.methods.settings import BASELINES, CONTRACTS
 
 ROOT = Path(__file__).parents[2]
 NAMES = list(load_methods())
 SAMPLE = NAMES[::10]  # at the gate; all of them at night
-FILES = {name: files.read(reports.path_of(METHODS[name])) for name in NAMES}
-LAB = {name: file["lab"] for name, file in FILES.items()}
-ARCHITECTURES = {
-    architecture: {name: file["architectures"][architecture] for name, file in FILES.items()}
-    for architecture in reports.ARCHITECTURES
-}
-
-
-def kept(report: dict) -> Ledger:
-    return Ledger(**report["ledger"])
 
 
 def test_saved_tensors_are_counted_once_without_weights_until_they_are_freed():
@@ -156,8 +146,21 @@ def test_shapes_alone_give_what_values_give(name, model_name):
     assert found == expected
 
 
+# what trains whole tensors with AdamW, in one phase, and more than the head
+PLAIN = [
+    name
+    for name, method in METHODS.items()
+    if name != BASELINES["lower"]
+    and method.optimizer is Method.optimizer
+    and method.fit is Method.fit
+    and method.on_grad is Method.on_grad
+    and all("refused" not in found[name] for found in ARCHITECTURES.values())
+]
+
+
 def test_closed_forms_of_adam():
-    for name in ("full_fine_tuning", "lora", "houlsby"):
+    assert len(PLAIN) > 5
+    for name in PLAIN:
         for architecture in ARCHITECTURES:
             report = ARCHITECTURES[architecture][name]
             counts, parts = report["counts"], kept(report)
@@ -172,7 +175,7 @@ def test_closed_forms_of_adam():
 def test_weights_are_those_of_the_architecture():
     """With BERT's buffers, two rows of ids; with Llama's, the rotary frequencies (twice)."""
     for architecture, buffers in (("bert-base", 2 * 8 * 512), ("llama-2-7b", 2 * 4 * 64)):
-        for name in ("full_fine_tuning", "lora", "houlsby"):
+        for name in [BASELINES["upper"], *(name for name in PLAIN if METHODS[name].frozen_base)]:
             report = ARCHITECTURES[architecture][name]
             counts = report["counts"]
             model = model_on_meta(reports.ARCHITECTURES[architecture]())
@@ -182,33 +185,14 @@ def test_weights_are_those_of_the_architecture():
             assert kept(report).weights == 4 * (counts["base"] + counts["head"] + added) + buffers
 
 
-def test_lomo_holds_one_gradient_mezo_none_and_neither_any_state():
-    for found in ARCHITECTURES.values():
-        full, lomo, mezo = (kept(found[n]) for n in ("full_fine_tuning", "lomo", "mezo"))
-        assert (lomo.optimizer, lomo.activations) == (0, full.activations)
-        assert mezo == Ledger(full.weights, 0, 0, 0, 0)
-    largest = max(p.numel() for p in model_on_meta(BertConfig()).parameters())
-    assert kept(ARCHITECTURES["bert-base"]["lomo"]).gradients == 4 * largest
-
-
 def test_masks_save_no_memory():
-    for found in ARCHITECTURES.values():
-        full = kept(found["full_fine_tuning"])
-        for name in ("fish_mask", "child_tuning_d", "lt_sft"):
-            masked = kept(found[name])  # LT-SFT leaves norms and Llama's output layer alone
-            assert masked.total > full.total
-            assert masked.gradients > 0.95 * full.gradients
-            assert masked.activations > 0.9 * full.activations
-
-
-def test_lora_keeps_most_activations_and_ladders_do_not():
-    for found in ARCHITECTURES.values():
-        full, lora, ladder = (
-            kept(found[name]) for name in ("full_fine_tuning", "lora", "ladder_side_tuning")
-        )
-        assert lora.gradients + lora.optimizer < 0.01 * (full.gradients + full.optimizer)
-        assert 0.6 * full.activations < lora.activations < full.activations
-        assert ladder.activations < 0.4 * full.activations
+    masked = [name for name, method in METHODS.items() if issubclass(method, MaskedMethod)]
+    assert len(masked) > 2
+    for name in masked:
+        for own, full in beside_full(name):  # some leave norms and an output layer alone
+            assert own.total > full.total
+            assert own.gradients > 0.95 * full.gradients
+            assert own.activations > 0.9 * full.activations
 
 
 def test_merged_models_cost_what_the_base_costs():
@@ -218,18 +202,6 @@ def test_merged_models_cost_what_the_base_costs():
         assert inference["merged"] in (None, inference["base"])
         assert inference["adapted"] >= inference["base"]
     assert any(report["inference"]["positions"] for report in found)
-
-
-def test_the_costliest_phase_and_the_costliest_draw_count():
-    lab = {
-        name: by_task["first-clause"] for name, by_task in LAB.items() if "first-clause" in by_task
-    }
-    assert lab["adapterfusion"]["phase"] == [3, 3]
-    assert lab["pet"]["phase"] == [1, 2]
-    assert kept(lab["pet"]).activations > 2 * kept(lab["full_fine_tuning"]).activations
-    # AdapterDrop leaves out the first layer's adapter in half of its steps; Pfeiffer's never
-    dropping = on_task(METHODS["adapterdrop"], "first-clause", size=16)
-    assert dropping["ledger"] == lab["pfeiffer"]["ledger"]
 
 
 @pytest.mark.night

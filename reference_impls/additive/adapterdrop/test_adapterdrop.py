@@ -10,8 +10,10 @@ from reference_impls.additive.adapterdrop.adapterdrop import AdapterDrop
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import trainable
 from reference_impls.core.training import Loop, train
+from reference_impls.measure.reports import on_task
 from reference_impls.shared.bottleneck import Bottleneck
 from tests.methods import models
+from tests.methods.ledgers import LAB
 from tests.methods.settings import batches, shake
 
 LAYERS = 4
@@ -252,3 +254,9 @@ def test_the_specialized_variant_has_no_adapters_to_drop():
     assert [name.split(".")[3] for name in names] == ["2", "3"]
     with pytest.raises(ValueError, match="n = 2 only"):
         method.drop(model, 3)
+
+
+def test_the_ledger_is_that_of_the_costliest_draw():
+    """Half of the steps leave out the first adapter; a method that never does costs as much."""
+    dropping = on_task(AdapterDrop, "first-clause", size=16)
+    assert dropping["ledger"] == LAB["pfeiffer"]["first-clause"]["ledger"]

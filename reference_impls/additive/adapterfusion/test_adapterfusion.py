@@ -13,6 +13,7 @@ from reference_impls.core.method import trainable
 from reference_impls.core.training import Loop, train
 from reference_impls.measure.runs import prepare
 from tests.methods import models
+from tests.methods.ledgers import LAB
 from tests.methods.settings import adapt, batches
 
 
@@ -239,3 +240,7 @@ def test_the_lab_offers_a_source_task_with_the_same_classes():
     assert ours.keys() == theirs.keys()
     assert not torch.equal(ours["labels"], theirs["labels"])
     assert set(ours["labels"].tolist()) == {0, 1}
+
+
+def test_the_fusion_is_the_costliest_phase():
+    assert LAB["adapterfusion"]["first-clause"]["phase"] == [3, 3]

@@ -9,6 +9,7 @@ from transformers import BertConfig
 from reference_impls.additive.ladder_side_tuning.ladder_side_tuning import LadderSideTuning
 from reference_impls.anatomy import anatomy, model_on_meta
 from tests.methods import models
+from tests.methods.ledgers import beside_full
 from tests.methods.settings import adapt
 
 
@@ -207,3 +208,8 @@ def test_nobody_reads_padding_but_padding_itself(causal):
     found = side.visible(torch.tensor([[0, 0, 1]]), length=3)
     expected = [[1, 0, 0], [0, 1, 0], [0, 0, 1]] if causal else [[1, 0, 1], [0, 1, 1], [0, 0, 1]]
     assert found[0, 0].int().tolist() == expected
+
+
+def test_its_ledger_keeps_few_activations():
+    for own, full in beside_full("ladder_side_tuning"):
+        assert own.activations < 0.4 * full.activations

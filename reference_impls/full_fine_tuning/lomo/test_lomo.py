@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 import torch
-from transformers import LlamaConfig
+from transformers import BertConfig, LlamaConfig
 
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import trainable
@@ -15,6 +15,7 @@ from reference_impls.core.training import Loop, train
 from reference_impls.full_fine_tuning.lomo import lomo
 from reference_impls.full_fine_tuning.lomo.lomo import LOMO
 from tests.methods import models
+from tests.methods.ledgers import ARCHITECTURES, beside_full, kept
 from tests.methods.settings import batches
 
 GIB = 2**30
@@ -192,3 +193,10 @@ def test_memory_of_the_papers_table_1():
     assert round(12 * size / GIB, 2) == 75.31  # Adam's
     largest = max(p.numel() for p in model.parameters())
     assert round(2 * largest / GIB, 2) == 0.24  # LOMO's gradients
+
+
+def test_its_ledger_holds_one_gradient_and_no_state():
+    for own, full in beside_full("lomo"):
+        assert (own.optimizer, own.activations) == (0, full.activations)
+    largest = max(p.numel() for p in model_on_meta(BertConfig()).parameters())
+    assert kept(ARCHITECTURES["bert-base"]["lomo"]).gradients == 4 * largest

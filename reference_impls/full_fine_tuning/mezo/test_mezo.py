@@ -13,7 +13,9 @@ from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import trainable
 from reference_impls.core.training import Loop, train
 from reference_impls.full_fine_tuning.mezo.mezo import MeZO, ZerothOrderSGD, shift
+from reference_impls.measure.ledger import Ledger
 from tests.methods import models
+from tests.methods.ledgers import beside_full
 from tests.methods.settings import batches
 
 
@@ -219,3 +221,8 @@ def test_the_rate_is_constant():
 
 def test_count_on_bert_base():
     assert MeZO().trained(anatomy(model_on_meta(BertConfig()))) == 109_482_240
+
+
+def test_its_ledger_holds_the_weights_alone():
+    for own, full in beside_full("mezo"):
+        assert own == Ledger(full.weights, 0, 0, 0, 0)

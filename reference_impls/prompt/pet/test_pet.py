@@ -9,7 +9,8 @@ from reference_impls.anatomy import anatomy
 from reference_impls.core.training import Loop, train
 from reference_impls.prompt.pet.pet import IGNORED, PET, Cloze, class_logits, soft_labels
 from tests.methods import models
-from tests.methods.settings import batches, stand_ins
+from tests.methods.ledgers import LAB, kept
+from tests.methods.settings import BASELINES, batches, stand_ins
 
 MASK = 4
 EXTRAS = stand_ins("pet")
@@ -182,3 +183,9 @@ def test_what_does_not_fit_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         PET(**{**EXTRAS, **change}).setup(model)
     assert PET().trained(anatomy(model)) == sum(p.numel() for p in model.bert.parameters())
+
+
+def test_the_language_model_is_the_costliest_phase():
+    own, full = (LAB[name]["first-clause"] for name in ("pet", BASELINES["upper"]))
+    assert own["phase"] == [1, 2]
+    assert kept(own).activations > 2 * kept(full).activations

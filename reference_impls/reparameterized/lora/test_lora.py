@@ -11,6 +11,7 @@ from torch import Tensor
 from reference_impls.anatomy import Projection, anatomy
 from reference_impls.reparameterized.lora.lora import LoRA
 from tests.methods import models
+from tests.methods.ledgers import beside_full
 
 TARGETS = ("query", "value", "attention_output", "feed_forward_down")
 R, ALPHA = 3, 7.0
@@ -163,3 +164,9 @@ def test_a_target_that_no_layer_has_is_refused_and_the_model_left_alone():
     with pytest.raises(ValueError, match="no projection 'quary'"):
         LoRA(targets=("query", "quary")).setup(model)
     assert all(p.requires_grad for p in model.parameters())
+
+
+def test_its_ledger_saves_gradients_and_states_and_keeps_most_activations():
+    for own, full in beside_full("lora"):
+        assert own.gradients + own.optimizer < 0.01 * (full.gradients + full.optimizer)
+        assert 0.6 * full.activations < own.activations < full.activations
