@@ -73,6 +73,11 @@ def test_arguments_have_tuples_where_toml_has_lists(tmp_path: Path) -> None:
         ),
         (CARD + "where = 3\n", 18, "published.0.where: is not a key here; these are: architecture"),
         (
+            '[architectures]\nBERT-base = { model_type = "bert" }\n',
+            1,
+            "'BERT-base' must be both a key of [architectures] and the architecture of a count",
+        ),
+        (
             "[beside.details]\nA = [1]\nB = 2\n",
             3,
             "beside.details.B: Input should be a valid tuple",
