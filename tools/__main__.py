@@ -22,7 +22,14 @@ def main(arguments: list[str] | None = None) -> int:
             name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}."
         )
         if arguments[:1] == [name]:
-            module = importlib.import_module(f"{__package__}.commands.{name}")
+            try:
+                module = importlib.import_module(f"{__package__}.commands.{name}")
+            except ModuleNotFoundError as error:
+                if not error.name or error.name.startswith(__package__):
+                    raise
+                need = f"this needs {error.name}: pip install 'fine-tuning-atlas[catalog]'"
+                print(f"tools {name}: {need}", file=sys.stderr)
+                return 2
             module.arguments(command)
     options = parser.parse_args(arguments)
     try:

@@ -181,6 +181,20 @@ def test_it_runs_as_a_part_of_another_package(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["5 papers, 0 findings", "0 True True False"], done.stderr
 
 
+def test_without_its_libraries_a_command_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "pydantic.py").write_text("raise ModuleNotFoundError(name='pydantic')")
+    done = subprocess.run(
+        [sys.executable, "-m", "tools", "validate"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    need = "this needs pydantic: pip install 'fine-tuning-atlas[catalog]'"
+    assert (done.returncode, done.stderr) == (2, f"tools validate: {need}\n")
+
+
 def test_what_is_no_code_is_installed_with_it() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = settings["tool"]["setuptools"]["package-data"]["*"]
