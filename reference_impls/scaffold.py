@@ -81,7 +81,8 @@ def new(name: str, *, leaf: str, like: str, paper: str = "", title: str = "") ->
     """Write the folder, and give what is left to do, a line each.
 
     Raises:
-        ValueError: a name that will not do, a leaf or a method to be like that does not exist.
+        ValueError: a name that will not do, a leaf, a paper or a method to be like that does not
+            exist.
     """
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise ValueError(f"'{name}' is no name for a method: small letters, digits and underscores")
@@ -94,7 +95,10 @@ def new(name: str, *, leaf: str, like: str, paper: str = "", title: str = "") ->
     source = model.read_text(encoding="utf-8")
     tree = ast.parse(source)
     class_name = _class_name(name, tree)
-    plan = Plan(name, title, leaf, paper or "TODO", _branch(leaf), class_name)
+    catalog = _catalog()
+    if paper:
+        _check_paper(paper, leaf, catalog)
+    plan = Plan(name, title, leaf, paper or "TODO", _branch(leaf, catalog), class_name)
     folder = PACKAGE / plan.branch / name
     if folder.exists():
         raise ValueError(f"{folder} is there already")
@@ -115,8 +119,8 @@ def new(name: str, *, leaf: str, like: str, paper: str = "", title: str = "") ->
     return _left(plan, like, folder, has_card=card.name in files, has_paper=bool(paper))
 
 
-def _branch(leaf: str) -> str:
-    """The folder of the top-level branch of a leaf. Raises ValueError."""
+def _catalog() -> dict[str, Any]:
+    """What `papers.yaml` says. Raises ValueError."""
     catalog = PACKAGE.parent / "papers.yaml"
     try:
         import yaml
@@ -126,8 +130,22 @@ def _branch(leaf: str) -> str:
         ) from None
     if not catalog.is_file():
         raise ValueError(f"{catalog} is missing: a new method is made in a clone")
+    return yaml.safe_load(catalog.read_text(encoding="utf-8"))
+
+
+def _check_paper(paper: str, leaf: str, catalog: dict[str, Any]) -> None:
+    """Raises ValueError where the catalog lacks the paper."""
+    ids = [entry["id"] for entry in catalog["papers"]]
+    if paper not in ids:
+        near = difflib.get_close_matches(paper, ids, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"first {_add(leaf)}"
+        raise ValueError(f"the catalog has no paper '{paper}'; {hint}")
+
+
+def _branch(leaf: str, catalog: dict[str, Any]) -> str:
+    """The folder of the top-level branch of a leaf. Raises ValueError."""
     found = {}
-    for top in yaml.safe_load(catalog.read_text(encoding="utf-8"))["taxonomy"]:
+    for top in catalog["taxonomy"]:
         found |= dict.fromkeys(_leaves(top), top["id"])
     if leaf not in found:
         near = difflib.get_close_matches(leaf, found, n=1)
@@ -198,6 +216,10 @@ def _left(plan: Plan, like: str, folder: Path, *, has_card: bool, has_paper: boo
     if has_card:
         steps.insert(3, f"Change {place}/card.toml, which is that of {like}.")
     if not has_paper:
-        add = f'python -m tools add arxiv ID --leaf {plan.leaf} --summary "…" --network --write'
-        steps.insert(0, f"Add the paper, and name its id in {plan.name}.py: {add}")
+        steps.insert(0, f"Add the paper, and name its id in {plan.name}.py: {_add(plan.leaf)}")
     return [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
+
+
+def _add(leaf: str) -> str:
+    """The command that puts a paper into the catalog."""
+    return f'python -m tools add arxiv ID --leaf {leaf} --summary "…" --network --write'

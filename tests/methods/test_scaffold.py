@@ -63,6 +63,8 @@ def make(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["x", "--leaf", "reparameterized", "--like", "lora"], "no leaf 'reparameterized'"),
         (["x", "--leaf", "low-rank", "--like", "lroa"], "did you mean 'lora'?"),
         (["x", *ARGUMENTS, "--title", 'A "B"'], "no quotes"),
+        (["x", *ARGUMENTS, "--paper", "hu2021lroa"], "did you mean 'hu2021lora'?"),
+        (["x", *ARGUMENTS, "--paper", "nobody"], "no paper 'nobody'; first python -m tools add"),
         (["x", "--leaf", "low-rank"], "--like"),
     ],
 )

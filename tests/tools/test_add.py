@@ -61,6 +61,17 @@ def test_a_complete_entry_is_printed_and_nothing_written(catalog, tmp_path, caps
     assert catalog.read_bytes() == before
 
 
+def test_a_preprint_as_arxiv_exports_it_needs_no_venue(catalog, tmp_path, capsys):
+    exported = """@misc{x, title={Some Norms}, author={Qi, Wang}, year={2022},
+      eprint={2211.08682}, archivePrefix={arXiv}, primaryClass={cs.CL}}"""
+    assert main(options(catalog, "bibtex", bib(tmp_path, exported), *COMPLETE)) == 0
+    assert "    venue: arXiv\n" in capsys.readouterr().out
+    published = exported.replace("@misc", "@inproceedings")
+    assert main(options(catalog, "bibtex", bib(tmp_path, published), *COMPLETE)) == 1
+    published = exported.replace("year=", "doi={10.1000/x}, year=")
+    assert main(options(catalog, "bibtex", bib(tmp_path, published), *COMPLETE)) == 1
+
+
 def test_written_entries_leave_every_other_byte(catalog, tmp_path, capsys):
     noted = catalog.read_text("utf-8").replace("  - id: mao", "  # keep me\n  - id: mao")
     catalog.write_text(noted + "# the end\n", "utf-8")
@@ -106,6 +117,7 @@ def test_what_is_missing_is_said_with_the_option_that_gives_it(catalog, tmp_path
     ("text", "arguments", "complaint"),
     [
         (BIB.replace("Learning Rep", "Stamp Coll"), COMPLETE, "choose one with --venue"),
+        (BIB.replace("booktitle", "note"), COMPLETE, "venue: the source has none; choose one with"),
         (BIB, [*COMPLETE, "--venue", "ICRL"], "venue: 'ICRL' is none of the catalog's"),
         (BIB, ["--leaf", "sfot", *COMPLETE[2:]], "leaves: 'sfot' is no leaf"),
         (BIB.replace("rio},", "rio and others},"), COMPLETE, "name them all"),

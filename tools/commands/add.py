@@ -127,7 +127,10 @@ def obstacles(data: dict[str, Any], record: Record, catalog: Catalog) -> list[st
     if record.truncated:
         found.append("authors: the source ends with 'and others'; name them all")
     if "venue" not in data:
-        found.append(f"venue: '{record.venue}' is none of the catalog's; choose one with --venue")
+        unknown = f"'{record.venue}' is none of the catalog's"
+        found.append(
+            f"venue: {unknown if record.venue else 'the source has none'}; choose one with --venue"
+        )
     elif data["venue"] not in catalog.venue:
         found.append(f"venue: '{data['venue']}' is none of the catalog's")
     found += [

@@ -16,6 +16,7 @@ from .record import Record, SourceError
 
 logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # what fails is raised here
 _DECODER = LatexNodes2Text(math_mode="verbatim", keep_comments=True)
+LOOSE = ("misc", "online", "unpublished")  # types of entries that need no venue
 VENUES = ("booktitle", "journal", "journaltitle", "school", "institution", "howpublished")
 
 
@@ -52,13 +53,15 @@ def _record(entry: Entry, name: str) -> Record:
     eprint = text.get("eprint", "")
     is_arxiv = text.get("archiveprefix", text.get("eprinttype", "")).lower() == "arxiv"
     in_journal = re.search(r"arxiv[:\s]*(\d{4}\.\d{4,5})", text.get("journal", ""), re.IGNORECASE)
+    arxiv = eprint if is_arxiv else in_journal[1] if in_journal else ""
+    preprint = arxiv and entry.entry_type.lower() in LOOSE and not text.get("doi")
     return Record(
         source="bibtex",
         title=text.get("title", ""),
         authors=authors,
         year=int(year[0]) if year else None,
-        venue=next((text[key] for key in VENUES if text.get(key)), ""),
-        arxiv=eprint if is_arxiv else in_journal[1] if in_journal else "",
+        venue=next((text[key] for key in VENUES if text.get(key)), "arXiv" if preprint else ""),
+        arxiv=arxiv,
         doi=text.get("doi", ""),
         url=text.get("url", ""),
         pages=text.get("pages", ""),

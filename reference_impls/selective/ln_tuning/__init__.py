@@ -1,0 +1,1 @@
+from .ln_tuning import LnTuning as LnTuning
