@@ -1,7 +1,7 @@
 """A folder for a new method, made like that of another: what only a person can write is left to do.
 
 Of the other method come the code to change and its card; the page, the first test and the planted
-faults are prompts. `tools/validate` goes on naming what still says TODO.
+faults are prompts. `tools/validate` goes on naming each part of the page that still says TODO.
 """
 
 from __future__ import annotations

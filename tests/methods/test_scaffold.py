@@ -113,10 +113,9 @@ def test_every_method_can_be_the_model(copy, monkeypatch, every):
 
 
 def test_validate_names_what_a_person_has_to_write(copy):
-    findings, _ = validate(copy / "papers.yaml")
-    folder = "reference_impls/reparameterized/two_words"
-    places = {f"{folder}/two_words.py", f"{folder}/card.toml"}
-    assert {Path(f.path).relative_to(copy).as_posix() for f in findings} == places
+    folder = copy / "reference_impls" / "reparameterized" / "two_words"
+    findings = [f for f in validate(copy / "papers.yaml")[0] if Path(f.path).parent == folder]
+    assert {Path(f.path).name for f in findings} == {"two_words.py", "card.toml"}
     said = {finding.code: finding.message for finding in findings}
     assert said.keys() == {"S705", "S706", "S710", "S711", "S712"}
     assert all(part in said["S706"] for part in ("a title", "**Count:**", "'Source: …'"))
