@@ -369,7 +369,7 @@ def parts() -> Iterator[Any]:
             yield pytest.param(*case, later, marks=pytest.mark.night, id="-".join((*case, "night")))
 
 
-@pytest.mark.parametrize(("name", "model_name", "promises"), parts())
+@pytest.mark.parametrize(("name", "model_name", "promises"), list(parts()))
 def test_contract(name, model_name, promises, tmp_path, subtests):
     case = Case(name, model_name, tmp_path)
     for promise in promises:
