@@ -346,8 +346,9 @@ PROMISES: tuple[Callable[[Case], None], ...] = (
 )
 
 
-# What hangs on the trainer more than on the model: at the gate on each method's first model.
-ONCE = (the_same_seed_gives_the_same_weights,)
+# What hangs on the method and the trainer more than on the model: at the gate on each method's
+# first model.
+ONCE = (the_same_seed_gives_the_same_weights, a_bfloat16_base_is_finite_and_close)
 
 
 def at_the_gate(name: str, model_name: str) -> tuple[Callable[[Case], None], ...]:
