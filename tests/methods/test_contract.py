@@ -348,7 +348,11 @@ PROMISES: tuple[Callable[[Case], None], ...] = (
 
 # What hangs on the method and the trainer more than on the model: at the gate on each method's
 # first model.
-ONCE = (the_same_seed_gives_the_same_weights, a_bfloat16_base_is_finite_and_close)
+ONCE = (
+    the_same_seed_gives_the_same_weights,
+    a_bfloat16_base_is_finite_and_close,
+    gradients_do_not_change_with_checkpointing,
+)
 
 
 def at_the_gate(name: str, model_name: str) -> tuple[Callable[[Case], None], ...]:

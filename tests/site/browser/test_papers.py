@@ -6,14 +6,13 @@ import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.filter import MEASURE, build, many, queries
+from benchmarks.filter import build, many, queries
 from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious, shift
 from tests.site.serving import SLOWLY
 from tools.atlas import Atlas
@@ -371,16 +370,32 @@ def large(atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
+CHANGES = """(queries) => {
+    const field = document.querySelector("[name=words]");
+    const watched = {subtree: true, childList: true, attributes: true, characterData: true};
+    return queries.map(query => {
+        const seen = new MutationObserver(() => {});
+        seen.observe(document.querySelector(".listing"), watched);
+        field.value = query;
+        field.dispatchEvent(new InputEvent("input", {bubbles: true}));
+        const changes = seen.takeRecords().length;
+        seen.disconnect();
+        return changes;
+    });
+}"""
+
+
 @pytest.mark.night
-def test_a_keystroke_on_a_thousand_papers_takes_less_than_50_ms(
+def test_a_keystroke_on_a_thousand_papers_changes_no_row_twice(
     chromium: Browser, large: Path
 ) -> None:
+    """Counted, since a busy machine takes any time; `benchmarks/filter.py` has the milliseconds."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto(large.as_uri())
     page.wait_for_selector("form.ready")
-    times = [laid_out for laid_out, _ in page.evaluate(MEASURE, queries())]
+    changes = page.evaluate(CHANGES, queries())
     page.close()
-    assert median(times) < 50
+    assert 0 < max(changes) <= 1000 + 50
 
 
 @pytest.mark.night
