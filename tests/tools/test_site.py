@@ -17,6 +17,7 @@ from tests.tools.small_catalog import write_tree
 from tools import atlas as material
 from tools import readme
 from tools.atlas import Atlas
+from tools.commands.manual import manual
 from tools.data.files import ROOT
 from tools.data.schema import Paper
 from tools.site import all_pages
@@ -242,3 +243,11 @@ def test_names_of_templates_and_of_styles_are_used_once() -> None:
     kinds = (".j2", ".css", ".js", ".svg")
     names = [path.name for path in (ROOT / "tools/site").rglob("*") if path.suffix in kinds]
     assert sorted(set(names)) == sorted(names)
+
+
+def test_the_manual_is_as_wide_on_every_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = []
+    for columns in ("40", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        texts.append([text for _, _, text in manual()])
+    assert texts[0] == texts[1]
