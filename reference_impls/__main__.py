@@ -22,7 +22,8 @@ HYPER = "hyper:"
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 done, 2 bad input."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = _parser(next((word for word in arguments[1:] if word in method_files()), None))
+    known = method_files()
+    parser = _parser(next((word for word in arguments[1:] if word in known), None))
     options = parser.parse_args(arguments)
     try:
         return options.run(options)

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .registry import PACKAGE, method_file
-
-WORDS = ("name", "title", "leaf", "paper", "init_noop", "mergeable", "frozen_base", "tasks")
-CORE = PACKAGE / "core" / "method.py"
+from .registry import method_file
 
 
 @dataclass
