@@ -13,8 +13,8 @@ this one:
     file = "reference_impls/core/method.py"  # only where it is not the method's own file
     tests = ["tests/methods/test_x.py"]  # only where these are not the method's own tests
 
-A method's tests are its own file first, then its cases of the contract. Every test that catches a
-mutant is run on the unchanged copy as well, where it must pass. Exit 1 if a mutant survives.
+A method's tests are those of its folder first, then its cases of the contract. Every test that
+catches a mutant is run on the unchanged copy as well, where it must pass. Exit 1 if one survives.
 
 Importing torch takes longer than most of these tests: one server process imports it, where a mutant
 needs it, and each run of pytest is a fork of it.
@@ -115,12 +115,11 @@ def chosen(given: list[str]) -> list[str]:
 def load(name: str) -> list[Mutant]:
     """The mutants of a list, in its order. Raises MutantError where it is incomplete."""
     path = lists()[name]
-    # a method's folder, or (until methods have folders) its file
-    files = [*path.parent.glob(f"{name}.py"), *ROOT.glob(f"reference_impls/*/{name}.py")]
-    own = files[0].relative_to(ROOT).as_posix() if files else ""
-    beside = path.parent / f"test_{name}.py"
-    test = beside.relative_to(ROOT) if beside.is_file() else f"tests/methods/test_{name}.py"
-    tests = ((str(test),), ("tests/methods/test_contract.py", "-k", f"[{name}- or [{name}]"))
+    of_method = path.name == "mutants.toml"
+    own = (path.parent / f"{name}.py").relative_to(ROOT).as_posix() if of_method else ""
+    beside = (test.relative_to(ROOT).as_posix() for test in sorted(path.parent.glob("test_*.py")))
+    contract = ("tests/methods/test_contract.py", "-k", f"[{name}- or [{name}]")
+    tests = (*((test,) for test in beside), contract)
     mutants = []
     for entry in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]:
         if missing := {"why", "old", "new"} - entry.keys():

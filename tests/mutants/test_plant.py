@@ -96,21 +96,14 @@ def write(root: Path, *names: str) -> None:
 
 def test_a_methods_list_is_in_its_folder_beside_file_and_tests(root):
     folder = "reference_impls/prompt/p_tuning"
-    write(
-        root, *(f"{folder}/{name}" for name in ("p_tuning.py", "test_p_tuning.py", "mutants.toml"))
-    )
+    files = ("p_tuning.py", "test_p_tuning.py", "test_encoder.py", "mutants.toml")
+    write(root, *(f"{folder}/{name}" for name in files))
     assert plant.lists() == {"p_tuning": root / folder / "mutants.toml"}
     (found,) = plant.load("p_tuning")
     assert (found.name, found.file) == ("p_tuning", f"{folder}/p_tuning.py")
     contract = ("tests/methods/test_contract.py", "-k", "[p_tuning- or [p_tuning]")
-    assert found.runs == ((f"{folder}/test_p_tuning.py",), contract)
-
-
-def test_a_methods_list_may_be_among_the_others(root):
-    write(root, "reference_impls/prompt/p_tuning.py", "tests/mutants/p_tuning.toml")
-    (found,) = plant.load("p_tuning")
-    assert found.file == "reference_impls/prompt/p_tuning.py"
-    assert found.runs[0] == ("tests/methods/test_p_tuning.py",)
+    own = [(f"{folder}/test_{name}.py",) for name in ("encoder", "p_tuning")]
+    assert found.runs == (*own, contract)
 
 
 def test_lists_are_meant_by_their_name_or_their_folder(root):

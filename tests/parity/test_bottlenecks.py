@@ -15,7 +15,7 @@ from reference_impls.hybrid.mam.mam import MAM
 from tests.methods import models
 from tests.parity import samples
 from tests.parity.samples import Comparison, named
-from tests.parity.test_prompts import ADAPTERS_MLP, COUNTED, RELATIVE, count_the_prefix
+from tests.parity.test_prefix_tuning import ADAPTERS_MLP, COUNTED, RELATIVE, count_the_prefix
 
 SIZE = 6
 NORMS = "leaves the layer norms frozen"

@@ -7,7 +7,7 @@ from reference_impls.hybrid.unipelt.unipelt import UniPELT
 from tests.parity import samples
 from tests.parity.samples import Comparison, named
 from tests.parity.test_bottlenecks import SIZE, maps, theirs
-from tests.parity.test_prompts import ADAPTERS_MLP
+from tests.parity.test_prefix_tuning import ADAPTERS_MLP
 
 GATES = "one gate for each adapted matrix, so that queries and values have two"
 

@@ -17,6 +17,9 @@ import pytest
 
 from tools.data.files import ROOT
 
+HANDWRITTEN = ("benchmarks", "docs", "reference_impls", "tests", "tools")
+LONGEST = 350  # lines: what is longer holds a second idea
+
 # From the ground up. A room is a module or a folder, with stars every folder there. A method's
 # folder is a room of its own: it sees the core and the shared parts, and no other method.
 STOREYS = {
@@ -157,6 +160,12 @@ def test_imports_inside_are_relative(folder: str) -> None:
             start = [node.module or ""] if isinstance(node, ast.ImportFrom) else named
             absolute = isinstance(node, ast.Import) or getattr(node, "level", 1) == 0
             assert not (absolute and folder in {s.partition(".")[0] for s in start}), path
+
+
+def test_every_file_is_short() -> None:
+    files = (p for name in HANDWRITTEN for p in (ROOT / name).rglob("*.py"))
+    lines = {p.relative_to(ROOT): p.read_text(encoding="utf-8").count("\n") for p in files}
+    assert {path.as_posix(): number for path, number in lines.items() if number >= LONGEST} == {}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""The list of papers in a browser: filters, sorting, address, export; and a paper's citations."""
+"""The list of papers in a browser: filters, sorting, address."""
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.filter import build, many, queries
-from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious, shift
+from tests.site.browser.conftest import PHONE, Visit, overflow, serious, shift
+from tests.site.browser.listing import LIST, shown
 from tests.site.serving import SLOWLY
 from tools.atlas import Atlas
 from tools.data.papers import full_authors, newest_first
 from tools.data.schema import Paper
 from tools.export import formats as export
-
-LIST = "papers/index.html"
-COPIED = "async wanted => (await navigator.clipboard.readText()).trim() === wanted"
-ROWS = "[...document.querySelectorAll('.listing tbody tr')]"
-
-
-def shown(page: Page) -> list[str]:
-    """The ids of the rows, in their order, once all of them are there."""
-    page.wait_for_function(
-        f"{ROWS}.length === parseInt(document.querySelector('.count').textContent.replace(',', ''))"
-    )
-    ids = page.evaluate(f"{ROWS}.map(row => row.querySelector('a').getAttribute('href'))")
-    return [Path(link).stem for link in ids]
 
 
 def choose(page: Page, **values: str) -> None:
@@ -251,38 +237,6 @@ def test_filters_are_cleared_at_once(visit: Visit, atlas: Atlas) -> None:
     assert page.evaluate("document.activeElement.name") == "words"
 
 
-@pytest.mark.parametrize(
-    "queries",
-    [
-        ("?leaf=low-rank",),
-        pytest.param(("", "?words=rücklé&sort=title", "?words=zzz"), marks=pytest.mark.night),
-    ],
-)
-def test_the_export_is_what_the_exporter_writes(
-    visit: Visit, atlas: Atlas, queries: tuple[str, ...]
-) -> None:
-    for query in queries:
-        page = visit(LIST + query)
-        ids = {*shown(page)}
-        papers = [paper for paper in atlas.catalog.papers if paper.id in ids]
-        wanted = export.bibtex(atlas.catalog, papers)
-        with page.expect_download() as download:
-            page.get_by_role("button", name="Download").click()
-        assert download.value.suggested_filename == "papers.bib"
-        assert Path(download.value.path()).read_bytes() == wanted.encode(), query
-        page.get_by_role("button", name="Copy").click()
-        page.wait_for_function(COPIED, arg=wanted.strip())
-
-
-@pytest.mark.night
-def test_the_export_of_a_leaf_is_the_file_of_the_leaf(visit: Visit, built: Path) -> None:
-    page = visit(f"{LIST}?leaf=low-rank&sort=title")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download").click()
-    file = built / "export" / "low-rank.bib"
-    assert Path(download.value.path()).read_bytes() == file.read_bytes()
-
-
 def test_it_works_from_a_disk(chromium: Browser, built: Path, atlas: Atlas) -> None:
     page = chromium.new_page()
     faults: list[str] = []
@@ -362,93 +316,3 @@ def test_the_keyboard_reaches_every_control_in_order(visit: Visit) -> None:
         *("Clear filters", "download", "copy"),
         *("Paper", "Authors", "Year", "Venue", "Leaf", "Kind", "Modality", "Runs here"),
     ]
-
-
-@pytest.fixture(scope="module")
-def large(atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    page, *_ = build(many(atlas, 1000), tmp_path_factory.mktemp("large"))
-    return page
-
-
-CHANGES = """(queries) => {
-    const field = document.querySelector("[name=words]");
-    const watched = {subtree: true, childList: true, attributes: true, characterData: true};
-    return queries.map(query => {
-        const seen = new MutationObserver(() => {});
-        seen.observe(document.querySelector(".listing"), watched);
-        field.value = query;
-        field.dispatchEvent(new InputEvent("input", {bubbles: true}));
-        const changes = seen.takeRecords().length;
-        seen.disconnect();
-        return changes;
-    });
-}"""
-
-
-@pytest.mark.night
-def test_a_keystroke_on_a_thousand_papers_changes_no_row_twice(
-    chromium: Browser, large: Path
-) -> None:
-    """Counted, since a busy machine takes any time; `benchmarks/filter.py` has the milliseconds."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    page.goto(large.as_uri())
-    page.wait_for_selector("form.ready")
-    changes = page.evaluate(CHANGES, queries())
-    page.close()
-    assert 0 < max(changes) <= 1000 + 50
-
-
-@pytest.mark.night
-@pytest.mark.parametrize("height", [700, 6000])  # of which one shows the list's end for long
-def test_long_lists_are_whole_after_scrolling(
-    chromium: Browser, large: Path, atlas: Atlas, height: int
-) -> None:
-    page = chromium.new_page(viewport={"width": DESKTOP, "height": height})
-    page.goto(large.as_uri())
-    page.wait_for_selector("form.ready")
-    assert page.locator(".listing tbody tr").count() == 400
-    page.evaluate("document.querySelector('button.more').click()")
-    assert page.locator(".listing tbody tr").count() == 440
-    while page.locator("button.more").is_visible():
-        rows = page.locator(".listing tbody tr").count()
-        page.evaluate("scrollTo(0, document.body.scrollHeight)")
-        page.wait_for_function(
-            f"""() => {{
-                scrollTo(0, document.body.scrollHeight);
-                return {ROWS}.length > {rows} || document.querySelector("button.more").hidden;
-            }}"""
-        )
-    ids = shown(page)
-    assert ids == [paper.id for paper in newest_first(many(atlas, 1000).catalog.papers)]
-    page.close()
-
-
-@pytest.mark.night
-def test_three_hundred_papers_are_under_150_kilobytes(
-    atlas: Atlas, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    page, *_ = build(many(atlas, 300), tmp_path_factory.mktemp("three-hundred"))
-    files = (page, page.parent.parent / "export" / "papers.bib.js")
-    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 150_000
-
-
-def test_a_citation_can_be_copied(visit: Visit, atlas: Atlas) -> None:
-    page = visit("papers/ruckle2020adapterdrop.html")
-    for details in page.locator("details").all():
-        details.locator("summary").click()
-    paper = atlas.catalog.paper["ruckle2020adapterdrop"]
-    for place, style in enumerate(("bibtex", "ris", "csl")):
-        page.locator(".highlight").nth(place).hover()
-        page.locator(".highlight").nth(place).get_by_role("button").click()
-        wanted = export.FORMATS[style](atlas.catalog, [paper], "", {}).strip()
-        page.wait_for_function(COPIED, arg=wanted)
-
-
-@pytest.mark.night
-def test_the_mark_leads_to_its_evidence(visit: Visit) -> None:
-    page = visit("papers/ruckle2020adapterdrop.html")
-    page.get_by_role("link", name="verified", exact=True).click()
-    assert page.locator(".evidence").is_visible()
-    assert "acl-org/acl-anthology" in page.locator(".evidence").inner_text()
-    page.get_by_role("link", name="How entries are verified").click()
-    page.locator("#verified").wait_for()

@@ -1,0 +1,202 @@
+"""Faults in what belongs to a method: its file, card, tests, measurements and mutants (S7xx)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.tools.fault_cases import Case
+from tests.tools.small_catalog import (
+    CARD,
+    CARD_PATH,
+    METHOD,
+    METHOD_PATH,
+    MUTANTS,
+    TEST_PATH,
+)
+
+
+def _moved(root: Path) -> None:
+    shutil.move(root / "reference_impls/reparameterized", root / "reference_impls/prompt")
+
+
+def _renamed(root: Path) -> None:
+    folder = (root / METHOD_PATH).parent.rename((root / METHOD_PATH).parents[1] / "rank")
+    (folder / "lora.py").rename(folder / "rank.py")
+
+
+def _second_file(root: Path) -> None:
+    path = (root / METHOD_PATH).parents[1] / "zlora" / "zlora.py"
+    path.parent.mkdir()
+    path.write_text(METHOD, encoding="utf-8")
+
+
+def _card_lost(root: Path) -> None:
+    (root / CARD_PATH).unlink()
+
+
+def _test_lost(root: Path) -> None:
+    (root / TEST_PATH).unlink()
+
+
+def _beside(name: str, text: str | None) -> Callable[[Path], None]:
+    """Write a file beside the method, or take it away."""
+
+    def spoil(root: Path) -> None:
+        path = (root / METHOD_PATH).parent / name
+        if text is None:
+            path.unlink()
+        else:
+            path.write_text(text, encoding="utf-8")
+
+    return spoil
+
+
+OTHER_CODE = '{"cue": {"sources": {"core/gone.py": "ab"}}, "summary": {"sources": {"x.py": "cd"}}}'
+DRAWN, EQUATION = CARD.partition("[beside]")[0], 'equation = ["LoRA"]\n'
+
+FAULTS_OF_CODE = [
+    Case(
+        "S701",
+        "    description: Something is written before the input.\n",
+        "    description: Something is written before the input.\n    main: true\n",
+        "- id: soft",
+        "has no implementation",
+    ),
+    Case(
+        "S704",
+        at="class LoRA",
+        says="is in prompt, but its leaf is below reparameterized",
+        file="reference_impls/prompt/lora/lora.py",
+        spoil=_moved,
+    ),
+    Case(
+        "S705",
+        '    paper = "hu2021lora"',
+        '    paper = "hu2022lora"',
+        "class LoRA",
+        "did you mean 'hu2021lora'?",
+        METHOD_PATH,
+    ),
+    Case("S706", "**Merge:** exact.", "**Merge:** TODO", 'r"""LoRA', "**Merge:**", METHOD_PATH),
+    Case("S706", "**Merge:** exact.\n", "", 'r"""LoRA', "lacks **Merge:**", METHOD_PATH),
+    Case(
+        "S706",
+        "Source: Hu et al. 2021, arXiv:2106.09685.\n",
+        "",
+        'r"""LoRA',
+        "last paragraph 'Source: …'",
+        METHOD_PATH,
+    ),
+    Case(
+        "S707",
+        at="class LoRA",
+        says="add reference_impls/reparameterized/lora/test_lora.py",
+        file=METHOD_PATH,
+        spoil=_test_lost,
+    ),
+    Case(
+        "S708",
+        at="class LoRA",
+        says="the file is named otherwise",
+        file="reference_impls/reparameterized/rank/rank.py",
+        spoil=_renamed,
+    ),
+    Case(
+        "S708",
+        at="class LoRA",
+        says=f"already the name of {METHOD_PATH}",
+        file="reference_impls/reparameterized/zlora/zlora.py",
+        spoil=_second_file,
+    ),
+    *(
+        Case("S711", at="class LoRA", says=says, file=METHOD_PATH, spoil=_beside(name, text))
+        for name, text, says in (
+            (
+                "measured/runs.json",
+                None,
+                "runs.json is missing: run `python -m reference_impls mea",
+            ),
+            ("measured/runs.json", "[1]", "measured/runs.json is spoiled"),
+            ("measured/runs.json", OTHER_CODE, "runs.json is of other code on cue, summary"),
+            ("measured/ledger.json", None, "measured/ledger.json is missing"),
+            (
+                "measured/ledger.json",
+                '{"sources": {"core/gone.py": "ab"}}',
+                "is of other code: run",
+            ),
+            ("measured/ledger.json", "{", "measured/ledger.json is spoiled"),
+            ("forms.py", "SPEC = 1", "measured/forms.json is missing"),
+        )
+    ),
+    Case(
+        "S711",
+        "    mergeable = True\n",
+        '    mergeable = True\n    tasks = ("cue", "cloze")\n',
+        "class LoRA",
+        "measured/runs.json lacks cue, cloze: run",
+        METHOD_PATH,
+    ),
+    Case(
+        "S712",
+        at="class LoRA",
+        says="has no planted faults; add 3 to reference_impls/reparameterized/lora/mutants.toml",
+        file=METHOD_PATH,
+        spoil=_beside("mutants.toml", None),
+    ),
+    Case(
+        "S712",
+        at="class LoRA",
+        says="has 2 planted faults; add 1 to",
+        file=METHOD_PATH,
+        spoil=_beside("mutants.toml", 2 * MUTANTS),
+    ),
+    Case(
+        "S712",
+        at="class LoRA",
+        says="has no planted faults",
+        file=METHOD_PATH,
+        spoil=_beside("mutants.toml", 3 * MUTANTS.replace("r: int = 8", "")),
+    ),
+    Case(
+        "S712",
+        says="is not TOML",
+        file="reference_impls/reparameterized/lora/mutants.toml",
+        spoil=_beside("mutants.toml", "[[mutant]"),
+    ),
+    Case(
+        "S709",
+        at="class LoRA",
+        says=f"has no card; add {CARD_PATH} with a [drawing]",
+        file=METHOD_PATH,
+        spoil=_card_lost,
+    ),
+    Case("S709", DRAWN, "", "[beside]", "has no drawing; add [drawing]", CARD_PATH),
+    Case("S710", EQUATION, "", "[beside]", "add equation = [part, …]", CARD_PATH),
+    Case("S710", EQUATION, 'equation = ["LoRa"]\n', "equation", "did you mean 'LoRA'?", CARD_PATH),
+    Case("S710", "details.LoRA = [1]\n", "", "[beside]", "no part carries detail 1", CARD_PATH),
+    Case("S710", "LoRA = [1]", "LoRA = [1, 2]", "details", "has no detail 2", CARD_PATH),
+    Case("S710", "LoRA = [1]", "Lora = [1]", "details", "no part 'Lora'; did you mean", CARD_PATH),
+    Case("S710", "LoRA = [1]", "LoRA = [1]\nelsewhere = [1]", "elsewhere", "has a part", CARD_PATH),
+    Case("S710", "$$ h = W x + B A x $$", "Nothing", "equation", "no equation", CARD_PATH),
+    Case("S713", "\n[beside]", "\n[beside", "[beside", "is not TOML", CARD_PATH),
+    Case(
+        "S713",
+        "added = [{",
+        "adds = [{",
+        "adds",
+        "drawing.adds: is not a key here; these are: states, added",
+        CARD_PATH,
+    ),
+    Case("S713", '"low_rank"', '"lowrank"', "added", "should be 'adapter'", CARD_PATH),
+    Case("S713", "settings = {", "setting = {", "setting", "published.0.setting: ", CARD_PATH),
+    Case("S713", '"0.3M"', '"0.4M"', "[[published]]", "needs a note that says why", CARD_PATH),
+    Case("S713", '"0.3M"', '"much"', "[[published]]", "is not a number", CARD_PATH),
+    Case(
+        "S713", "RoBERTa-base = {", "RoBERTa = {", "[drawing]", "must be both a key of", CARD_PATH
+    ),
+    Case(
+        "S713", '{ paper = "hu2021lora" }', '{ paper = "hu2022lora" }', "source", "did", CARD_PATH
+    ),
+]
