@@ -91,6 +91,12 @@ def test_a_changed_summary_makes_the_readme_stale(root: Path) -> None:
             "\\frac{B} $$",
             "lora.py: the formula $h = W x + \\frac{B}$ lacks",
         ),
+        (
+            METHOD_PATH,
+            "-rank adaptation.",
+            "-rank $\\frac{B}$.",
+            "lora.py: the formula $\\frac{B}$",
+        ),
         (METHOD_PATH, 'leaf = "low-rank"', 'leaf = "lowrank"', "has no leaf 'lowrank'"),
         (METHOD_PATH, 'leaf = "low-rank"', 'leaf = "rank"', "the catalog has no leaf 'rank'"),
         (METHOD_PATH, 'name = "lora"', "name = lora", "must be a literal"),

@@ -84,6 +84,12 @@ def test_every_page_can_be_found_without_accents(atlas: Atlas) -> None:
     assert "<p hidden>" not in made["papers/hu2021lora.md"].partition("## ")[0]
 
 
+def test_venues_count_their_papers(atlas: Atlas) -> None:
+    text = all_pages.pages(atlas, "# C")["venues.md"]
+    found = re.findall(r">([^>]+)</span> .* \| (\d+) \|$", text, re.MULTILINE)
+    assert found == [("ICLR", "1"), ("ACL", "2"), ("arXiv", "1"), ("Web", "1")]
+
+
 @pytest.mark.parametrize(
     ("text", "first"),
     [
@@ -236,6 +242,14 @@ def test_a_style_or_script_beside_a_page_is_asked_for_there_only() -> None:
     for file in [*pages.rglob("*.css"), *pages.rglob("*.js")]:
         users = {path.parent for path, text in templates.items() if f'"{file.name}"' in text}
         assert users == {file.parent}, file
+
+
+def test_every_style_and_script_is_written(atlas: Atlas) -> None:
+    made = all_pages.pages(atlas, "# C")
+    files = [p for p in (ROOT / "tools/site").rglob("*") if p.suffix in (".css", ".js")]
+    for path in files:
+        assert made[f"assets/{path.name}"] == path.read_text(encoding="utf-8")
+    assert len(files) > 10
 
 
 def test_names_of_templates_and_of_styles_are_used_once() -> None:
