@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,14 +10,8 @@ import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from .batches import Batch
+from .batches import Batch, moved
 from .method import Method, trainable
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python's and torch's generators."""
-    random.seed(seed)
-    torch.manual_seed(seed)
 
 
 @dataclass
@@ -58,6 +51,10 @@ class Loop:
     stop: int | None = None
     history: History = field(default_factory=History)
 
+    def data(self, model: PreTrainedModel) -> Iterator[Batch]:
+        """The batches of the loop's seed, on the model's device."""
+        return (moved(batch, model.device) for batch in self.batches(self.seed))
+
     def run(self, method: Method, model: PreTrainedModel) -> None:
         """Train `model` with `method`'s hooks and schedule."""
         model.train()
@@ -66,7 +63,7 @@ class Loop:
         schedule = optimizer and torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: method.schedule(step / self.steps)
         )
-        batches = self.batches(self.seed)
+        batches = self.data(model)
         self._measure(model, 0)
         last = self.stop or self.steps
         bar = tqdm(
@@ -89,9 +86,9 @@ class Loop:
 
 def train(method: Method, model: PreTrainedModel, loop: Loop) -> History:
     """Adapt `model` with `method` and train it; the seed fixes initial values and data order."""
-    seed_everything(loop.seed)
+    torch.manual_seed(loop.seed)
     started = time.perf_counter()
-    method.setup(model, loop.batches(loop.seed))
+    method.setup(model, loop.data(model))
     method.fit(model, loop)
     model.eval()
     loop.history.seconds = time.perf_counter() - started

@@ -14,9 +14,14 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, value: Any, depth: int) -> None:
     """Replace the file at once; containers `depth` deep have a line for each of their items."""
+    replace(path, text(value, depth))
+
+
+def replace(path: Path, content: str) -> None:
+    """Write the file and a last line's end, or leave it as it was."""
     path.parent.mkdir(exist_ok=True)
     draft = path.with_suffix(".new")
-    draft.write_text(text(value, depth) + "\n", encoding="utf-8")
+    draft.write_text(content + "\n", encoding="utf-8")
     draft.replace(path)
 
 

@@ -27,7 +27,7 @@ from ..anatomy import anatomy, model_on_meta, numel
 from ..anatomy.families import family_of, file_of
 from ..core.batches import Batch, rows, singles
 from ..core.method import Method
-from ..core.training import Loop, seed_everything
+from ..core.training import Loop
 from ..lab import backbones
 from ..lab.tasks import TASKS as LAB
 from ..lab.tasks import files_of
@@ -94,7 +94,7 @@ def measure(
         "base": numel(parts.base_parameters()),
     }
     base, length = inference(model, batch)
-    seed_everything(loop.seed)
+    torch.manual_seed(loop.seed)
     method.setup(model, data)
     method.fit(model, loop)
     adapted, longer = inference(model, batch)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
+import torch
 from transformers import PretrainedConfig
 
 from reference_impls.anatomy import Anatomy, anatomy, model_on_meta, numel
 from reference_impls.core.method import Batch, Method
-from reference_impls.core.training import seed_everything
 from reference_impls.lab.backbones import quiet
 from reference_impls.measure.ledger import Ledger, step_ledger
 from reference_impls.measure.reports import Metered, batch_for, stand_ins
@@ -59,7 +59,7 @@ def measure(
     loop = Several(
         lambda seed: iter(lambda: several[0], None), steps=1, progress=False, several=several
     )
-    seed_everything(0)
+    torch.manual_seed(0)
     with with_masks():
         method.setup(model, iter([{key: rows[:1] for key, rows in several[0].items()}]))
         method.fit(model, loop)

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from reference_impls.core.method import Method
 from reference_impls.measure import closed_forms as forms
+from reference_impls.measure import files
 from tests.closed_forms.architectures import ARCHITECTURES, SYMBOLS
 from tests.closed_forms.cases import Case
 from tests.closed_forms.families import FAMILIES
@@ -96,18 +96,13 @@ def dumps(value: Any, margin: str = "") -> str:
 def write(method: type[Method]) -> None:
     """Find a method's forms and replace those beside it. Raises NoFormError."""
     families = tqdm(FAMILIES, desc=method.name, unit="family", disable=None)
-    _replace(forms.path_of(method), entry(method, {f: on_family(method, f) for f in families}))
+    found = {family: on_family(method, family) for family in families}
+    files.replace(forms.path_of(method), dumps(entry(method, found)))
 
 
 def write_shared() -> None:
     """Find what methods share, and replace its file."""
-    _replace(SHARED, shared({name: family_forms(name) for name in FAMILIES}))
-
-
-def _replace(path: Path, content: dict[str, Any]) -> None:
-    draft = path.with_suffix(".new")
-    draft.write_text(dumps(content) + "\n", encoding="utf-8")
-    draft.replace(path)
+    files.replace(SHARED, dumps(shared({name: family_forms(name) for name in FAMILIES})))
 
 
 def comparisons(

@@ -217,6 +217,24 @@ def test_the_loop_trains_in_training_mode_on_batch_after_batch_by_the_schedule()
     assert history.seconds > 0
 
 
+def test_the_methods_data_is_on_the_models_device(monkeypatch):
+    seen = []
+
+    class Placed(Watched):
+        def setup(self, model, batches=None):
+            super().setup(model)
+            monkeypatch.setattr(type(model), "device", torch.device("meta"))
+            seen.append(next(batches))
+
+        def step(self, model, batch, optimizer, step):
+            seen.append(batch)
+            optimizer.step()
+            return 0.0
+
+    watch(Placed(), steps=1)
+    assert [{t.device.type for t in batch.values()} for batch in seen] == [{"meta"}, {"meta"}]
+
+
 def test_the_seconds_are_those_of_setup_and_of_all_training(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(trainer.time, "perf_counter", lambda: now[0])

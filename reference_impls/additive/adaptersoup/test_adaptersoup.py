@@ -14,7 +14,7 @@ from reference_impls.additive.adaptersoup.adaptersoup import (
 )
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import METHODS, trainable
-from reference_impls.core.training import Loop, seed_everything, train
+from reference_impls.core.training import Loop, train
 from reference_impls.measure.runs import prepare
 from tests.methods import models
 from tests.methods.settings import adapt, batches
@@ -187,7 +187,7 @@ def run(pick: list[int], offsets=(1, 2, 3)):
 def test_every_domain_is_trained_on_its_own_batches_from_the_same_start():
     method, _ = run([0, 1, 2])
     fresh = models.build("bert")
-    seed_everything(4)
+    torch.manual_seed(4)
     AdapterSoup(domains=(batches,), unlabeled=UNLABELED, size=5).setup(fresh)
     start = trainable(fresh)
     assert len(method.phases) == 3
@@ -247,7 +247,7 @@ def test_only_the_soup_is_measured():
     assert (first, last) == (0, 3)
     assert end == size_of(model) == size_of(expected)
     _, fresh = soup_for([0])
-    seed_everything(4)
+    torch.manual_seed(4)
     AdapterSoup(domains=(batches,), unlabeled=UNLABELED, size=5).setup(fresh)
     assert start == size_of(fresh) != end
 
