@@ -146,11 +146,10 @@ def test_the_whole_file_is_one_click_away(visit: Visit, atlas: Atlas, built: Pat
 def test_without_scripts_there_is_no_dead_button_and_all_the_code(visit: Visit) -> None:
     page = visit("methods/lora.html", javascript=False)
     assert not page.locator("#copy-file").is_visible()
-    code = page.locator(".segment pre").nth(2)
+    line = "nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))"
+    code = page.locator(".segment pre", has_text=line)  # there, if not laid out yet
     code.scroll_into_view_if_needed()
-    expect(code).to_contain_text(
-        "nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))", use_inner_text=True
-    )
+    expect(code).to_contain_text(line, use_inner_text=True)
 
 
 @pytest.mark.night
