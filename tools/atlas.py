@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from .cards import BASELINES, Card, read_cards
+from .cards import Baseline, Card, read_cards
 from .data import implementations as declarations
 from .data.guides import Guide, read_guides
 from .data.implementations import Implementation
@@ -59,11 +59,15 @@ class Atlas:
         """The method's card, an empty one where it has none."""
         return self.cards.get(method, Card())
 
+    @cached_property
+    def baseline(self) -> dict[Baseline, str]:
+        """The methods that others are compared with, by what they are."""
+        return {card.baseline: name for name, card in self.cards.items() if card.baseline}
+
     @property
     def baselines(self) -> list[str]:
         """The methods between which all others should lie, the lower one first."""
-        found = {card.baseline: name for name, card in self.cards.items()}
-        return [found[end] for end in BASELINES if end in found]
+        return [self.baseline[end] for end in ("lower", "upper") if end in self.baseline]
 
     @cached_property
     def parents(self) -> dict[str, Node]:

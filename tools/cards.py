@@ -31,8 +31,7 @@ from .drawings.vocabulary import (
 )
 
 FILE = "card.toml"
-Baseline = Literal["lower", "upper"]
-BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+Baseline = Literal["lower", "upper", "usual"]
 _Part = Literal[*GROUPS, *PARTS]
 _Place = Literal["maps", *get_args(Place)]
 
@@ -143,7 +142,8 @@ class Contract(_Model):
 class Card(_Model):
     """One method's card.
 
-    `baseline`: it is the lower or the upper of the two ends that all methods lie between.
+    `baseline`: others are compared with it. It is the lower or the upper of the two ends that they
+    lie between, or what is usually taken.
     `architectures`: the arguments of transformers' `AutoConfig.for_model`, by a label that printed
     counts give as theirs.
     """

@@ -58,7 +58,9 @@ def test_there_are_at_least_three_and_each_says_why(name):
 def test_each_has_its_one_place_and_is_python(name):
     for m in plant.load(name):
         m.source()
-        assert all((plant.ROOT / run[0].partition("::")[0]).exists() for run in m.runs)
+        for file, _, test in (run[0].partition("::") for run in m.runs):
+            assert (plant.ROOT / file).exists(), m
+            assert f"def {test.partition('[')[0]}" in (plant.ROOT / file).read_text("utf-8"), m
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,12 @@ def test_methods_are_grouped_by_the_branch_of_their_leaf() -> None:
 
 
 def test_without_its_first_method_the_page_starts_with_nothing() -> None:
-    assert calculator.first(KNOWN)["counts"] == closed_forms.counts("lora", "llama-2-7b")
-    for name in ("lora", calculator.FULL):
+    first = calculator.first(KNOWN, "lora")
+    assert first["counts"] == closed_forms.counts("lora", "llama-2-7b")
+    assert first["full"] == closed_forms.counts("full_fine_tuning", "llama-2-7b")
+    for name in ("lora", "full_fine_tuning"):
         rest = {key: value for key, value in KNOWN["methods"].items() if key != name}
-        assert calculator.first({**KNOWN, "methods": rest}) == {}
+        assert calculator.first({**KNOWN, "methods": rest}, "lora") == {}
 
 
 def test_methods_of_another_catalog_are_left_out() -> None:

@@ -111,6 +111,9 @@ def test_the_line_of_the_second_entry_is_its_own() -> None:
 def test_the_baselines_are_the_lower_and_then_the_upper(tmp_path: Path) -> None:
     catalog = read(write_tree(tmp_path))
     assert (tmp_path / METHOD_PATH).is_file()
-    cards = {"a": Card(baseline="upper"), "b": Card(), "c": Card(baseline="lower")}
-    assert Atlas(catalog, discover(tmp_path), cards=cards).baselines == ["c", "a"]
+    kinds = {"a": "upper", "b": None, "c": "lower", "d": "usual"}
+    cards = {name: Card(baseline=kind) for name, kind in kinds.items()}
+    atlas = Atlas(catalog, discover(tmp_path), cards=cards)
+    assert atlas.baselines == ["c", "a"]
+    assert atlas.baseline == {"upper": "a", "lower": "c", "usual": "d"}
     assert Atlas(catalog, discover(tmp_path)).baselines == []

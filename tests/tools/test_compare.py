@@ -84,6 +84,7 @@ def atlas(tmp_path: Path) -> Atlas:
         path = (tmp_path / METHOD_PATH).parents[1] / name / f"{name}.py"
         path.parent.mkdir()
         path.write_text(text.replace('title = "LoRA"', f'title = "T {name}"'), encoding="utf-8")
+    (path.parents[1] / "full_fine_tuning" / "card.toml").write_text('baseline = "upper"\n')
     write(tmp_path, FILE)
     return material.load(tmp_path)
 
@@ -223,9 +224,17 @@ def test_facts_are_computed(text: str) -> None:
 
 
 def test_facts_need_the_methods_that_they_are_about(atlas: Atlas) -> None:
-    without = dict(atlas.ledger.architectures["bert-base"])
-    del without["mezo"]
-    assert compare.facts(atlas, "bert-base", without) == []
+    known = atlas.ledger.architectures["bert-base"]
+
+    def said_without(name: str) -> str:
+        rest = {other: found for other, found in known.items() if other != name}
+        ledger = atlas.ledger.model_copy(update={"architectures": {"bert-base": rest}})
+        return all_pages.pages(replace(atlas, ledger=ledger), "# C")["methods/compare.md"]
+
+    assert "A mask saves no" in said_without("mezo")
+    assert "MeZO keeps none" not in said_without("mezo")
+    assert "A mask saves no" not in said_without("full_fine_tuning")
+    assert "MeZO keeps none" in said_without("fish_mask")
 
 
 def test_methods_that_were_refused_are_named_and_unknown_ones_left_out(text: str) -> None:

@@ -7,12 +7,9 @@ from collections.abc import Iterable
 from ...data.ledger import Report
 from ...text import markup
 
-FULL = "full_fine_tuning"
 
-
-def masked_of(reports: dict[str, Report]) -> list[str]:
-    """Methods that train little, but get a gradient for nearly every weight."""
-    full = reports[FULL]
+def masked_of(reports: dict[str, Report], full: Report) -> list[str]:
+    """Methods that train little beside `full`, but get a gradient for nearly every weight."""
     return [
         name
         for name, report in reports.items()

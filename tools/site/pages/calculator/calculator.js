@@ -3,7 +3,6 @@
   "use strict";
 
   const KINDS = ["weights", "gradients", "optimizer", "activations", "other"];
-  const FULL = "full_fine_tuning";
   const forms = window.closedForms;
 
   class Fault extends Error {
@@ -318,7 +317,7 @@
       );
       const family = control("family").value;
       const own = entry().measured ? measured(given) : evaluate(method, family, dimensions, given);
-      const full = evaluate(FULL, family, dimensions, { B: given.B, S: given.S });
+      const full = evaluate(forms.full, family, dimensions, { B: given.B, S: given.S });
       const where = forms.architectures[control("architecture").value]?.title ?? "your dimensions";
       complain([]);
       show(entry().title, where, own, full);

@@ -15,12 +15,12 @@ from ....data.ledger import Refused
 from ....text import escape
 from ....text.escape import html, page, safe
 from ....text.markup import table
-from ...shared.figures import FULL, amount, share
+from ...shared.figures import amount, share
 from ...shared.method_words import title as title_of
 from ...shared.site import Site
 
 DATA = "methods/closed-forms.js"
-START = {"method": "lora", "architecture": "llama-2-7b"}
+START = "llama-2-7b"
 SHOWN = ("bert-base", "llama-2-7b")  # in the table that needs no script
 
 
@@ -44,7 +44,7 @@ def forms_of(atlas: Atlas) -> dict[str, Any]:
             own = {"measured": measured(atlas, name, file)}
         if entry or own["measured"]:
             methods[name] = {"title": method.title, **own}
-    return {**file, "methods": methods}
+    return {**file, "methods": methods, "full": atlas.baseline.get("upper", "")}
 
 
 def measured(atlas: Atlas, name: str, file: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -66,7 +66,7 @@ def measured(atlas: Atlas, name: str, file: dict[str, Any]) -> dict[str, dict[st
 def values(site: Site, known: dict[str, Any]) -> dict[str, object]:
     """What the template needs."""
     return {
-        "start": START,
+        "start": {"method": site.atlas.baseline.get("usual", ""), "architecture": START},
         "kinds": KINDS,
         "groups": groups(site, known["methods"]),
         "architectures": known["architectures"],
@@ -75,24 +75,23 @@ def values(site: Site, known: dict[str, Any]) -> dict[str, object]:
         "symbols": known["symbols"],
         "table": defaults(site.atlas, known),
         "measured": [entry["title"] for entry in known["methods"].values() if "measured" in entry],
-        "first": first(known),
+        "first": first(known, site.atlas.baseline.get("usual", "")),
         "amount": amount,
         "share": share,
     }
 
 
-def first(known: dict[str, Any]) -> dict[str, Any]:
+def first(known: dict[str, Any], method: str) -> dict[str, Any]:
     """The form and the results that the page starts with; nothing where these have no forms."""
-    method, architecture = START["method"], START["architecture"]
-    if not all("choices" in known["methods"].get(name, {}) for name in (method, FULL)):
+    if not all("choices" in known["methods"].get(name, {}) for name in (method, known["full"])):
         return {}
-    entry, shown = known["methods"][method], known["architectures"][architecture]
+    entry, shown = known["methods"][method], known["architectures"][START]
     return {
         "entry": entry,
         "choice": next(iter(entry["choices"])),
         "architecture": shown,
-        "counts": closed_forms.counts(method, architecture),
-        "full": closed_forms.counts(FULL, architecture),
+        "counts": closed_forms.counts(method, START),
+        "full": closed_forms.counts(known["full"], START),
     }
 
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from ....atlas import Atlas
 from ....data.ledger import Bytes, Refused
 from ....text import escape, markup
-from ...shared.figures import FULL, amount, listed, masked_of
+from ...shared.figures import amount, listed, masked_of
 from ...shared.site import Site
 from .needs import MEASURED, cost, needs, reports
 
@@ -40,6 +40,9 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         paper=partial(paper_link, site),
         method=lambda name: links(atlas, [name]),
         figures=figures(atlas) if told else {},
+        report=reports(atlas, LLAMA).get,
+        amount=amount,
+        cost=cost,
         memory=partial(memory_table, atlas),
         refused=refused(atlas),
     )
@@ -100,7 +103,7 @@ def memory_table(atlas: Atlas, *names: str) -> Markup:
 def figures(atlas: Atlas) -> dict[str, str | Markup]:
     """Numbers of the ledger in words, for the guide's sentences."""
     found = reports(atlas, LLAMA)
-    full, one = found[FULL], found["lora"]
+    full = found[atlas.baseline["upper"]]
     slower = {
         name: report.inference.adapted / report.inference.base
         for name, report in found.items()
@@ -112,10 +115,7 @@ def figures(atlas: Atlas) -> dict[str, str | Markup]:
         "length": f"{full.length}",
         "full": amount(full.ledger.total),
         "state": amount(cost(full, "state")),
-        "lora_state": amount(cost(one, "state")),
-        "lora_stored": f"{one.counts.stored:,}",
-        "lora_running": f"×{one.inference.adapted / one.inference.base:.4f}",
-        "masked": links(atlas, masked_of(found)),
+        "masked": links(atlas, masked_of(found, full)),
         "merge_and_base": links(
             atlas, (name for name, m in atlas.methods.items() if m.mergeable and m.frozen_base)
         ),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ....atlas import Atlas
 from ....data.ledger import Report
-from ...shared.figures import FULL
 
 FAMILIES = {"encoder": "an encoder", "decoder": "a decoder", "encoder-decoder": "a T5"}
 DECLARED = (
@@ -50,7 +49,8 @@ def declared(atlas: Atlas) -> list[Need]:
 def measured(atlas: Atlas) -> list[Need]:
     """What holds on every architecture on which a method was measured."""
     found = [reports(atlas, name) for name in atlas.ledger.architectures]
-    if not found or not all(FULL in one for one in found):
+    full = atlas.baseline.get("upper")
+    if not found or not all(full in one for one in found):
         return []
     known = {name for one in found for name in one}
     return [
@@ -62,7 +62,7 @@ def measured(atlas: Atlas) -> list[Need]:
                 name
                 for name in known
                 if all(
-                    cost(one[name], part) < limit * cost(one[FULL], part)
+                    cost(one[name], part) < limit * cost(one[full], part)
                     for one in found
                     if name in one
                 )

@@ -18,7 +18,7 @@ from ....data.tasks import task_of
 from ....text.escape import page
 from ....text.markup import table
 from ...shared import charts
-from ...shared.figures import FULL, amount, listed, masked_of, share
+from ...shared.figures import amount, listed, masked_of, share
 from ...shared.method_words import title as title_of
 from ...shared.site import Site
 
@@ -224,32 +224,22 @@ def bytes_table(
 
 
 def facts(atlas: Atlas, architecture: str, found: dict[str, Report | Refused]) -> list[dict]:
-    """What the numbers show on one architecture, or nothing where a method they need is missing."""
+    """What the numbers show on one architecture, or nothing without those of the upper baseline."""
     reports = {name: report for name, report in found.items() if isinstance(report, Report)}
-    wanted = (FULL, "lora", "ladder_side_tuning", "mezo")
-    if not all(name in reports for name in wanted):
+    full = reports.get(atlas.baseline.get("upper", ""))
+    if not full:
         return []
-    full, lora, ladder, mezo = (reports[name] for name in wanted)
-    masked = masked_of(reports)
+    masked = masked_of(reports, full)
     return [
         {
             "architecture": ARCHITECTURES.get(architecture, architecture),
-            "full": amount(full.ledger.total),
+            "full": full,
+            "report": reports.get,
             "masked": listed(title_of(atlas, name) for name in masked),
             "masked_share": share(
                 min((reports[name].counts.trained for name in masked), default=0),
                 full.counts.trained,
             ),
             "masked_least": amount(min((reports[name].ledger.total for name in masked), default=0)),
-            "lora_trained": share(lora.counts.trained, full.counts.trained),
-            "lora_state": amount(lora.ledger.gradients + lora.ledger.optimizer),
-            "full_state": amount(full.ledger.gradients + full.ledger.optimizer),
-            "lora_activations": amount(lora.ledger.activations),
-            "full_activations": amount(full.ledger.activations),
-            "lora_share": share(lora.ledger.activations, full.ledger.activations),
-            "ladder_activations": amount(ladder.ledger.activations),
-            "ladder_share": share(ladder.ledger.activations, full.ledger.activations),
-            "mezo": amount(mezo.ledger.total),
-            "mezo_extra": amount(mezo.ledger.total - mezo.ledger.weights),
         }
     ]

@@ -13,7 +13,7 @@ from ....text.escape import page, safe, url
 from ....text.markup import table
 from ...shared.charts import stacked_bars
 
-BESIDE = ("full_fine_tuning", "lora", "linear_probe")
+BESIDE = ("upper", "usual", "lower")  # baselines
 GIGABYTE = 10**9
 PROJECTIONS = 6  # kinds of linear maps in a layer
 
@@ -119,7 +119,8 @@ def cost(
 ) -> dict[str, object]:
     if isinstance(report, Refused):
         return {"refused": report.refused}
-    others = [name for name in BESIDE if name != method.name and name in atlas.methods]
+    beside = [atlas.baseline[end] for end in BESIDE if end in atlas.baseline]
+    others = [name for name in beside if name != method.name and name in atlas.methods]
     rows = [
         (atlas.methods[name].title, [part / GIGABYTE for part in kept.ledger.model_dump().values()])
         for name in (method.name, *others)
