@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import BertConfig, GPT2Config
+from transformers import BertConfig, GPT2Config, T5Config
 from transformers.activations import ACT2FN
 
 from reference_impls.additive.ia3.ia3 import IA3
@@ -133,6 +133,8 @@ def test_merging_scales_biases_of_keys_and_values_only(name):
     [
         (BertConfig(), 12 * (768 + 768 + 3072)),
         (GPT2Config(), 12 * (768 + 768 + 3072)),
+        # the decoder's layers attend twice
+        (T5Config(), 6 * (2 * 512 + 2048) + 6 * (4 * 512 + 2048)),
     ],
 )
 def test_counts(config, count):
