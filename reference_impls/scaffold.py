@@ -195,7 +195,7 @@ def _declared(card: str) -> str:
     alone += r"|^\[beside\.details\]\n(?:[^\[\n].*\n)*"
     alone += r"|^(?:details|elsewhere|moves|reaches|baseline)\b.*\n"
     declared = re.sub(alone, "", card, flags=re.MULTILINE)
-    return re.sub(r"\n{3,}", "\n\n", declared).rstrip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", declared).strip() + "\n"
 
 
 def _named(text: str, old: str, new: str) -> str:
@@ -206,7 +206,7 @@ def _left(plan: Plan, like: str, folder: Path, *, has_card: bool, has_paper: boo
     """What is left to do, in order, with the commands."""
     place = folder.relative_to(PACKAGE.parent).as_posix()
     steps = [
-        f"Write {place}/{plan.name}.py: its docstring is the page, and its code is that of {like}.",
+        f"Write {place}/{plan.name}.py: now code, `tasks` and `lab` are {like}'s.",
         f"Write {place}/test_{plan.name}.py: python -m pytest {place}",
         f"Plant faults in {place}/mutants.toml: python tests/mutants/plant.py {plan.name}",
         f"Measure it: python -m reference_impls measure {plan.name}",
@@ -214,7 +214,7 @@ def _left(plan: Plan, like: str, folder: Path, *, has_card: bool, has_paper: boo
         "Make its page: python -m tools build",
     ]
     if has_card:
-        steps.insert(3, f"Change {place}/card.toml, which is that of {like}.")
+        steps.insert(3, f"Change {place}/card.toml: drawing and refusals are {like}'s.")
     if not has_paper:
         steps.insert(0, f"Add the paper, and name its id in {plan.name}.py: {_add(plan.leaf)}")
     return [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
