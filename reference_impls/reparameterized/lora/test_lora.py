@@ -54,6 +54,13 @@ def test_output_is_that_of_the_equation(name):
         torch.testing.assert_close(p.module(x)[..., p.columns], expected, atol=1e-10, rtol=0)
 
 
+def test_cross_attention_has_its_own_pair():
+    _, model, parts = adapted("t5-lm", targets=("query",))
+    encoder, decoder = (len(stack.layers) for stack in parts.stacks)
+    found = [name for name, _ in model.named_modules() if name.endswith(".lora_query")]
+    assert len(found) == encoder + 2 * decoder  # whose layers attend to text and encoder
+
+
 def test_slices_of_a_fused_matrix_that_are_not_adapted_keep_their_output():
     _, _, parts = adapted("gpt2")
     for layer in parts.layers:
