@@ -44,6 +44,8 @@ Paper, official code, libraries
   (`encoder_side_layers`); here every layer has one.
 - The ladder of the last layer reads the model's last hidden states, that is after the final
   norm where a model has one; the official code reads them before it.
+- The official configurations warm up over 500 steps, and the official side network has the model's
+  dropout; here there is neither. [`seq2seq/configs/side_transformers.json`; `modeling_side_t5.py`]
 - $r = 8$ and the learning rate are those of the official T5-base script.
 
 Source: Sung et al. 2022, arXiv:2206.06522, §3. Official code:

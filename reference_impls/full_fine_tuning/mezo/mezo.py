@@ -30,7 +30,8 @@ Details that matter
    in bfloat16, and an update below half that unit is lost. The official scripts run in float16
    nevertheless; this file follows the algorithm in any format. [`mezo.sh`, `--load_float16`]
 4. The rate is constant and tiny, 1e-6, because $s z$ is about $\sqrt{|\theta|}$ times as long as
-   the gradient; steps are many, 20,000 to 100,000. [Appendix D; `mezo.sh`]
+   the gradient; steps are many, 100,000. For OPT the script's default is 1e-5 over 20,000.
+   [Appendix D; `medium_models/mezo.sh`, `large_models/mezo.sh`]
 5. It needs a task that the model nearly does already, asked for by a prompt: few directions matter
    then. In the lab it learns `cue` in 300 steps; `first-clause`, with its new head, takes ten times
    as many. [§4; `medium_models/README.md`, "No prompt"]

@@ -29,8 +29,8 @@ Details that matter
 2. The term $- p W_0$ and the factor $1 / (1 - p)$ in
    $((1 - m) W_0 + m W - p W_0) / (1 - p)$ keep the mean at $W$. [`mixout.py`, `forward`]
 3. It replaces dropout: all of the model's dropout is off. [`example_huggingface.py`]
-4. Linear maps are mixed, biases, norms and embeddings are not. The output layer has no pretrained
-   weights to go back to and stays as it is. [`example.py`]
+4. Linear maps are mixed, biases, norms and embeddings are not. A new output layer has no pretrained
+   weights to go back to, so this file leaves it as it is.
 5. $p$ is much larger than a dropout's: 0.7 to 0.9. [§5; 0.9 in both official examples]
 6. One mask serves the whole batch and all tokens, since it is weights that are mixed.
 
@@ -39,6 +39,8 @@ Paper, official code, libraries
 - Gradient: that of $\widetilde W$ by $W$ is $m / (1 - p)$; the official backward pass multiplies by
   $m$ alone, so that its gradients are $1 - p$ times as large. Adam hardly sees the difference, but
   clipping by norm and SGD do. This file differentiates the equation. [`mixout.py`, `backward`]
+- The official toy example mixes each linear map that follows a dropout, the output layer among
+  them, and leaves the first. [`example.py`]
 - The official example for Hugging Face models mixes every `nn.Linear`, thus also a new classifier
   (with the random weights it starts from) and output embeddings, whose tie to the input embeddings
   it breaks. Here neither is mixed, and GPT-2's `Conv1D`, which the example passes over, is.

@@ -40,6 +40,9 @@ Paper, official code, libraries
   reads the normalized input of the block.
 - Classification: the official script takes $l$ = 16, $m$ = 16 and $s$ = 2. [`exps/run_glue.sh`]
 - Counts: the paper's leave out the biases of the adapters, which its code has, and the perceptron.
+- Training: the official script for XSum decays by 0.01, clips the gradient at norm 0.1 and smooths
+  the labels by 0.1; here there is no decay, clipping is at 1, and the loss is the model's.
+  [`exps/run_xsum.sh`]
 - Dropout acts behind the ReLU, at the model's own rate in the official code; here it is a field.
 
 Source: He et al. 2022, arXiv:2110.04366, §4.6, eq. (5) to (10). Official code:

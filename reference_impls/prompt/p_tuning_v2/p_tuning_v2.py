@@ -28,14 +28,16 @@ Details that matter
 2. Keys and values are trained themselves, from a standard normal start. The perceptron of prefix
    tuning helps on some tasks and hurts on others, so it is an option and off. [§3.3;
    `model/prefix_encoder.py`, `prefix_projection`]
-3. Dropout acts on the keys and values of the prompt, at the model's rate, 0.1; each text of a batch
-   has its own masks. The code of prefix tuning has such a dropout too, at rate 0 unless it is set
-   (`prefix_dropout`). [`model/sequence_classification.py`, `get_prompt`]
+3. Dropout acts on the keys and values of the prompt, at the model's rate, 0.1 in all but three
+   scripts; each text of a batch has its own masks. The code of prefix tuning has such a dropout
+   too, at rate 0 unless it is set (`prefix_dropout`). [`model/sequence_classification.py`,
+   `get_prompt`]
 4. A new linear classifier reads [CLS], as in fine-tuning, and tagging has one at every token. The
    paper finds verbalizers and a language model's head no better with full data. [§3.3]
 5. The best length depends on the task: below 20 for simple classification, around 100 for tagging.
    [§3.3]
-6. The learning rate is high, 5e-3 to 2e-2, hundreds of times that of fine-tuning. [`run_script/`]
+6. The learning rate is high, hundreds of times that of fine-tuning: 5e-3 to 6e-2 in nineteen of the
+   twenty scripts, 1e-4 in the one that trains through a perceptron. [`run_script/`]
 
 Paper, official code, libraries
 -------------------------------

@@ -35,8 +35,9 @@ Details that matter
    `find_all_linear_names`, which leaves out the language-model head]
 5. The gradient passes through $\hat{W}$ to $x$ and stops there. The backward pass dequantizes anew:
    autograd keeps the codes, never a full-size copy of the weight.
-6. The hyper-parameters of the 7B and 13B models: $r = 64$, $\alpha = 16$, dropout 0.1 and learning
-   rate 2e-4; larger ones take dropout 0.05 and 1e-4. [`scripts/finetune_guanaco_*.sh`]
+6. The hyper-parameters of the 7B model: $r = 64$, $\alpha = 16$, dropout 0.1 and learning rate
+   2e-4; 33B and 65B take dropout 0.05 and 1e-4. For 13B the paper has the dropout of 7B, the script
+   that of 33B. [`scripts/finetune_guanaco_13b.sh` and its neighbors]
 
 Paper, official code, libraries
 -------------------------------
@@ -44,7 +45,8 @@ Paper, official code, libraries
   to the standard format e4m3, within 1/16 of their deviation from the mean. Codes are the same.
 - The official code runs CUDA kernels of bitsandbytes and peft's LoRA. This file is plain torch and
   runs anywhere; paged optimizers, which move optimizer states out of a GPU's memory, are left out.
-- Gradients are clipped at norm 0.3 by the official scripts, at 1 by the loop here.
+- Gradients are clipped at norm 0.3 by the official scripts, at 1 by the loop here. Their rate is
+  constant after a warm-up over 3 % of the steps; here it falls linearly to zero.
 - A fused query-key-value matrix (GPT-2) is quantized as one, and gets one pair for each slice.
 
 Source: Dettmers et al. 2023, arXiv:2305.14314, §2-3. Official code:

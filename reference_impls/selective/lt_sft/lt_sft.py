@@ -50,7 +50,9 @@ Paper, official code, libraries
   (`--freeze_decoder`); here tied embeddings stay tied, and an output layer outside of the base
   model stays frozen.
 - $K$ is 14,155,776 for a task and 7,667,712 for a language in the official scripts, 8 % and 4 % of
-  multilingual BERT.
+  multilingual BERT. The scripts for inference, sentiment and questions take the same $K$ of
+  XLM-R, of which it is 5 %. [`train_dp.sh`, `train_mlm.sh`; `train_nli.sh`]
+- The default rate is that of the scripts for XLM-R; those for multilingual BERT have 5e-5.
 - Both phases take as many steps as the loop has. The official scripts set them one by one.
 - `setup` alone starts with a random mask, until `fit` has found the ticket; such masks are the
   official code's other choice, `--sparse_ft_method Random`.
