@@ -39,6 +39,8 @@ Paper, official code, libraries
   are trained in full. Here one ranking runs through all of them, as the paper has it.
 - The official optimizer decays all matrices by 0.01 in each step, masked ones too, so that they do
   not stay as they were. [`run.sh`, `ChildTuningOptimizer.py`]
+- The warm-up over the first tenth of the steps is that of the official script; its trainer does not
+  read it, so that the official code has none. [`run.sh`; `ChildTuningD.py`]
 - The official code clips the gradient before it is masked, this file after.
 - The number of examples is a setting here; the official code goes through the whole training set.
 

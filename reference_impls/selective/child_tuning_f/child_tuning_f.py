@@ -33,7 +33,9 @@ Paper, official code, libraries
 - The official script decays all matrices by 0.01 in each step, masked or not. Here the weight decay
   is zero.
 - $p$ is 0.2, 0.3 or 0.4 in the paper; the official script has 0.3, a learning rate of 4e-5 and a
-  warm-up over the first tenth of the steps, which are the defaults here. [`run.sh`]
+  warm-up over the first tenth of the steps, which are the defaults here. The official trainer reads
+  the number of warm-up steps, not that share, so that its code has none. [`run.sh`;
+  `ChildTuningF.py`, `create_optimizer_and_scheduler`]
 - The official optimizer's $\epsilon$ is 1e-8, that of the trainer which calls it, as in torch; its
   own default of 1e-6 is never used.
 
