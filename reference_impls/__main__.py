@@ -10,10 +10,12 @@ import importlib
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .core.declarations import Declaration, declared
+from .core.options import KINDS, check
 from .core.registry import method_file, method_files
 
 HYPER = "hyper:"
@@ -124,12 +126,18 @@ def _add_hyperparameters(
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             dest=HYPER + name,
-            type=_TYPES[several[1] if several else kind],
+            type=_TYPES[several[1]] if several else partial(_value, name, kind),
             nargs="+" if several else None,
             default=argparse.SUPPRESS,
             metavar=name.upper(),
-            help=f"default: {' '.join(map(str, default)) if several else default}",
+            help=_help(kind, " ".join(map(str, default)) if several else default),
         )
+
+
+def _help(kind: str, default: object) -> str:
+    """What the option may be, and what it is by default."""
+    words = f"{KINDS[kind].words}; " if kind in KINDS else ""
+    return f"{words}default: {default}"
 
 
 def _boolean(text: str) -> bool:
@@ -138,7 +146,24 @@ def _boolean(text: str) -> bool:
     return text == "true"
 
 
-_TYPES = {"int": int, "float": float, "str": str, "bool": _boolean}
+def _value(name: str, kind: str, text: str) -> Any:
+    """An option's value, refused here and not after an import where it is none."""
+    try:
+        value = _TYPES[kind](text)
+    except ValueError:
+        value = text
+    try:
+        check(name, kind, value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return value
+
+
+_TYPES = {name: kind.type for name, kind in KINDS.items()} | {
+    "int": int,  # of several, as of tuple[int, ...]
+    "str": str,
+    "bool": _boolean,
+}
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Atlas:
 
     @property
     def baselines(self) -> list[str]:
-        """The methods between which all others should lie, the lower one first."""
+        """The least and the most that can be trained, in this order."""
         return [self.baseline[end] for end in ("lower", "upper") if end in self.baseline]
 
     @cached_property

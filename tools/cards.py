@@ -142,8 +142,8 @@ class Contract(_Model):
 class Card(_Model):
     """One method's card.
 
-    `baseline`: others are compared with it. It is the lower or the upper of the two ends that they
-    lie between, or what is usually taken.
+    `baseline`: others are compared with it: the least that can be trained, all that can be, or what
+    is usually taken.
     `architectures`: the arguments of transformers' `AutoConfig.for_model`, by a label that printed
     counts give as theirs.
     """

@@ -11,8 +11,9 @@ from their arguments, never from a closure: a deep copy of an adapted model is i
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -21,11 +22,13 @@ from transformers import PreTrainedModel
 
 from ..anatomy import Anatomy, anatomy
 from .batches import Batch
+from .options import NotNegative, check
 
 if TYPE_CHECKING:
     from .training import Loop
 
 METHODS: dict[str, type[Method]] = {}
+MARK = "adapted_by"  # the attribute of a model that names the method on it
 
 
 def register(cls: type[Method]) -> type[Method]:
@@ -66,13 +69,15 @@ class Method:
     lab: ClassVar[dict[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("first-clause", "cue", "summary")
 
-    lr: float = 1e-3
+    lr: NotNegative = 1e-3
 
     def __post_init__(self) -> None:
+        for option in fields(self):
+            check(option.name, option.type, getattr(self, option.name))
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._attached: list[tuple[nn.Module, str]] = []
         self._originals: dict[nn.Parameter, Tensor] = {}
-        self._adapted = False
+        self._model: weakref.ref[PreTrainedModel] | None = None
 
     # what a paper changes
 
@@ -138,12 +143,12 @@ class Method:
         """Fold the method into the model's own weights and detach.
 
         Raises:
-            ValueError: the method cannot be merged, or is not on this model (merged already).
+            ValueError: the method cannot be merged, or this object is not on this model (it was
+                merged already, or the model is a copy).
         """
         if not self.mergeable:
             raise ValueError(f"{self.title} cannot be merged into the model's weights")
-        if not self._adapted:
-            raise ValueError(f"{self.title} is not on this model: merged already?")
+        self._must_be_on(model)
         self.fold(model)
         self.release(model)
 
@@ -179,13 +184,17 @@ class Method:
         """Freeze everything but the head; returns the model's parts.
 
         Raises:
-            ValueError: this object is on a model already, or does not run on such a model.
+            ValueError: this object is on a model already, another method is on this one, or the
+                method does not run on such a model.
         """
-        if self._adapted:
+        if self._model:
             raise ValueError(f"{self.title} is on a model already; detach it first")
+        if other := getattr(model, MARK, None):
+            raise ValueError(f"{other} is on this model: detach or merge it, or load another")
         parts = anatomy(model)
         self.check(parts)
-        self._adapted = True
+        self._model = weakref.ref(model)
+        setattr(model, MARK, self.title)
         self._device = model.device
         model.requires_grad_(False)
         for parameter in parts.head_parameters():
@@ -217,10 +226,12 @@ class Method:
         """Take everything back that `setup` and training did: the model is as it was, to the bit.
 
         Raises:
-            ValueError: the method overwrites the model's weights and keeps no copy of them.
+            ValueError: the method overwrites the model's weights and keeps no copy of them, or this
+                object is not on this model.
         """
         if not self.detachable:
             raise ValueError(f"{self.title} overwrites the model's weights; reload the model")
+        self._must_be_on(model)
         with torch.no_grad():
             for parameter, value in self._originals.items():
                 parameter.copy_(value)
@@ -233,7 +244,13 @@ class Method:
         for parent, name in self._attached:
             delattr(parent, name)
         self.__post_init__()
+        delattr(model, MARK)
         model.requires_grad_(True)
+
+    def _must_be_on(self, model: PreTrainedModel) -> None:
+        """Hooks and modules are those of one model: of a copy this object knows nothing."""
+        if self._model is None or self._model() is not model:
+            raise ValueError(f"{self.title} is not on this model: merged already, or a copy?")
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:

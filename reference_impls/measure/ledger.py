@@ -10,9 +10,9 @@ activations: what autograd keeps for the backward pass (`saved_tensors_hooks`), 
 other: all other tensors that the method object holds, such as masks. Not the copy of the
     pretrained values that `detach` needs: training does without it.
 
-The four peaks need not fall together: backward frees activations while gradients arrive. So their
-sum is what a step takes at most. Not counted are temporary results that no one keeps, what `setup`
-needs for itself, and what a memory allocator rounds up or caches.
+The four peaks need not fall together: backward frees activations while gradients arrive. Not
+counted are temporary results that no one keeps, what `setup` needs for itself, and what a memory
+allocator rounds up or caches. So the sum is neither the peak of a step nor a bound of it.
 
 The numbers depend on shapes alone, hence on no machine: attention runs by its formula (the "math"
 kernel, which keeps the probabilities), whatever fused kernels a processor has. A dropout mask takes
@@ -51,7 +51,7 @@ class Ledger:
 
     @property
     def total(self) -> int:
-        """What a step takes at most."""
+        """The sum, which is no peak: see above."""
         return sum(astuple(self))
 
 

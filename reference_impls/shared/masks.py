@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from ..anatomy import Anatomy, anatomy, numel
 from ..core.batches import Batch, singles
 from ..core.method import Method
+from ..core.options import Share
 
 
 @dataclass(kw_only=True)
@@ -28,7 +29,7 @@ class MaskedMethod(Method):
         ValueError: the density leaves nothing to train, or is above 1.
     """
 
-    density: float
+    density: Share
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,8 +43,6 @@ class MaskedMethod(Method):
     def check(self, parts: Anatomy) -> None:
         if not self.trained(parts):
             raise ValueError(f"a density of {self.density} leaves no weight to train")
-        if self.density > 1:
-            raise ValueError(f"density is a share of the weights: {self.density} is above 1")
 
     def trained(self, parts: Anatomy) -> int:
         return int(self.density * numel(self.candidates(parts).values()))

@@ -9,11 +9,17 @@ exactly what scaled dot-product attention computes.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
@@ -134,6 +140,14 @@ def use_prefix_attention(model: PreTrainedModel) -> None:
         ValueError: the model's attention is neither 'sdpa' nor 'eager'.
     """
     check_attention(model)
+    # other models may be made from the same configuration, and it is written to
+    copies: dict[int, PretrainedConfig] = {}
+    for module in model.modules():
+        config = getattr(module, "config", None)
+        if isinstance(config, PretrainedConfig):
+            if id(config) not in copies:
+                copies[id(config)] = deepcopy(config)
+            module.config = copies[id(config)]
     model.set_attn_implementation(f"prefix_{model.config._attn_implementation}")
 
 

@@ -214,3 +214,20 @@ def test_a_second_prefix_method_is_refused():
     model, _ = with_prefix("bert")
     with pytest.raises(ValueError, match="'sdpa' or 'eager' attention, not 'prefix_sdpa'"):
         use_prefix_attention(model)
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2-lm", "llama-lm", "t5-lm"])
+def test_another_model_of_the_same_configuration_keeps_its_attention(name):
+    """Nothing is written into a configuration that others may have."""
+    first = models.build(name)
+    config = first.config
+    second = type(first)(config)
+    before = config.to_dict()
+    for model in (first, second):
+        use_prefix_attention(model)
+        assert model.config._attn_implementation == "prefix_sdpa"
+        used = {id(m.config) for m in model.modules() if hasattr(m, "config")}
+        assert id(config) not in used
+    assert (config.to_dict(), config._attn_implementation) == (before, "sdpa")
+    restore_attention(first)
+    assert second.config._attn_implementation == "prefix_sdpa"

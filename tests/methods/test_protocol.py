@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 
 import pytest
@@ -170,9 +171,39 @@ def test_afterwards_all_can_be_trained_and_the_method_set_up_again(leave):
 
 
 def test_a_second_module_of_the_same_name_is_refused():
-    _, model = adapted(LoRA())
-    with pytest.raises(ValueError, match="has a 'lora_query' already"):
-        LoRA().setup(model)
+    method, model = adapted(LoRA())
+    with pytest.raises(ValueError, match="has a 'classifier' already"):
+        method.attach(model, "classifier", nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize("second", [LoRA, BitFit, PrefixTuning])
+def test_a_second_method_is_refused_by_the_name_of_the_first(second):
+    first, model = adapted(BitFit())
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    for copied in (model, copy.deepcopy(model)):
+        with pytest.raises(ValueError, match="BitFit is on this model: detach or merge it"):
+            second().setup(copied)
+    assert {name for name, p in model.named_parameters() if p.requires_grad} == trained
+    first.detach(model)
+    second().setup(model)
+    assert model.adapted_by == second.title
+
+
+@pytest.mark.parametrize("leave", ["detach", "merge"])
+def test_a_method_leaves_no_model_but_the_one_that_it_is_on(leave):
+    method, model = adapted(LoRA())
+    twin = copy.deepcopy(model)
+    models.shake(twin, seed=1)
+    for other in (twin, models.build("bert")):
+        state = {name: value.clone() for name, value in other.state_dict().items()}
+        with pytest.raises(ValueError, match="LoRA is not on this model"):
+            getattr(method, leave)(other)
+        assert all(torch.equal(value, state[name]) for name, value in other.state_dict().items())
+    assert len(method.delta(model)) == 2 * 2 * 2
+    getattr(method, leave)(model)
+    assert not hasattr(model, "adapted_by")
+    with pytest.raises(ValueError, match="LoRA is not on this model"):
+        getattr(method, leave)(model)
 
 
 class Watched(BitFit):

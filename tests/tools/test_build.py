@@ -143,6 +143,7 @@ def test_a_method_page_shows_its_run(root: Path) -> None:
     build.build(root=root)
     page = (root / "docs/methods/lora.md").read_text()
     assert "90.0% | 80.0% to 100.0% | 50.0% | 1 | 1 | 2 | 2.0" in page
+    assert "from random weights the same training reaches\n50% on Cue. " in page
     assert "<svg" in page
     assert "python -m reference_impls train lora" in page
     assert METHOD.splitlines()[-1].strip() in page

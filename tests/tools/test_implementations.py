@@ -72,6 +72,15 @@ def test_options_given_by_the_task_and_class_variables_are_no_hyperparameters(
     assert names == ["r", "alpha"]
 
 
+def test_the_type_of_an_option_is_told_in_its_words(tmp_path: Path) -> None:
+    write_tree(tmp_path, method=METHOD.replace("r: int", "r: Count"))
+    options = tmp_path / "reference_impls/core/options.py"
+    options.parent.mkdir()
+    options.write_text('KINDS = {"Count": Kind(int, "at least 1", lambda value: value >= 1)}\n')
+    found = discover(tmp_path)["lora"].hyperparameters
+    assert [option.type for option in found] == ["at least 1", "float"]
+
+
 def test_tasks_are_the_methods_own_or_those_of_the_protocol(tmp_path: Path) -> None:
     write_tree(tmp_path)
     assert discover(tmp_path)["lora"].tasks == ()

@@ -51,7 +51,7 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """What a step takes at most, in bytes."""
+        """What a step keeps, in bytes."""
         return sum(self.ledger.values())
 
 

@@ -14,11 +14,12 @@ DETAILS = "Details that matter"
 DIFFERENCES = "Paper, official code, libraries"
 FLAGS = ("init_noop", "mergeable", "frozen_base")
 PROTOCOL = "reference_impls/core/method.py"  # its class `Method` has the default of `tasks`
+OPTIONS = "reference_impls/core/options.py"
 WORDS = ("name", "title", "paper", "leaf")
 
 
 class Hyperparameter(NamedTuple):
-    """A field of a method: its name, its type and its default, both as written."""
+    """A field of a method: its name, what it may be in words, and its default as written."""
 
     name: str
     type: str
@@ -124,10 +125,11 @@ def read(path: Path, root: Path) -> Implementation | None:
     if len(classes) > 1:
         raise DeclarationError(relative, classes[1].lineno, "registers a second method; keep one")
     declared, hyperparameters = _declarations(classes[0], relative)
+    words = option_types(root)
     return Implementation(
         **declared,
         class_name=classes[0].name,
-        hyperparameters=hyperparameters,
+        hyperparameters=tuple(h._replace(type=words.get(h.type, h.type)) for h in hyperparameters),
         tasks=_tasks(classes[0], relative) or default_tasks(root),
         shared=tuple(_shared(tree)),
         path=relative,
@@ -156,6 +158,18 @@ def default_tasks(root: Path) -> tuple[str, ...]:
     tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     return next((_tasks(node, PROTOCOL) for node in classes if node.name == "Method"), ())
+
+
+def option_types(root: Path) -> dict[str, str]:
+    """What an option of each named type may be, in words; nothing where there is no such file."""
+    path = root / OPTIONS
+    tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
+    kinds = (node.value for node in tree.body if ast.unparse(node).startswith("KINDS = "))
+    return {
+        key.value: call.args[1].value
+        for table in kinds
+        for key, call in zip(table.keys, table.values, strict=True)
+    }
 
 
 def _tasks(node: ast.ClassDef, path: str) -> tuple[str, ...]:

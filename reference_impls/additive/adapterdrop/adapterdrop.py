@@ -55,6 +55,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, anatomy
 from ...core.method import Method, register
+from ...core.options import Count, NotNegative, Whole
 from ...shared.bottleneck import Bottleneck, adapt_end, bottleneck_count
 
 
@@ -91,17 +92,17 @@ class AdapterDrop(Method):
     # tokens is what the frozen attention has gathered
     lab = {"lr": 1e-2, "size": 32, "dropped": 0}
 
-    size: int = 48
-    dropped: int = 5
+    size: Count = 48
+    dropped: Whole = 5
     robust: bool = True
-    lr: float = 1e-4
+    lr: NotNegative = 1e-4
 
     def check(self, parts: Anatomy) -> None:
         layers = min(len(stack.layers) for stack in parts.stacks)
         if not 0 <= self.dropped < layers:
             raise ValueError(
-                f"of {layers} layers, {self.dropped} cannot do without an adapter: "
-                f"choose from 0 to {layers - 1}"
+                f"dropped = {self.dropped}: of {layers} layers, "
+                f"0 to {layers - 1} can do without an adapter"
             )
 
     def setup(self, model, batches=None) -> None:

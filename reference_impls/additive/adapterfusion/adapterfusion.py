@@ -64,6 +64,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, anatomy
 from ...core.method import Batch, Method, from_task, register
+from ...core.options import Count, NotNegative
 from ...core.training import History, Loop
 from ...shared.bottleneck import Bottleneck, bottleneck_count
 
@@ -127,10 +128,10 @@ class AdapterFusion(Method):
     lab = {"lr": 2e-3, "adapter_lr": 1e-2, "size": 16}
 
     sources: tuple[Callable[[int], Iterator[Batch]], ...] = from_task()
-    size: int = 48
-    regularization: float = 0.01
-    adapter_lr: float = 1e-4
-    lr: float = 5e-5
+    size: Count = 48
+    regularization: NotNegative = 0.01
+    adapter_lr: NotNegative = 1e-4
+    lr: NotNegative = 5e-5
 
     def setup(self, model, batches=None) -> None:
         """Attach everything in the state of the second phase, adapters not trained yet."""

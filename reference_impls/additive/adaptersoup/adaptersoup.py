@@ -67,6 +67,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, anatomy
 from ...core.method import Batch, Method, from_task, register, trainable
+from ...core.options import Count, NotNegative, Part
 from ...core.training import History, Loop
 
 
@@ -131,11 +132,11 @@ class AdapterSoup(Method):
 
     domains: tuple[Callable[[int], Iterator[Batch]], ...] = from_task()
     unlabeled: Sequence[tuple[int, ...]] = from_task()
-    size: int = 64
-    most: int = 5
-    least: float = 0.1
-    samples: int = 100
-    lr: float = 1e-4
+    size: Count = 64
+    most: Count = 5
+    least: Part = 0.1
+    samples: Count = 100
+    lr: NotNegative = 1e-4
 
     def setup(self, model, batches=None) -> None:
         """Attach the adapter that each domain's starts from; the soup takes its place in `fit`."""

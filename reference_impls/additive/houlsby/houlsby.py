@@ -54,6 +54,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
+from ...core.options import Count, NotNegative, Positive
 from ...shared.bottleneck import bottleneck_count
 
 
@@ -91,9 +92,9 @@ class Houlsby(Method):
     warmup = 0.1
     lab = {"lr": 5e-3, "size": 16}
 
-    size: int = 64
-    std: float = 1e-2
-    lr: float = 3e-4
+    size: Count = 64
+    std: Positive = 1e-2
+    lr: NotNegative = 3e-4
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

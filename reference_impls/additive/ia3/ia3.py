@@ -61,6 +61,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, Projection, anatomy
 from ...core.method import Method, register
+from ...core.options import NotNegative
 
 
 class Scale(nn.Module):
@@ -109,7 +110,7 @@ class IA3(Method):
     tasks = ("first-clause", "cue", "summary", "cue-gpt2")
     lab = {"lr": 3e-2}
 
-    lr: float = 3e-3
+    lr: NotNegative = 3e-3
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

@@ -63,6 +63,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from ...anatomy import Anatomy, Stack
 from ...core.method import Method, register
+from ...core.options import Count, NotNegative, Positive
 
 
 class CrossAttention(nn.Module):
@@ -215,9 +216,9 @@ class LadderSideTuning(Method):
     frozen_base = True
     lab = {"reduction": 4, "lr": 1e-2}
 
-    reduction: int = 8
-    temperature: float = 0.1
-    lr: float = 3e-3
+    reduction: Count = 8
+    temperature: Positive = 0.1
+    lr: NotNegative = 3e-3
 
     def check(self, parts: Anatomy) -> None:
         width, rest = divmod(parts.hidden_size, self.reduction)

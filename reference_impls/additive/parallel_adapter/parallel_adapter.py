@@ -51,6 +51,7 @@ from __future__ import annotations
 
 from ...anatomy import Anatomy
 from ...core.method import Method, register
+from ...core.options import Count, NotNegative, Part, Positive
 from ...shared.bottleneck import bottleneck_count
 from ...shared.parallel_adapter import ParallelAdapter, attach_beside
 
@@ -69,11 +70,11 @@ class ScaledParallelAdapter(Method):
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 5e-3, "size": 16, "dropout": 0.0}
 
-    size: int = 512
-    scale: float = 4.0
+    size: Count = 512
+    scale: Positive = 4.0
     learned_scale: bool = False
-    dropout: float = 0.1
-    lr: float = 5e-5
+    dropout: Part = 0.1
+    lr: NotNegative = 5e-5
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

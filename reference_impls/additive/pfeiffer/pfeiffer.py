@@ -53,6 +53,7 @@ from __future__ import annotations
 
 from ...anatomy import Anatomy
 from ...core.method import Method, register
+from ...core.options import Count, NotNegative
 from ...shared.bottleneck import Bottleneck, adapt_end, bottleneck_count
 
 
@@ -70,8 +71,8 @@ class Pfeiffer(Method):
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 1e-2, "size": 16}
 
-    size: int = 48
-    lr: float = 1e-4
+    size: Count = 48
+    lr: NotNegative = 1e-4
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

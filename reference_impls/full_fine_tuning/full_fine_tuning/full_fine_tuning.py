@@ -48,6 +48,7 @@ import torch
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
+from ...core.options import NotNegative, Part
 
 
 @register
@@ -65,9 +66,9 @@ class FullFineTuning(Method):
     tasks = ("first-clause", "cue", "summary", "cloze", "cue-gpt2", "new-topic")
     lab = {"lr": 1e-3}
 
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    lr: float = 2e-5
+    warmup: Part = 0.1
+    weight_decay: NotNegative = 0.01
+    lr: NotNegative = 2e-5
 
     def setup(self, model, batches=None) -> None:
         self.freeze(model)

@@ -63,6 +63,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
+from ...core.options import Count, NotNegative, Positive
 
 ATTENTION = ("query", "key", "value", "attention_output")
 PROJECTED = (*ATTENTION, "feed_forward_up", "feed_forward_down")
@@ -139,18 +140,14 @@ class GaLore(Method):
     detachable = False
     lab = {"lr": 5e-4, "period": 50}
 
-    rank: int = 4
-    alpha: float = 4.0
-    period: int = 500
-    lr: float = 3e-5
+    rank: Count = 4
+    alpha: Positive = 4.0
+    period: Count = 500
+    lr: NotNegative = 3e-5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._matrices: set[nn.Parameter] = set()
-
-    def check(self, parts: Anatomy) -> None:
-        if self.rank < 1 or self.period < 1:
-            raise ValueError(f"rank {self.rank} and period {self.period} must be at least 1")
 
     def setup(self, model, batches=None) -> None:
         self._matrices = set(matrices(self.freeze(model)))

@@ -228,5 +228,5 @@ def test_it_lowers_the_loss_through_several_subspaces():
 @pytest.mark.parametrize("wrong", [{"rank": 0}, {"period": 0}])
 def test_a_rank_or_a_period_of_zero_is_refused(wrong):
     model = models.build("bert")
-    with pytest.raises(ValueError, match="must be at least 1"):
+    with pytest.raises(ValueError, match="at least 1"):
         GaLore(**wrong).setup(model)

@@ -54,6 +54,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
+from ...core.options import NotNegative
 
 
 class FusedSGD(torch.optim.Optimizer):
@@ -125,8 +126,8 @@ class LOMO(Method):
     warmup = 0.1
     lab = {"lr": 0.2}
 
-    clip: float = 1.0
-    lr: float = 3e-2
+    clip: NotNegative = 1.0
+    lr: NotNegative = 3e-2
 
     def setup(self, model, batches=None) -> None:
         if model.dtype == torch.float16:

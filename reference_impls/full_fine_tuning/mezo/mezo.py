@@ -60,6 +60,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register, trainable
+from ...core.options import Count, NotNegative, Positive
 
 Move = tuple[int, float]  # a direction's seed, and how far to go
 
@@ -115,9 +116,9 @@ class MeZO(Method):
     tasks = ("cue",)
     lab = {"lr": 1e-4}
 
-    eps: float = 1e-3
-    samples: int = 1
-    lr: float = 1e-6
+    eps: Positive = 1e-3
+    samples: Count = 1
+    lr: NotNegative = 1e-6
 
     def __post_init__(self) -> None:
         super().__post_init__()

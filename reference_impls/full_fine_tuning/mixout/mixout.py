@@ -58,6 +58,7 @@ from transformers.pytorch_utils import Conv1D
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
+from ...core.options import NotNegative, Part
 
 
 class Pretrained(nn.Module):
@@ -111,16 +112,12 @@ class Mixout(Method):
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 1e-3}
 
-    p: float = 0.9
-    lr: float = 2e-5
+    p: Part = 0.9
+    lr: NotNegative = 2e-5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._rates: list[tuple[nn.Module, str, float]] = []
-
-    def check(self, parts: Anatomy) -> None:
-        if not 0 <= self.p < 1:
-            raise ValueError(f"p = {self.p}: mixout needs a probability, and below 1 to learn")
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

@@ -62,6 +62,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
+from ...core.options import Count, NotNegative, Positive
 
 
 class Slow(nn.Module):
@@ -130,11 +131,11 @@ class Compacter(Method):
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 3e-2, "size": 16}
 
-    size: int = 24
-    n: int = 4
+    size: Count = 24
+    n: Count = 4
     attention: bool = True
-    std: float = 1e-4
-    lr: float = 3e-3
+    std: Positive = 1e-4
+    lr: NotNegative = 3e-3
 
     def check(self, parts: Anatomy) -> None:
         for what, width in (("the model's width", parts.hidden_size), ("size", self.size)):

@@ -53,6 +53,7 @@ from __future__ import annotations
 
 from ...anatomy import Anatomy
 from ...core.method import register
+from ...core.options import Count, NotNegative, Part, Positive
 from ...shared.bottleneck import bottleneck_count
 from ...shared.parallel_adapter import ParallelAdapter, attach_beside
 from ...shared.prefix_attention import (
@@ -79,13 +80,13 @@ class MAM(PrefixMethod):
     frozen_base = True
     lab = {"lr": 5e-3, "prefix_length": 8, "bottleneck": 64, "size": 8, "dropout": 0.0}
 
-    prefix_length: int = 30
+    prefix_length: Count = 30
     reparametrize: bool = True
-    bottleneck: int = 800
-    size: int = 512
-    scale: float = 4.0
-    dropout: float = 0.1
-    lr: float = 5e-5
+    bottleneck: Count = 800
+    size: Count = 512
+    scale: Positive = 4.0
+    dropout: Part = 0.1
+    lr: NotNegative = 5e-5
 
     @property
     def _bottleneck(self) -> int | None:

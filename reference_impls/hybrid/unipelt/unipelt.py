@@ -64,6 +64,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, Projection
 from ...core.method import register
+from ...core.options import Count, NotNegative
 from ...shared.prefix_attention import (
     PrefixMethod,
     stored_prefix_count,
@@ -183,11 +184,11 @@ class UniPELT(PrefixMethod):
     tasks = ("first-clause",)
     lab = {"lr": 5e-3, "prefix_length": 8, "bottleneck": 64, "size": 8}
 
-    r: int = 8
-    prefix_length: int = 10
-    bottleneck: int = 512
-    size: int = 48
-    lr: float = 5e-4
+    r: Count = 8
+    prefix_length: Count = 10
+    bottleneck: Count = 512
+    size: Count = 48
+    lr: NotNegative = 5e-4
 
     def check(self, parts: Anatomy) -> None:
         super().check(parts)

@@ -2,7 +2,7 @@
 
 Most ask for something that the backbone knows but does not show. Their training and test sentences
 share no adjective: a model can only pass the test if it knew, before, which words are positive. So
-a random backbone stays at chance, a probe on the frozen one falls short, and every kind of
+a random backbone falls far behind, a probe on the frozen one falls short, and every kind of
 adaptation can reach 1. `last-clause` and `topic` are what the encoder's cloze answers already:
 sources for methods that combine what several tasks taught. `facts` is not solved by all: the
 backbone knows what its sentences say but not what to answer, so that the score says how much and

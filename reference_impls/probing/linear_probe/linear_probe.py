@@ -53,6 +53,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy
 from ...core.method import Method, register
+from ...core.options import NotNegative
 
 POOLINGS = ("cls", "mean")
 
@@ -117,7 +118,7 @@ class LinearProbe(Method):
     lab = {"lr": 1e-2}
 
     pooling: str = "cls"
-    lr: float = 1e-3
+    lr: NotNegative = 1e-3
 
     def setup(self, model, batches=None) -> None:
         if self.pooling not in POOLINGS:

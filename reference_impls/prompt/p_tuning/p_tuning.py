@@ -66,6 +66,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy
 from ...core.method import Method, register
+from ...core.options import NotNegative
 
 
 class Encoder(nn.Module):
@@ -195,7 +196,7 @@ class PTuning(Method):
 
     template: tuple[int, ...] = (3, 3)
     places: tuple[int, ...] = ()
-    lr: float = 1e-5
+    lr: NotNegative = 1e-5
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -64,6 +64,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy
 from ...core.method import register
+from ...core.options import Count, NotNegative, Part
 from ...shared.prefix_attention import (
     PrefixMethod,
     stored_prefix_count,
@@ -106,11 +107,11 @@ class PTuningV2(PrefixMethod):
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 3e-2}
 
-    length: int = 20
-    dropout: float = 0.1
+    length: Count = 20
+    dropout: Part = 0.1
     reparametrize: bool = False
-    bottleneck: int = 512
-    lr: float = 1e-2
+    bottleneck: Count = 512
+    lr: NotNegative = 1e-2
 
     @property
     def _bottleneck(self) -> int | None:

@@ -62,6 +62,7 @@ from transformers import PreTrainedModel
 from ...anatomy import Anatomy, numel
 from ...core.batches import Batch, moved
 from ...core.method import Method, from_task, register
+from ...core.options import NotNegative, Part, Positive
 from ...core.training import History, Loop
 
 Ids = tuple[int, ...]
@@ -175,9 +176,9 @@ class PET(Method):
     tasks = ("first-clause",)
     lab = {"lr": 1e-3}
 
-    alpha: float = 1e-4
-    temperature: float = 2.0
-    lr: float = 1e-5
+    alpha: Part = 1e-4
+    temperature: Positive = 2.0
+    lr: NotNegative = 1e-5
     masked_lm: Callable[[], PreTrainedModel] | None = from_task(None)
     verbalizer: tuple[Ids, ...] = from_task()
     patterns: tuple[tuple[Ids, Ids], ...] = from_task()

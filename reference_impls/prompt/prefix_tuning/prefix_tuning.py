@@ -57,6 +57,7 @@ from __future__ import annotations
 
 from ...anatomy import Anatomy
 from ...core.method import register
+from ...core.options import Count, NotNegative
 from ...shared.prefix_attention import (
     PrefixMethod,
     stored_prefix_count,
@@ -82,10 +83,10 @@ class PrefixTuning(PrefixMethod):
     tasks = ("first-clause", "cue", "summary", "cue-gpt2")
     lab = {"lr": 2e-2, "length": 16, "bottleneck": 32}
 
-    length: int = 10
+    length: Count = 10
     reparametrize: bool = True
-    bottleneck: int = 512
-    lr: float = 5e-5
+    bottleneck: Count = 512
+    lr: NotNegative = 5e-5
 
     @property
     def _bottleneck(self) -> int | None:

@@ -63,6 +63,7 @@ from torch.nn.functional import pad
 
 from ...anatomy import Anatomy
 from ...core.method import Method, from_task, register
+from ...core.options import Count, NotNegative
 
 INITS = ("labels", "vocabulary", "uniform")
 
@@ -150,10 +151,10 @@ class PromptTuning(Method):
     frozen_base = True
     lab = {"lr": 2e-2, "length": 12}
 
-    length: int = 100
+    length: Count = 100
     init: str = "labels"
-    population: int = 5000
-    lr: float = 0.3
+    population: Count = 5000
+    lr: NotNegative = 0.3
     verbalizer: tuple[tuple[int, ...], ...] = from_task()
 
     def check(self, parts: Anatomy) -> None:

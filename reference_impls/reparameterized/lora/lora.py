@@ -57,6 +57,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, Projection, anatomy
 from ...core.method import Method, register
+from ...core.options import Count, NotNegative, Part, Positive
 from ...shared.low_rank import LowRank, low_rank_count
 
 
@@ -70,7 +71,7 @@ class LoRA(Method):
     """LoRA on the named projections of every layer, cross-attention included.
 
     Raises:
-        ValueError: `targets` names something that is not a projection of a layer.
+        ValueError: `targets` names nothing, a projection twice, or what is none of a layer.
     """
 
     name = "lora"
@@ -83,14 +84,19 @@ class LoRA(Method):
     tasks = ("first-clause", "cue", "summary", "cloze", "cue-gpt2")
     lab = {"lr": 5e-3}
 
-    r: int = 8
-    alpha: float = 8.0
-    dropout: float = 0.0
+    r: Count = 8
+    alpha: Positive = 8.0
+    dropout: Part = 0.0
     targets: tuple[str, ...] = ("query", "value")
-    lr: float = 5e-4
+    lr: NotNegative = 5e-4
 
     def check(self, parts: Anatomy) -> None:
-        self._projections(parts)
+        if not self.targets or len(set(self.targets)) < len(self.targets):
+            raise ValueError(f"targets = {self.targets}: name projections, each of them once")
+        try:
+            self._projections(parts)
+        except ValueError as error:
+            raise ValueError(f"targets = {self.targets}: {error}") from None
 
     def _projections(self, parts: Anatomy) -> list[tuple[str, Projection]]:
         return [

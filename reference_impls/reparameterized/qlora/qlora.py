@@ -14,8 +14,9 @@ LoRA, $B = 0$ at the start.
 
 **Stored:** $A$ and $B$; codes and constants follow from the original weights.
 
-**Merge:** none: $\hat{W} + \frac{\alpha}{r} B A$ has no four-bit codes, so merging would quantize
-again and change the function.
+**Merge:** none in four bits: $\hat{W} + \frac{\alpha}{r} B A$ has no such codes, so merging would
+quantize again and change the function. Into weights of full size, which are no longer small, the
+sum is exact; that is not offered here.
 
 **Count:** $r (d_{in} + d_{out})$ for each linear map. A quantized weight takes
 $4 + 8/64 + 32/(64 \cdot 256) = 4.127$ bits.
@@ -62,6 +63,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy, Layer, Projection
 from ...core.method import Method, register
+from ...core.options import Count, NotNegative, Part, Positive
 from ...shared.low_rank import LowRank, low_rank_count
 
 BLOCK, CONSTANTS_BLOCK = 64, 256
@@ -184,14 +186,10 @@ class QLoRA(Method):
     tasks = ("first-clause", "cue", "summary", "cue-gpt2")
     lab = {"lr": 5e-3, "r": 8, "dropout": 0.0}
 
-    r: int = 64
-    alpha: float = 16.0
-    dropout: float = 0.1
-    lr: float = 2e-4
-
-    def check(self, parts: Anatomy) -> None:
-        if isinstance(parts.layers[0].query.module, QuantizedLinear):
-            raise ValueError("this model is quantized already; reload it")
+    r: Count = 64
+    alpha: Positive = 16.0
+    dropout: Part = 0.1
+    lr: NotNegative = 2e-4
 
     def setup(self, model, batches=None) -> None:
         slices: dict[nn.Module, list[Projection]] = {}

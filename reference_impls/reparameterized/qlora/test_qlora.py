@@ -207,7 +207,7 @@ def test_training_leaves_the_codes_and_constants():
 
 def test_a_quantized_model_is_not_quantized_again():
     _, model = adapted("bert")
-    with pytest.raises(ValueError, match="quantized already; reload it"):
+    with pytest.raises(ValueError, match="QLoRA is on this model"):
         QLoRA().setup(model)
     assert not model.base_model.embeddings.word_embeddings.weight.requires_grad
 

@@ -40,6 +40,7 @@ from __future__ import annotations
 
 from ...anatomy import Anatomy
 from ...core.method import Method, register
+from ...core.options import NotNegative
 
 
 @register
@@ -60,7 +61,7 @@ class BitFit(Method):
     tasks = ("first-clause", "cue-gpt2")
     lab = {"lr": 1e-2}
 
-    lr: float = 1e-3
+    lr: NotNegative = 1e-3
 
     def check(self, parts: Anatomy) -> None:
         if not self.trained(parts):

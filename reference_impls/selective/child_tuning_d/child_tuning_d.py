@@ -51,6 +51,7 @@ https://github.com/alibaba/AliceMind/tree/main/ChildTuning
 from __future__ import annotations
 
 from ...core.method import register
+from ...core.options import Count, NotNegative, Share
 from ...shared.masks import MaskedMethod, fisher_information
 
 
@@ -75,9 +76,9 @@ class ChildTuningD(MaskedMethod):
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 5e-4, "samples": 256}
 
-    density: float = 0.3
-    samples: int = 1024
-    lr: float = 4e-5
+    density: Share = 0.3
+    samples: Count = 1024
+    lr: NotNegative = 4e-5
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

@@ -147,7 +147,7 @@ def test_count_on_bert_base():
     assert ChildTuningD().stored(parts) == 2 * 32_844_672
 
 
-@pytest.mark.parametrize(("density", "message"), [(1e-9, "leaves no weight"), (1.5, "above 1")])
+@pytest.mark.parametrize(("density", "message"), [(1e-9, "leaves no weight"), (1.5, "at most 1")])
 def test_a_density_that_is_none_is_refused(density, message):
     model = models.build("bert")
     with pytest.raises(ValueError, match=message):

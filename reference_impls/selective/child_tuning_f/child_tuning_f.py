@@ -51,6 +51,7 @@ import torch
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
+from ...core.options import NotNegative, Share
 
 
 def keep_some(optimizer: torch.optim.Optimizer, args, kwargs, p: float) -> None:
@@ -82,12 +83,8 @@ class ChildTuningF(Method):
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 1e-3}
 
-    p: float = 0.3
-    lr: float = 4e-5
-
-    def check(self, parts: Anatomy) -> None:
-        if not 0 < self.p <= 1:
-            raise ValueError(f"p is the chance that an entry passes, above 0 and up to 1: {self.p}")
+    p: Share = 0.3
+    lr: NotNegative = 4e-5
 
     def setup(self, model, batches=None) -> None:
         self.freeze(model)

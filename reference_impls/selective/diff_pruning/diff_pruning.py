@@ -70,6 +70,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from ...anatomy import anatomy, numel
 from ...core.method import Method, register
+from ...core.options import Finite, Negative, NotNegative, Positive, Share
 from ...core.training import History, Loop
 from ...shared.masks import MaskedMethod, flatten
 
@@ -165,22 +166,20 @@ class DiffPruning(MaskedMethod):
     # the paper's penalty is for 3,000 times as many weights: here it would leave the gates open
     lab = {"search_lr": 1e-3, "lr": 3e-3, "density": 0.02, "penalty": 1e-5}
 
-    density: float = 0.005
+    density: Share = 0.005
     structured: bool = True
-    penalty: float = 1.25e-7
-    alpha: float = 5.0
-    lower: float = -1.5
-    upper: float = 1.5
-    gate_lr: float = 0.1
-    search_lr: float = 1e-5
-    lr: float = 5e-5
+    penalty: NotNegative = 1.25e-7
+    alpha: Finite = 5.0
+    lower: Negative = -1.5
+    upper: Positive = 1.5
+    gate_lr: NotNegative = 0.1
+    search_lr: NotNegative = 1e-5
+    lr: NotNegative = 5e-5
 
     def check(self, parts) -> None:
         super().check(parts)
-        if not self.lower < 0 < 1 < self.upper:
-            raise ValueError(
-                f"the bounds of the gates must reach beyond 0 and 1: {self.lower}, {self.upper}"
-            )
+        if self.upper <= 1:
+            raise ValueError(f"upper = {self.upper}: the gates must reach beyond 1")
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

@@ -256,8 +256,8 @@ def test_count_on_bert_large():
     ("arguments", "message"),
     [
         ({"density": 1e-9}, "leaves no weight"),
-        ({"density": 1.1}, "above 1"),
-        ({"lower": 0.1}, "reach beyond"),
+        ({"density": 1.1}, "at most 1"),
+        ({"lower": 0.1}, "below 0"),
         ({"upper": 1.0}, "reach beyond"),
     ],
 )

@@ -51,6 +51,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from ...core.method import Batch, register
+from ...core.options import Count, NotNegative, Share
 from ...shared.masks import MaskedMethod, fisher_information
 
 
@@ -73,9 +74,9 @@ class FishMask(MaskedMethod):
     frozen_base = False
     lab = {"lr": 1e-2, "density": 0.02, "samples": 256}
 
-    density: float = 0.005
-    samples: int = 1024
-    lr: float = 5e-5
+    density: Share = 0.005
+    samples: Count = 1024
+    lr: NotNegative = 5e-5
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

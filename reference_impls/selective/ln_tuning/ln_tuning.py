@@ -51,6 +51,7 @@ from torch import nn
 
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
+from ...core.options import NotNegative
 
 
 @register
@@ -66,7 +67,7 @@ class LnTuning(Method):
     frozen_base = False
     lab = {"lr": 1e-2}
 
-    lr: float = 1e-3
+    lr: NotNegative = 1e-3
 
     def setup(self, model, batches=None) -> None:
         for parameter in affine(self.freeze(model)):

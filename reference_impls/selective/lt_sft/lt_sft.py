@@ -71,6 +71,7 @@ from transformers import PreTrainedModel
 
 from ...anatomy import Anatomy, anatomy, numel
 from ...core.method import Batch, register
+from ...core.options import NotNegative, Share
 from ...core.training import History, Loop
 from ...shared.masks import MaskedMethod, flatten, names
 
@@ -93,9 +94,9 @@ class LTSFT(MaskedMethod):
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 3e-3}
 
-    density: float = 0.08
-    regularization: float = 0.0
-    lr: float = 2e-5
+    density: Share = 0.08
+    regularization: NotNegative = 0.0
+    lr: NotNegative = 2e-5
 
     def candidates(self, parts: Anatomy) -> dict[str, nn.Parameter]:
         norms = {id(p) for norm in parts.norms for p in norm.parameters()}

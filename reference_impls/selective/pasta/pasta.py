@@ -54,6 +54,7 @@ from torch import Tensor, nn
 
 from ...anatomy import Anatomy
 from ...core.method import Batch, Method, from_task, register
+from ...core.options import Count, NotNegative, Part
 
 
 class SpecialTokens(nn.Module):
@@ -129,9 +130,9 @@ class PASTA(Method):
     lab = {"lr": 3e-2}
 
     special_tokens: tuple[int, ...] = from_task()
-    vectors: int = 2
-    dropout: float = 0.1
-    lr: float = 2.5e-4
+    vectors: Count = 2
+    dropout: Part = 0.1
+    lr: NotNegative = 2.5e-4
 
     def setup(self, model, batches=None) -> None:
         if not self.special_tokens:

@@ -249,9 +249,9 @@
       element("strong", {}, name),
       ` on ${where} trains `,
       element("strong", {}, count(own.trained)),
-      ` parameters, ${share(own.trained, own.base)} of the base. A training step takes at most `,
+      ` parameters, ${share(own.trained, own.base)} of the base. A training step keeps `,
       element("strong", {}, amount(own.total)),
-      `; full fine-tuning takes ${amount(full.total)}.`,
+      `; full fine-tuning ${amount(full.total)}.`,
     );
     for (const table of ["numbers", "counts"]) {
       byId(table).querySelector("thead th:nth-child(2)").textContent = name;

@@ -14,7 +14,7 @@ from ....data.runs import Run
 from ....data.tasks import task_of
 from ....text.escape import page, safe, script
 from ....text.formulas import FormulaError
-from ....text.markup import capital, code, table
+from ....text.markup import capital, code, listed, table
 from ...shared.charts import Line, learning_curve
 from ...shared.method_words import docstring, title
 from . import cost, source
@@ -57,6 +57,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "closed": method.name in closed_forms.read()["methods"],
         "snippets": snippets(method, atlas.card(method.name).own_model),
         "refuses": source.refuses(method, text),
+        "random": from_random_weights(atlas, method.name),
         "facts": {**facts, "In short": page(in_short(method))},
         "results": [
             result(atlas, method, name, runs)
@@ -74,6 +75,13 @@ def in_short(method: Implementation) -> str:
     return (
         f"{start} the base model; {merge} into plain weights; {base} the base's weights untouched."
     )
+
+
+def from_random_weights(atlas: Atlas, method: str) -> str:
+    """'50% on First clause and 37% on Summary': what the same training reaches there."""
+    runs = {name: found[method] for name, found in atlas.runs.items() if method in found}
+    titles = {name: task_of(name).title.partition(" (")[0] for name in runs}
+    return listed(f"{run.random_score:.0%} on {titles[name]}" for name, run in runs.items())
 
 
 def result(
