@@ -123,7 +123,7 @@ def test_train_reports_score_curve_and_counts():
         (["train", "lora", "--steps", "0"], "at least one step"),
         (["train", "bitfit", "--task", "cue"], "runs on first-clause"),
         (["train", "lora", "--backbone", "no-such"], "no-such"),
-        (["train", "lora", "--r", "x"], "invalid int value"),
+        (["train", "lora", "--r", "x"], "this option must be a whole number"),
         (["train", "lorra"], "no method is called 'lorra'; did you mean 'lora'?"),
         (
             ["count", "no_such", "--config", "x"],
