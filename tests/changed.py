@@ -24,9 +24,14 @@ from reference_impls.measure import digests
 ROOT = PACKAGE.parent
 HALVES = ("reference_impls", "tools", "tests")
 METHODS = "tests/methods"
+PAPERS = ("citations", "every_template", "home", "news", "papers", "search", "taxonomy", "timeline")
 # what is no Python, and what reads it
 READERS = {
-    "papers.yaml": ("tests/catalog", "tests/tools", "tests/site"),
+    "papers.yaml": (
+        *("tests/catalog", "tests/tools", "tests/site/test_pages.py", "tests/site/test_papers.py"),
+        # the other pages show methods and what was measured, and nothing of the catalog
+        *(f"tests/site/browser/test_{page}.py" for page in PAPERS),
+    ),
     "tools/": ("tests/tools", "tests/site"),
     "docs/guides/": ("tests/guides", "tests/tools"),
     "docs/": ("tests/site", "tests/tools"),

@@ -46,7 +46,7 @@ def test_a_tool_takes_what_imports_it_and_no_method() -> None:
 @pytest.mark.parametrize(
     ("name", "selected"),
     [
-        ("papers.yaml", [["tests/catalog", "tests/site", "tests/tools"]]),
+        ("papers.yaml", [sorted(changed.READERS["papers.yaml"])]),
         ("tools/site/pages/compare/compare.css", [["tests/site", "tests/tools"]]),
         ("tests/tools/test_escape.py", [["tests/tools/test_escape.py"]]),
         ("pyproject.toml", [[]]),
@@ -97,3 +97,13 @@ def test_the_gate_leaves_out_the_night_and_options_go_to_pytest(
         "pytest tests/tools/test_escape.py -n 2 -m not night",
         "pytest tests/tools/test_escape.py",
     ]
+
+
+def test_every_file_that_reads_another_kind_is_there() -> None:
+    missing = [
+        r
+        for readers in changed.READERS.values()
+        for r in readers
+        if not (changed.ROOT / r).exists()
+    ]
+    assert missing == []

@@ -31,7 +31,9 @@ TEMPLATES = (
     "reading.html",
     "404.html",
 )
-PLAIN = ("rules.html", "commands.html", "contributing.html")  # nothing that reading.html has not
+# nothing that reading.html, additive.html or methods/index.html has not
+PLAIN = ("rules.html", "commands.html", "contributing.html", "taxonomy/low-rank.html")
+PLAIN += ("guides/index.html",)
 WIDEST_SHIFT = 0.01
 
 
