@@ -161,6 +161,7 @@ def _value(name: str, kind: str, text: str) -> Any:
 
 _TYPES = {name: kind.type for name, kind in KINDS.items()} | {
     "int": int,  # of several, as of tuple[int, ...]
+    "float": float,
     "str": str,
     "bool": _boolean,
 }

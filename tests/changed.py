@@ -33,6 +33,7 @@ READERS = {
         *(f"tests/site/browser/test_{page}.py" for page in PAPERS),
     ),
     "tools/": ("tests/tools", "tests/site"),
+    "benchmarks/": ("tests/site", "tests/tools"),
     "docs/guides/": ("tests/guides", "tests/tools"),
     "docs/": ("tests/site", "tests/tools"),
     "overrides/": ("tests/site",),

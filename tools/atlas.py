@@ -14,6 +14,7 @@ from .data.implementations import Implementation
 from .data.ledger import Ledger, read_ledger
 from .data.papers import oldest_first
 from .data.parity import Comparison, read_parity
+from .data.peaks import Peaks, read_peaks
 from .data.runs import Run, read_runs
 from .data.schema import Catalog, Node, Paper
 from .records.evidence import Evidence, read_evidence
@@ -31,7 +32,8 @@ class Atlas:
 
     That is, by method, its card, its committed runs, how it compares with libraries, and its
     ledger. Of papers, by id: what other sources say of them, and the line of the entry in the
-    catalog's file. Of the parts that methods share, the text by path.
+    catalog's file. Of the parts that methods share, the text by path. And how the ledger's sums
+    compare with the peaks of real steps.
     """
 
     catalog: Catalog
@@ -45,6 +47,7 @@ class Atlas:
     lines: dict[str, int] = field(default_factory=dict)
     guides: tuple[Guide, ...] = ()
     shared: dict[str, str] = field(default_factory=dict)
+    peaks: tuple[Peaks, ...] = ()
 
     def __post_init__(self) -> None:
         for method in self.methods.values():
@@ -159,6 +162,7 @@ def load(root: Path) -> Atlas:
         evidence=read_evidence(root),
         lines=lines,
         guides=read_guides(root),
+        peaks=read_peaks(root),
     )
 
 

@@ -156,7 +156,7 @@ def on_config(
     for answer in (True, False):
         try:
             with backbones.quiet(), shapes_only(answer):
-                # a copy, since a method may note in it what it did
+                # a copy, since making a model writes the dtype into it
                 model = model_class._from_config(deepcopy(config), dtype=dtype)
                 return on_model(method_class, model, rows, length, **arguments)
         except ValueError as error:

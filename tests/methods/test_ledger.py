@@ -122,9 +122,9 @@ def test_committed_ledger_of_real_architectures(name, architecture):
     ],
 )
 def test_shapes_alone_give_what_values_give(name, model_name):
-    config = deepcopy(models.MODELS[model_name][1])  # prefixes note in it that they are there
+    config = deepcopy(models.MODELS[model_name][1])  # making a model writes to it
     arguments = CONTRACTS[name].arguments
-    model = type(model_on_meta(config))(deepcopy(config))
+    model = type(model_on_meta(config))(config)
     try:
         METHODS[name](**arguments).check(anatomy(model_on_meta(config)))
         expected = on_model(METHODS[name], model, 3, 7, **arguments)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impls.__main__ import main
+from reference_impls.__main__ import _value, main
 from reference_impls.core.method import METHODS
 from reference_impls.core.options import KINDS, check
 from tests.methods import models
@@ -64,6 +64,12 @@ def test_a_number_of_any_kind_is_finite_and_within_its_bounds(kind, value):
     assert math.isfinite(value)
     assert KINDS[kind].holds(value)
     assert isinstance(value, int) or KINDS[kind].type is float
+
+
+@pytest.mark.parametrize(("kind", "value"), [("float", 0.5), ("int", 3), ("str", "x")])
+def test_the_command_line_reads_what_has_no_bounds_yet(kind, value):
+    """As a new method may have it until its types are chosen."""
+    assert _value("x", kind, str(value)) == value
 
 
 def test_every_number_says_what_it_may_be():

@@ -16,6 +16,7 @@ from tools.atlas import Atlas
 from tools.data import closed_forms
 from tools.data.committed import CommittedError
 from tools.data.ledger import read_ledger
+from tools.data.peaks import Peaks
 from tools.data.runs import Run
 from tools.site import all_pages
 from tools.site.pages.compare import compare
@@ -221,6 +222,13 @@ def test_facts_are_computed(text: str) -> None:
     assert "to 2.00 MB or 20% of full fine-tuning's" in words
     assert "a step takes 16.0 MB, which are the weights." in words
     assert "T fish_mask" in words.split("change a fraction")[0]
+
+
+def test_measured_peaks_stand_beside_the_sum(atlas: Atlas, text: str) -> None:
+    assert "Measured peaks" not in text
+    found = replace(atlas, peaks=(Peaks("Card", "BERT-base", "float32", (0.5, 1.0, 3.0)),))
+    words = unescape(all_pages.pages(found, "# C")["methods/compare.md"])
+    assert "BERT-base in float32 on Card, 3 methods: 0.50 to 3.00, median 1.00." in words
 
 
 def test_facts_need_the_methods_that_they_are_about(atlas: Atlas) -> None:

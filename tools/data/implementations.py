@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,22 +155,30 @@ def _shared(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def default_tasks(root: Path) -> tuple[str, ...]:
     """The tasks of a method that names none; none where there is no protocol to read them from."""
-    path = root / PROTOCOL
-    tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    classes = [node for node in _module(root / PROTOCOL).body if isinstance(node, ast.ClassDef)]
     return next((_tasks(node, PROTOCOL) for node in classes if node.name == "Method"), ())
 
 
 def option_types(root: Path) -> dict[str, str]:
     """What an option of each named type may be, in words; nothing where there is no such file."""
-    path = root / OPTIONS
-    tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
-    kinds = (node.value for node in tree.body if ast.unparse(node).startswith("KINDS = "))
+    body = _module(root / OPTIONS).body
+    kinds = (node.value for node in body if ast.unparse(node).startswith("KINDS = "))
     return {
         key.value: call.args[1].value
         for table in kinds
         for key, call in zip(table.keys, table.values, strict=True)
     }
+
+
+def _module(path: Path) -> ast.Module:
+    """A file's code, that of an empty one where there is none."""
+    return _parsed(path.read_text(encoding="utf-8") if path.is_file() else "")
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    """Every method asks the same two files."""
+    return ast.parse(text)
 
 
 def _tasks(node: ast.ClassDef, path: str) -> tuple[str, ...]:

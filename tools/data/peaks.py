@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from .files import ROOT
-from .ledger import ARCHITECTURES
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-FOLDER = ROOT / "benchmarks"
+from .committed import CommittedError, first_fault
+from .ledger import ARCHITECTURES, Bytes, Refused
 
 
 class Peaks(NamedTuple):
@@ -26,13 +25,42 @@ class Peaks(NamedTuple):
         return median(self.ratios)
 
 
-def read(folder: Path = FOLDER) -> list[Peaks]:
-    """By card, architecture and precision; steps that could not be run or counted are left out."""
+class _Step(BaseModel):
+    peak: int
+
+
+class _Row(BaseModel):
+    """A method's step with attention by its formula, which is what the ledger counts."""
+
+    card: str
+    architecture: str
+    precision: str
+    ledger: Bytes | Refused
+    plain: _Step | None = None
+
+
+class _Rows(BaseModel):
+    rows: tuple[_Row, ...]
+
+
+_FILE = TypeAdapter(_Rows)
+
+
+def read_peaks(root: Path) -> tuple[Peaks, ...]:
+    """By card, architecture and precision; steps that could not be run or counted are left out.
+
+    Raises CommittedError.
+    """
     found: dict[tuple[str, str, str], list[float]] = {}
-    for path in sorted(folder.glob("*.json")):
-        for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
-            if "plain" in row and "refused" not in row["ledger"]:
-                title = ARCHITECTURES.get(row["architecture"], row["architecture"])
-                ratios = found.setdefault((row["card"], title, row["precision"]), [])
-                ratios.append(row["plain"]["peak"] / sum(row["ledger"].values()))
-    return [Peaks(*place, tuple(ratios)) for place, ratios in sorted(found.items())]
+    for path in sorted((root / "benchmarks").glob("*.json")):
+        try:
+            rows = _FILE.validate_json(path.read_bytes()).rows
+        except ValidationError as error:
+            where = path.relative_to(root).as_posix()
+            raise CommittedError(f"{where}: {first_fault(error)}") from None
+        for row in rows:
+            if row.plain and isinstance(row.ledger, Bytes):
+                title = ARCHITECTURES.get(row.architecture, row.architecture)
+                ratios = found.setdefault((row.card, title, row.precision), [])
+                ratios.append(row.plain.peak / row.ledger.total)
+    return tuple(Peaks(*place, tuple(ratios)) for place, ratios in sorted(found.items()))

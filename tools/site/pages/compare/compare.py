@@ -9,7 +9,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ....atlas import Atlas
-from ....data import closed_forms, peaks
+from ....data import closed_forms
 from ....data.closed_forms import KINDS, Counts, FormError
 from ....data.implementations import Implementation
 from ....data.ledger import ARCHITECTURES, Bytes, Refused, Report, times
@@ -82,7 +82,7 @@ def values(atlas: Atlas) -> dict[str, object]:
         "facts": [fact for name, found in shapes.items() for fact in facts(atlas, name, found)],
         "lab": [in_lab(atlas, task, reports) for task, reports in ordered],
         "versions": ledger.versions,
-        "peaks": peaks.read(),
+        "peaks": atlas.peaks,
     }
 
 
