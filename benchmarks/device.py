@@ -31,9 +31,9 @@ import torch
 import transformers
 from fine_tuning_atlas.anatomy import model_on_meta
 from fine_tuning_atlas.core.batches import moved, singles
-from fine_tuning_atlas.core.method import Method, trainable
+from fine_tuning_atlas.core.method import Method
 from fine_tuning_atlas.core.registry import load_methods
-from fine_tuning_atlas.core.training import Loop
+from fine_tuning_atlas.core.training import Loop, optimizer_of
 from fine_tuning_atlas.lab.backbones import quiet
 from fine_tuning_atlas.measure import files, reports
 from fine_tuning_atlas.measure.given import stand_ins
@@ -56,8 +56,7 @@ class Measured(Loop):
 
     def run(self, method: Method, model: PreTrainedModel) -> None:
         model.train()
-        parameters = trainable(model)
-        optimizer = method.optimizer(parameters) if parameters else None
+        optimizer = optimizer_of(method, model)
         batches, found = self.batches(self.seed), {}
         for name, kernels in KERNELS.items():
             seconds = []
@@ -71,7 +70,7 @@ class Measured(Loop):
                     loss = method.step(model, next(batches), optimizer, step)
                     torch.cuda.synchronize()
                     seconds.append(time.perf_counter() - started)
-            kept = size(method._originals.values())
+            kept = size([*method._originals.values(), *method._head.values()])
             peak = torch.cuda.max_memory_allocated() - kept
             spent = round(median(seconds[WARM:]), 5)
             found[name] = {"peak": peak, "seconds": spent, "loss": round(loss, 4)}

@@ -30,8 +30,11 @@ def anatomy(model: PreTrainedModel) -> Anatomy:
     """Locate the parts of `model`.
 
     Raises:
-        ValueError: no file in `families` serves the model's type.
+        ValueError: no file in `families` serves the model's type, the model lacks parts that its
+            type has (an encoder alone), or it is wrapped in another module.
     """
+    if not isinstance(model, PreTrainedModel):
+        raise ValueError(f"this is a {type(model).__name__}: pass the transformers model itself")
     config, base = model.config, model.base_model
     family = family_of(config.model_type)
     if family is None:
@@ -39,23 +42,36 @@ def anatomy(model: PreTrainedModel) -> Anatomy:
             f"no anatomy for model type '{config.model_type}' (known: {', '.join(known())}); "
             "add a file for it in reference_impls/anatomy/families"
         )
-    stacks = tuple(_stack(base, names) for names in family.stacks)
+    try:
+        stacks = tuple(_stack(base, names) for names in family.stacks)
+        final = base.get_submodule(family.final)
+        outer_norms = tuple(base.get_submodule(name) for name in family.outer_norms)
+    except AttributeError as error:
+        raise ValueError(
+            f"{type(model).__name__} is no whole model of type '{config.model_type}': {error}"
+        ) from None
     is_language_model = model.get_output_embeddings() is not None or model is base
     return Anatomy(
         model=model,
         base=base,
         embedding=model.get_input_embeddings(),
         stacks=stacks,
-        final=base.get_submodule(family.final),
+        final=final,
         norms=tuple(norm for stack in stacks for layer in stack.layers for norm in layer.norms)
-        + tuple(base.get_submodule(name) for name in family.outer_norms),
+        + outer_norms,
         head=() if is_language_model else tuple(m for m in model.children() if m is not base),
         hidden_size=config.hidden_size,
         heads=config.num_attention_heads,
         kv_heads=getattr(config, "num_key_value_heads", None) or config.num_attention_heads,
         head_dim=getattr(config, "head_dim", None)
         or config.hidden_size // config.num_attention_heads,
+        positions=_positions(base.get_submodule(family.positions)) if family.positions else None,
     )
+
+
+def _positions(table: nn.Embedding) -> int:
+    """How many tokens have one: where padding has a position, counting begins behind it."""
+    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
 
 
 def _stack(base: nn.Module, names: StackNames) -> Stack:

@@ -123,7 +123,10 @@ class Stack:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """The parts of a model. `final` is the module that returns the last hidden states."""
+    """The parts of a model. `final` is the module that returns the last hidden states.
+
+    `positions`: how many tokens it has learned positions for, None if it computes positions.
+    """
 
     model: PreTrainedModel
     base: PreTrainedModel
@@ -136,6 +139,7 @@ class Anatomy:
     heads: int
     kv_heads: int
     head_dim: int
+    positions: int | None
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -7,20 +7,25 @@ A method overrides only what its paper changes. The trainer (`training.py`) call
 What a method adds to a model goes through `attach` and `hook`, what it trains of the model's own
 weights through `train_base`, so that `detach` can take all of it back. Hooks read their module
 from their arguments, never from a closure: a deep copy of an adapted model is independent of it.
+
+One method at a time: `model.adapted_by` is the object that is on a model, and any other is refused
+until that one is merged or detached. A deep copy of the model has a copy of the object, which takes
+itself off: `copied.adapted_by.detach(copied)`.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ..anatomy import Anatomy, anatomy
+from . import about
 from .batches import Batch
 from .options import NotNegative, check
 
@@ -28,14 +33,46 @@ if TYPE_CHECKING:
     from .training import Loop
 
 METHODS: dict[str, type[Method]] = {}
-MARK = "adapted_by"  # the attribute of a model that names the method on it
 
 
 def register(cls: type[Method]) -> type[Method]:
     """Class decorator: make a method a dataclass and list it under its name."""
     cls = dataclass(kw_only=True)(cls)
+    cls.setup = _all_or_nothing(cls.setup)
     METHODS[cls.name] = cls
     return cls
+
+
+def _all_or_nothing(setup: Callable) -> Callable:
+    """A `setup` that leaves the model as it was where it fails."""
+
+    @wraps(setup)
+    def guarded(
+        self: Method, model: PreTrainedModel, batches: Iterator[Batch] | None = None
+    ) -> None:
+        already = getattr(model, "adapted_by", None)
+        try:
+            setup(self, model, batches)
+        except BaseException:
+            if getattr(model, "adapted_by", None) is not already:
+                self.restore(model)
+            raise
+        if self._attached:
+            model.save_pretrained = refuse_to_save
+
+    return guarded
+
+
+def refuse_to_save(*args: Any, **kwargs: Any) -> NoReturn:
+    """What stands in for `save_pretrained` of a model that has parts which its class lacks.
+
+    Raises:
+        ValueError: always; such a file would come back without them.
+    """
+    raise ValueError(
+        "this model carries a method, which save_pretrained would lose: store the method's delta, "
+        "or merge or detach it first"
+    )
 
 
 def from_task(default: Any = ()) -> Any:
@@ -52,6 +89,8 @@ class Method:
     mergeable: `merge` folds the method into the model's own weights, exactly.
     frozen_base: training leaves every weight the model came with (its head apart) untouched.
     detachable: `detach` can bring the model back without reloading it.
+    read_with: the options that a delta must be read with, though its names and shapes fit others.
+    float32_copies: training moves float32 copies of 16-bit weights; else those themselves.
     warmup: the share of the steps over which the learning rate rises.
     tasks: the tasks of the lab that it runs on.
     lab: hyper-parameters that differ from the paper's on the tiny models of the lab.
@@ -65,6 +104,8 @@ class Method:
     mergeable: ClassVar[bool]
     frozen_base: ClassVar[bool]
     detachable: ClassVar[bool] = True
+    read_with: ClassVar[tuple[str, ...]] = ()
+    float32_copies: ClassVar[bool] = True
     warmup: ClassVar[float] = 0.0
     lab: ClassVar[dict[str, Any]] = {}
     tasks: ClassVar[tuple[str, ...]] = ("first-clause", "cue", "summary")
@@ -74,10 +115,13 @@ class Method:
     def __post_init__(self) -> None:
         for option in fields(self):
             check(option.name, option.type, getattr(self, option.name))
-        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._hooks: list[tuple[nn.Module, torch.utils.hooks.RemovableHandle]] = []
         self._attached: list[tuple[nn.Module, str]] = []
         self._originals: dict[nn.Parameter, Tensor] = {}
-        self._model: weakref.ref[PreTrainedModel] | None = None
+        self._head: dict[nn.Parameter, Tensor] = {}
+        self._flags: dict[str, bool] = {}  # by name: a weight that was replaced is to go
+        self._base: about.Base = {}
+        self.begun = False  # this model was trained, or has a delta: `fit` goes on from there
 
     # what a paper changes
 
@@ -140,7 +184,7 @@ class Method:
         loop.run(self, model)
 
     def merge(self, model: PreTrainedModel) -> None:
-        """Fold the method into the model's own weights and detach.
+        """Fold the method into the model's own weights and detach; the head stays as trained.
 
         Raises:
             ValueError: the method cannot be merged, or this object is not on this model (it was
@@ -158,7 +202,30 @@ class Method:
     # what it ships
 
     def delta(self, model: PreTrainedModel) -> dict[str, Tensor]:
-        """What to store: every trained tensor but the head's, by parameter name."""
+        """What to store: the method's tensors, and under "about" what they were made with."""
+        entry = about.written(self.name, self._needed, self._base)
+        return {**self.tensors(model), about.KEY: entry}
+
+    def load_delta(self, model: PreTrainedModel, delta: dict[str, Tensor]) -> None:
+        """Put a stored delta into a model on which `setup` was run.
+
+        Raises:
+            ValueError: the delta has other tensors than this method stores, or of other shapes, or
+                was made with other options or on another base.
+        """
+        tensors = {name: tensor for name, tensor in delta.items() if name != about.KEY}
+        self.check_fit(model, tensors)
+        about.check(delta.get(about.KEY), self.title, self._needed, self._base, tensors)
+        self.put(model, tensors)
+        self.begun = True
+
+    @property
+    def _needed(self) -> dict[str, Any]:
+        """The options that a delta must be read with."""
+        return {name: getattr(self, name) for name in self.read_with}
+
+    def tensors(self, model: PreTrainedModel) -> dict[str, Tensor]:
+        """Every trained tensor but the head's, by parameter name."""
         head = {id(p) for p in anatomy(model).head_parameters()}
         return {
             name: parameter.detach().clone()
@@ -166,17 +233,23 @@ class Method:
             if parameter.requires_grad and id(parameter) not in head
         }
 
-    def load_delta(self, model: PreTrainedModel, delta: dict[str, Tensor]) -> None:
-        """Put a stored delta into a model on which `setup` was run.
+    def check_fit(self, model: PreTrainedModel, tensors: dict[str, Tensor]) -> None:
+        """Refuse tensors that are not those of `tensors`; the model is not touched yet.
 
         Raises:
-            ValueError: the delta's names are not those that this method stores.
+            ValueError: names differ, or shapes.
         """
-        expected = self.delta(model).keys()
-        if delta.keys() != expected:
-            odd = sorted(delta.keys() ^ expected)
+        expected = {name: tensor.shape for name, tensor in self.tensors(model).items()}
+        if odd := sorted(tensors.keys() ^ expected.keys()):
             raise ValueError(f"this delta does not fit {self.title}: {', '.join(odd[:5])}")
-        model.load_state_dict(delta, strict=False)
+        for name, tensor in tensors.items():
+            if tensor.shape != expected[name]:
+                shapes = f"{tuple(tensor.shape)}, here {tuple(expected[name])}"
+                raise ValueError(f"this delta does not fit {self.title}: {name} is {shapes}")
+
+    def put(self, model: PreTrainedModel, tensors: dict[str, Tensor]) -> None:
+        """Put stored tensors, which fit, into an adapted model."""
+        model.load_state_dict(tensors, strict=False)
 
     # tools for setup
 
@@ -187,17 +260,19 @@ class Method:
             ValueError: this object is on a model already, another method is on this one, or the
                 method does not run on such a model.
         """
-        if self._model:
+        if self._flags:
             raise ValueError(f"{self.title} is on a model already; detach it first")
-        if other := getattr(model, MARK, None):
-            raise ValueError(f"{other} is on this model: detach or merge it, or load another")
+        if other := getattr(model, "adapted_by", None):
+            raise ValueError(f"{other.title} is on this model: detach or merge it, or load another")
         parts = anatomy(model)
         self.check(parts)
-        self._model = weakref.ref(model)
-        setattr(model, MARK, self.title)
+        self._flags = {name: p.requires_grad for name, p in model.named_parameters()}
+        self._head = {p: p.detach().clone() for p in parts.head_parameters()}
+        self._base = about.base(parts)
         self._device = model.device
+        model.adapted_by = self
         model.requires_grad_(False)
-        for parameter in parts.head_parameters():
+        for parameter in self._head:
             parameter.requires_grad_(True)
         return parts
 
@@ -215,7 +290,14 @@ class Method:
     def hook(self, module: nn.Module, function: Callable, *, before: bool = False) -> None:
         """Run `function` before or after `module`'s forward, with keyword arguments."""
         add = module.register_forward_pre_hook if before else module.register_forward_hook
-        self._handles.append(add(function, with_kwargs=True))
+        self._hooks.append((module, add(function, with_kwargs=True)))
+
+    def unhook(self, module: nn.Module) -> None:
+        """Remove the hooks of a module that goes before the method does."""
+        for owner, handle in self._hooks:
+            if owner is module:
+                handle.remove()
+        self._hooks = [hook for hook in self._hooks if hook[0] is not module]
 
     def train_base(self, parameter: nn.Parameter) -> None:
         """Train one of the model's own parameters, and remember its value for `detach`."""
@@ -225,6 +307,8 @@ class Method:
     def detach(self, model: PreTrainedModel) -> None:
         """Take everything back that `setup` and training did: the model is as it was, to the bit.
 
+        So is its head: keep a trained one by its `state_dict`.
+
         Raises:
             ValueError: the method overwrites the model's weights and keeps no copy of them, or this
                 object is not on this model.
@@ -232,25 +316,33 @@ class Method:
         if not self.detachable:
             raise ValueError(f"{self.title} overwrites the model's weights; reload the model")
         self._must_be_on(model)
+        self.restore(model)
+
+    def restore(self, model: PreTrainedModel) -> None:
+        """Give the weights their old values, as far as they are known, and release the model."""
         with torch.no_grad():
-            for parameter, value in self._originals.items():
+            for parameter, value in (self._originals | self._head).items():
                 parameter.copy_(value)
         self.release(model)
 
     def release(self, model: PreTrainedModel) -> None:
         """Remove hooks and attached modules; the weights stay as they are."""
-        for handle in self._handles:
+        for _, handle in self._hooks:
             handle.remove()
         for parent, name in self._attached:
             delattr(parent, name)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(self._flags.get(name, True))
+        del model.adapted_by
+        vars(model).pop("save_pretrained", None)
         self.__post_init__()
-        delattr(model, MARK)
-        model.requires_grad_(True)
 
     def _must_be_on(self, model: PreTrainedModel) -> None:
         """Hooks and modules are those of one model: of a copy this object knows nothing."""
-        if self._model is None or self._model() is not model:
-            raise ValueError(f"{self.title} is not on this model: merged already, or a copy?")
+        if getattr(model, "adapted_by", None) is not self:
+            raise ValueError(
+                f"{self.title} is not on this model: merged already? a copy's is `adapted_by`"
+            )
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:

@@ -1,12 +1,19 @@
-"""The one training loop: seeds, a learning-rate schedule, a progress bar, a learning curve."""
+"""The one training loop: seeds, a learning-rate schedule, a progress bar, a learning curve.
+
+What is trained is float32, or is bfloat16 and has a float32 copy, which the optimizer moves: most
+of its small steps would round to nothing on the weights themselves (Micikevicius et al. 2018,
+arXiv:1710.03740, §3.1). float16 is refused: its gradients would need their loss scaled (§3.2).
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
+from torch import nn
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
@@ -56,10 +63,14 @@ class Loop:
         return (moved(batch, model.device) for batch in self.batches(self.seed))
 
     def run(self, method: Method, model: PreTrainedModel) -> None:
-        """Train `model` with `method`'s hooks and schedule."""
+        """Train `model` with `method`'s hooks and schedule.
+
+        Raises:
+            ValueError: the model has float16 weights, the batches end, or a loss is not finite.
+        """
+        refuse_float16(method, model)
         model.train()
-        parameters = trainable(model)
-        optimizer = method.optimizer(parameters) if parameters else None
+        optimizer = optimizer_of(method, model)
         schedule = optimizer and torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: method.schedule(step / self.steps)
         )
@@ -70,8 +81,13 @@ class Loop:
             range(last), desc=method.name, unit="step", disable=not self.progress, leave=False
         )
         for step in bar:
+            batch = next(batches, None)
+            if batch is None:
+                raise ValueError(f"the data ended after {step} of {last} steps: make it endless")
             method.before_step(model, step)
-            loss = method.step(model, next(batches), optimizer, step)
+            loss = method.step(model, batch, optimizer, step)
+            if not math.isfinite(loss):
+                raise ValueError(f"{method.name}: the loss of step {step + 1} is {loss}")
             if schedule:
                 schedule.step()
             if (step + 1) % self.every == 0 or step + 1 == last:
@@ -84,12 +100,68 @@ class Loop:
             self.history.curve.append((step, self.evaluate(model)))
 
 
+def refuse_float16(method: Method, model: PreTrainedModel) -> None:
+    """Refuse to train a model that computes in float16.
+
+    Raises:
+        ValueError: it does.
+    """
+    if any(p.dtype == torch.float16 for p in model.parameters()):
+        raise ValueError(
+            f"{method.name}: there is no loss scaling here for float16: load the model in "
+            "bfloat16 or float32"
+        )
+
+
+def optimizer_of(method: Method, model: PreTrainedModel) -> torch.optim.Optimizer | None:
+    """The method's optimizer of what is trained; None where that is nothing.
+
+    In the place of each 16-bit parameter it moves a float32 copy, whose value the parameter then
+    takes, unless the method says otherwise. It takes the parameter's gradient away meanwhile.
+    """
+    parameters = trainable(model)
+    if not parameters:
+        return None
+    optimizer, copies = method.optimizer(parameters), {}
+    if method.float32_copies:
+        for group in optimizer.param_groups:
+            for i, p in enumerate(group["params"]):
+                if p.dtype == torch.bfloat16:
+                    copies[p] = group["params"][i] = nn.Parameter(p.detach().float())
+    if not copies:
+        return optimizer
+
+    def widen(*_) -> None:
+        for p, copy in copies.items():
+            copy.grad = None if p.grad is None else p.grad.float()
+            p.grad = None
+
+    @torch.no_grad()
+    def narrow(*_) -> None:
+        for p, copy in copies.items():
+            p.copy_(copy)
+
+    optimizer.register_step_pre_hook(widen)
+    optimizer.register_step_post_hook(narrow)
+    return optimizer
+
+
 def train(method: Method, model: PreTrainedModel, loop: Loop) -> History:
-    """Adapt `model` with `method` and train it; the seed fixes initial values and data order."""
+    """Adapt `model` with `method` and train it; the seed fixes initial values and data order.
+
+    A model that this method object is on already is trained on.
+
+    Raises:
+        ValueError: the method does not run on such a model, another one is on it, it has float16
+            weights, the batches end, or a loss is not finite.
+    """
+    refuse_float16(method, model)
     torch.manual_seed(loop.seed)
     started = time.perf_counter()
-    method.setup(model, loop.data(model))
+    if getattr(model, "adapted_by", None) is not method:
+        method.setup(model, loop.data(model))
     method.fit(model, loop)
+    method.begun = True
     model.eval()
     loop.history.seconds = time.perf_counter() - started
     return loop.history

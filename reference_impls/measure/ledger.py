@@ -2,7 +2,8 @@
 
 What is counted, at its peak within a step, in exact bytes:
 
-weights: the parameters and buffers of the adapted model, and whatever else the optimizer trains.
+weights: the parameters and buffers of the adapted model, and whatever else the optimizer trains,
+    such as float32 copies of 16-bit weights.
 gradients: what is in `grad`, looked at whenever one arrives.
 optimizer: all tensors of the optimizer's state after the first steps.
 activations: what autograd keeps for the backward pass (`saved_tensors_hooks`), each storage once,
@@ -35,8 +36,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedModel
 
 from ..core.method import Batch, Method, trainable
+from ..core.training import optimizer_of
 
 STEPS = 8
+KEPT = ("_originals", "_head")  # pretrained values, for `detach`
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def step_ledger(
     """The ledger of training an adapted model on a batch; the largest of several steps."""
     model.train()
     parameters = trainable(model)
-    optimizer = method.optimizer(parameters) if parameters else None
+    optimizer = optimizer_of(method, model)
     groups = optimizer.param_groups if optimizer else []
     trained = distinct([*parameters, *(p for group in groups for p in group["params"])])
     weights = distinct([*model.parameters(), *model.buffers(), *trained])
@@ -135,11 +138,14 @@ def step_ledger(
             with saved:
                 method.before_step(model, step)
                 method.step(model, batch, optimizer, step)
+        # those of float32 copies come when they are widened, by no backward pass
+        held = (p.grad for p in trained if p.grad is not None)
+        gradients.peak = max(gradients.peak, size(held))
     gradients.stop()
     known = {storage(t) for t in (*weights, *(p.grad for p in trained if p.grad is not None))}
     states = [t for t in tensors_in(optimizer) if storage(t) not in known]
     known |= {storage(t) for t in states}
-    held = {name: value for name, value in vars(method).items() if name != "_originals"}
+    held = {name: value for name, value in vars(method).items() if name not in KEPT}
     return Ledger(
         weights=size(weights),
         gradients=gradients.peak,

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ..anatomy import Anatomy, anatomy, numel
+from ..core import about
 from ..core.batches import Batch, singles
 from ..core.method import Method
 from ..core.options import Share
@@ -30,6 +32,7 @@ class MaskedMethod(Method):
     """
 
     density: Share
+    what: ClassVar[str] = "values"  # is stored, besides the positions
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,27 +59,40 @@ class MaskedMethod(Method):
             if gradient is not None:
                 gradient.mul_(mask)
 
-    def delta(self, model) -> dict[str, Tensor]:
+    def tensors(self, model) -> dict[str, Tensor]:
         """Of each tensor with an entry in the mask: the new values, and their positions in it."""
-        delta = {}
+        stored = {}
         for name, mask in self._masks.items():
-            delta[f"{name}.positions"] = mask.flatten().nonzero().flatten()
-            delta[f"{name}.values"] = model.get_parameter(name).detach()[mask]
-        return delta
+            stored[f"{name}.positions"] = mask.flatten().nonzero().flatten()
+            stored[f"{name}.values"] = model.get_parameter(name).detach()[mask]
+        return stored
+
+    def check_fit(self, model, tensors: dict[str, Tensor]) -> None:
+        """Let any mask of these candidates pass."""
+        candidates = self.candidates(anatomy(model))
+        for name in names(tensors, self.what):
+            positions, values = tensors[f"{name}.positions"], tensors[f"{name}.{self.what}"]
+            size = candidates[name].numel() if name in candidates else 0
+            if len(positions) != len(values) or positions.max() >= size or positions.min() < 0:
+                raise ValueError(f"this delta does not fit {self.title}: {name}")
 
     @torch.no_grad()
-    def load_delta(self, model, delta: dict[str, Tensor]) -> None:
+    def put(self, model, tensors: dict[str, Tensor]) -> None:
         """Put stored values into the model; their positions replace the mask."""
         candidates = self.candidates(anatomy(model))
-        if odd := sorted(name for name in names(delta) if name not in candidates):
-            raise ValueError(f"this delta does not fit {self.title}: {', '.join(odd[:5])}")
         chosen = {name: torch.zeros(p.numel(), dtype=torch.bool) for name, p in candidates.items()}
-        for name in names(delta):
-            chosen[name][delta[f"{name}.positions"].cpu()] = True
+        for name in names(tensors):
+            chosen[name][tensors[f"{name}.positions"].cpu()] = True
         self._mask(model, chosen)
         for name, mask in self._masks.items():
             parameter = model.get_parameter(name)
-            parameter[mask] = delta[f"{name}.values"].to(parameter)
+            parameter[mask] = tensors[f"{name}.values"].to(parameter)
+
+    def select_largest(self, model, scores: Tensor) -> None:
+        """Put the entries with the highest scores (n,), one of each candidate, into the mask."""
+        if scores.numel() >= 2**32:
+            scores = scores.cpu()  # torch's topk on a GPU fails there
+        self.select(model, scores.topk(self.trained(anatomy(model))).indices)
 
     def select(self, model, positions: Tensor) -> None:
         """Give all weights their old values back and put `positions` (k,) into the mask.
@@ -101,14 +117,16 @@ class MaskedMethod(Method):
                 self.train_base(parameter)
 
 
-def names(delta: dict[str, Tensor], what: str = "values") -> list[str]:
-    """The names of the tensors that a delta has entries of.
+def names(stored: dict[str, Tensor], what: str = "values") -> list[str]:
+    """The names of the tensors that something stored, or a whole delta, has entries of.
 
     Raises:
         ValueError: it is no pair of positions and `what` for each.
     """
-    found = [key.removesuffix(".positions") for key in delta if key.endswith(".positions")]
-    if delta.keys() != {f"{name}.{part}" for name in found for part in ("positions", what)}:
+    found = [key.removesuffix(".positions") for key in stored if key.endswith(".positions")]
+    if stored.keys() - {about.KEY} != {
+        f"{name}.{part}" for name in found for part in ("positions", what)
+    }:
         raise ValueError(f"this delta does not fit: it is no pairs of positions and {what}")
     return found
 
@@ -119,6 +137,9 @@ def fisher_information(
     """Each candidate entry's squared gradient, the mean over `samples` single examples, (n,).
 
     Dropout is off meanwhile.
+
+    Raises:
+        ValueError: there are fewer examples.
     """
     parameters = list(method.candidates(anatomy(model)).values())
     trained = [p.requires_grad for p in parameters]
@@ -127,14 +148,18 @@ def fisher_information(
     model.eval()
     for parameter in parameters:
         parameter.requires_grad_(True)
+    seen = 0
     for example in islice(chain.from_iterable(map(singles, batches)), samples):
         loss = method.loss(model, example)
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
         for square, gradient in zip(total, gradients, strict=True):
             square += gradient.float() ** 2
+        seen += 1
     for parameter, flag in zip(parameters, trained, strict=True):
         parameter.requires_grad_(flag)
     model.train(was_training)
+    if seen < samples:
+        raise ValueError(f"samples = {samples}: the data ended after {seen} examples")
     return flatten(total) / samples
 
 

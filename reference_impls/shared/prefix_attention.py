@@ -48,10 +48,11 @@ class Prefix(nn.Module):
 class Trunk(nn.Module):
     """What the layers share of a reparametrized prefix: length rows -> (length, bottleneck)."""
 
-    def __init__(self, length: int, width: int, bottleneck: int) -> None:
+    def __init__(self, length: int, width: int, bottleneck: int, std: float | None) -> None:
         super().__init__()
-        self.rows = nn.Parameter(torch.randn(length, width))
-        self.down = nn.Linear(width, bottleneck)
+        rows = torch.randn(length, width)
+        self.rows = nn.Parameter(rows if std is None else std * rows)
+        self.down = _linear(width, bottleneck, std)
 
     def forward(self) -> Tensor:
         return self.down(self.rows).tanh()
@@ -60,14 +61,22 @@ class Trunk(nn.Module):
 class Reparametrized(nn.Module):
     """A layer's prefix as a function of the shared trunk; stands in for a `Prefix` in training."""
 
-    def __init__(self, trunk: Trunk, kv_heads: int, head_dim: int) -> None:
+    def __init__(self, trunk: Trunk, kv_heads: int, head_dim: int, std: float | None) -> None:
         super().__init__()
         self.trunk, self.shape = trunk, (2, kv_heads, head_dim)
-        self.up = nn.Linear(trunk.down.out_features, 2 * kv_heads * head_dim)
+        self.up = _linear(trunk.down.out_features, 2 * kv_heads * head_dim, std)
 
     def forward(self) -> tuple[Tensor, Tensor]:
         keys, values = self.up(self.trunk()).unflatten(-1, self.shape).unbind(-3)
         return keys, values
+
+
+def _linear(d_in: int, d_out: int, std: float | None) -> nn.Linear:
+    linear = nn.Linear(d_in, d_out)
+    if std is not None:
+        nn.init.normal_(linear.weight, std=std)
+        nn.init.zeros_(linear.bias)
+    return linear
 
 
 def prefix_attention(
@@ -133,6 +142,16 @@ def check_attention(model: PreTrainedModel) -> None:
         raise ValueError(f"a prefix needs a model with {known} attention, not '{original}'")
 
 
+def refuse_attentions(base: nn.Module, args, kwargs) -> None:
+    """Forward pre-hook of the base model: fused attention keeps no weights that it could return.
+
+    Raises:
+        ValueError: they are asked for.
+    """
+    if kwargs.get("output_attentions", base.config.output_attentions):
+        raise ValueError("with a prefix no attentions are kept: leave output_attentions out")
+
+
 def use_prefix_attention(model: PreTrainedModel) -> None:
     """Let every attention module of `model` look for a `prefix`.
 
@@ -169,21 +188,29 @@ class PrefixMethod(Method):
     def freeze(self, model: PreTrainedModel) -> Anatomy:
         parts = super().freeze(model)
         use_prefix_attention(model)
+        self.hook(parts.base, refuse_attentions, before=True)
         return parts
 
     def release(self, model: PreTrainedModel) -> None:
         super().release(model)
         restore_attention(model)
 
-    def attach_prefixes(self, parts: Anatomy, length: int, bottleneck: int | None) -> None:
-        """A prefix in every attention block; reparametrized, unless `bottleneck` is None."""
+    def attach_prefixes(
+        self, parts: Anatomy, length: int, bottleneck: int | None, std: float | None
+    ) -> None:
+        """A prefix in every attention block; reparametrized, unless `bottleneck` is None.
+
+        With `std` all starts normal, biases at zero, as where `from_pretrained` initializes what
+        a checkpoint lacks. With None rows start standard normal and linear maps as torch's own.
+        """
         for blocks in _attention_groups(parts):
-            trunk = bottleneck and Trunk(length, parts.hidden_size, bottleneck)
+            trunk = bottleneck and Trunk(length, parts.hidden_size, bottleneck, std)
             for block in blocks:
                 if trunk:
-                    prefix = Reparametrized(trunk, parts.kv_heads, parts.head_dim)
+                    prefix = Reparametrized(trunk, parts.kv_heads, parts.head_dim, std)
                 else:
-                    prefix = Prefix(*torch.randn(2, length, parts.kv_heads, parts.head_dim))
+                    rows = torch.randn(2, length, parts.kv_heads, parts.head_dim)
+                    prefix = Prefix(*(rows if std is None else std * rows))
                 self.attach(block.attention, "prefix", prefix)
 
     def fold_prefixes(self, model: PreTrainedModel) -> None:
@@ -191,6 +218,7 @@ class PrefixMethod(Method):
         for module in list(model.modules()):
             prefix = getattr(module, "prefix", None)
             if isinstance(prefix, Reparametrized):
+                self.unhook(prefix)
                 module.prefix = Prefix(*(rows.detach() for rows in prefix()))
 
     def fit(self, model: PreTrainedModel, loop: Loop) -> None:
@@ -198,8 +226,8 @@ class PrefixMethod(Method):
         self.fold_prefixes(model)
 
     @torch.no_grad()
-    def delta(self, model: PreTrainedModel) -> dict[str, Tensor]:
-        stored = super().delta(model)
+    def tensors(self, model: PreTrainedModel) -> dict[str, Tensor]:
+        stored = super().tensors(model)
         for name, module in model.named_modules():
             if isinstance(module, Reparametrized):
                 stored = {k: v for k, v in stored.items() if not k.startswith(f"{name}.")}
@@ -207,10 +235,9 @@ class PrefixMethod(Method):
                     stored[f"{name}.{part}"] = rows.clone()
         return stored
 
-    def load_delta(self, model: PreTrainedModel, delta: dict[str, Tensor]) -> None:
-        if delta.keys() == self.delta(model).keys():
-            self.fold_prefixes(model)
-        super().load_delta(model, delta)
+    def put(self, model: PreTrainedModel, tensors: dict[str, Tensor]) -> None:
+        self.fold_prefixes(model)
+        super().put(model, tensors)
 
 
 def _attention_groups(parts: Anatomy) -> list[tuple[Attention, ...]]:

@@ -259,7 +259,8 @@ def test_the_head_is_what_a_task_adds(name):
 
 
 def test_an_unknown_family_is_refused():
-    model = SimpleNamespace(config=SimpleNamespace(model_type="unheard"), base_model=None)
+    model = models.build("bert")
+    model.config = SimpleNamespace(model_type="unheard")
     complaint = r"no anatomy for model type 'unheard' \(known: bert, .*anatomy/families"
     with pytest.raises(ValueError, match=complaint):
         anatomy(model)

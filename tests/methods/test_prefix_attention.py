@@ -9,6 +9,7 @@ import torch
 from transformers import DynamicCache, MistralConfig, MistralForCausalLM
 
 from reference_impls.anatomy import anatomy
+from reference_impls.prompt.prefix_tuning.prefix_tuning import PrefixTuning
 from reference_impls.shared.prefix_attention import (
     Prefix,
     prefix_attention,
@@ -231,3 +232,18 @@ def test_another_model_of_the_same_configuration_keeps_its_attention(name):
     assert (config.to_dict(), config._attn_implementation) == (before, "sdpa")
     restore_attention(first)
     assert second.config._attn_implementation == "prefix_sdpa"
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+@pytest.mark.parametrize("name", ["bert", "gpt2-lm", "llama-lm", "t5-lm"])
+def test_attentions_that_are_not_kept_are_refused(name, attention):
+    model, method = models.build(name), PrefixTuning(length=3)
+    model.set_attn_implementation(attention)
+    method.setup(model)
+    inputs = models.batch(name)
+    with pytest.raises(ValueError, match="with a prefix no attentions are kept"):
+        model(**inputs, output_attentions=True)
+    model(**inputs, output_attentions=False)
+    method.detach(model)
+    if attention == "eager":
+        model(**inputs, output_attentions=True)

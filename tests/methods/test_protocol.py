@@ -13,6 +13,7 @@ from transformers import (
     BertConfig,
     LlamaConfig,
     PreTrainedModel,
+    T5EncoderModel,
 )
 
 from reference_impls.anatomy import anatomy
@@ -163,7 +164,7 @@ def test_afterwards_all_can_be_trained_and_the_method_set_up_again(leave):
     getattr(method, leave)(model)
     assert all(p.requires_grad for p in model.parameters())
     method.setup(model)
-    assert len(method.delta(model)) == 2 * 2 * 2
+    assert len(method.tensors(model)) == 2 * 2 * 2
 
 
 def test_a_second_module_of_the_same_name_is_refused():
@@ -181,8 +182,9 @@ def test_a_second_method_is_refused_by_the_name_of_the_first(second):
             second().setup(copied)
     assert {name for name, p in model.named_parameters() if p.requires_grad} == trained
     first.detach(model)
-    second().setup(model)
-    assert model.adapted_by == second.title
+    last = second()
+    last.setup(model)
+    assert model.adapted_by is last
 
 
 @pytest.mark.parametrize("leave", ["detach", "merge"])
@@ -195,7 +197,7 @@ def test_a_method_leaves_no_model_but_the_one_that_it_is_on(leave):
         with pytest.raises(ValueError, match="LoRA is not on this model"):
             getattr(method, leave)(other)
         assert all(torch.equal(value, state[name]) for name, value in other.state_dict().items())
-    assert len(method.delta(model)) == 2 * 2 * 2
+    assert len(method.tensors(model)) == 2 * 2 * 2
     getattr(method, leave)(model)
     assert not hasattr(model, "adapted_by")
     with pytest.raises(ValueError, match="LoRA is not on this model"):
@@ -227,3 +229,19 @@ def test_head_and_base_together_are_the_model_and_share_nothing(name):
     ids = [id(p) for p in (*head, *base)]
     assert len(set(ids)) == len(ids)
     assert set(ids) == {id(p) for p in model.parameters()}
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        (
+            T5EncoderModel(copy.deepcopy(models.TINY["t5"].config)),
+            "T5EncoderModel is no whole model of type 't5'",
+        ),
+        (nn.DataParallel(models.build("bert")), "a DataParallel: pass the transformers model"),
+        (nn.Linear(1, 1), "a Linear: pass the transformers model"),
+    ],
+)
+def test_what_is_no_whole_model_is_refused(model, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        anatomy(model)

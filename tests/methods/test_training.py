@@ -134,7 +134,7 @@ def test_the_seed_fixes_initial_values_and_the_order_of_the_data():
         )
         method = LoRA(lr=0.0)
         train(method, model, loop)
-        return flat(method.delta(model).values()), seeds
+        return flat(method.tensors(model).values()), seeds
 
     values, seeds = first(3)
     assert set(seeds) == {3}

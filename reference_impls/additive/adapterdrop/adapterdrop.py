@@ -88,6 +88,7 @@ class AdapterDrop(Method):
     init_noop = False
     mergeable = False
     frozen_base = True
+    read_with = ("dropped",)
     # of the lab's two layers none may be dropped: all that the last one's adapter sees of other
     # tokens is what the frozen attention has gathered
     lab = {"lr": 1e-2, "size": 32, "dropped": 0}

@@ -233,7 +233,7 @@ def test_counts_of_both_variants():
     model = build("bert")
     method = AdapterDrop(size=5, dropped=1)
     method.setup(model)
-    assert sum(value.numel() for value in method.delta(model).values()) == method.stored(
+    assert sum(value.numel() for value in method.tensors(model).values()) == method.stored(
         anatomy(model)
     )
 

@@ -143,12 +143,17 @@ class AdapterFusion(Method):
             self.hook(layer.end, fuse_norm if layer.post_norm else fuse_block)
 
     def fit(self, model, loop: Loop) -> None:
+        if not self.begun:
+            self._train_adapters(model, loop)
+        loop.run(self, model)
+
+    def _train_adapters(self, model, loop: Loop) -> None:
+        """The first phase, one adapter after another; then all is ready for the fusion's."""
         head = [p.detach().clone() for p in anatomy(model).head_parameters()]
         for index, task in enumerate((*self.sources, loop.batches)):
             self.train_only(model, index, head)
             replace(loop, batches=task, evaluate=None, history=History()).run(self, model)
         self.train_only(model, None, head)
-        loop.run(self, model)
 
     @torch.no_grad()
     def train_only(self, model, index: int | None, head: list[Tensor]) -> None:
@@ -169,7 +174,7 @@ class AdapterFusion(Method):
             return loss
         return loss + self.regularization * sum(f.penalty() for f in self._fusions(model))
 
-    def delta(self, model) -> dict[str, Tensor]:
+    def tensors(self, model) -> dict[str, Tensor]:
         """The fusion layers and the adapters, which are frozen by then."""
         ours = {id(p) for fusion in self._fusions(model) for p in fusion.parameters()}
         return {

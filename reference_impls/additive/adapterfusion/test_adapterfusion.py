@@ -217,7 +217,7 @@ def test_while_an_adapter_is_trained_no_other_and_no_fusion_acts():
 
 def test_adapters_are_stored_though_frozen():
     method, model = adapt("adapterfusion", "bert")
-    names = {name.split("fusion.")[1] for name in method.delta(model)}
+    names = {name.split("fusion.")[1] for name in method.tensors(model)}
     assert {"query", "key", "value"} < names
     assert {"adapters.0.down.weight", "adapters.2.up.bias"} < names
     assert not any("adapters" in n for n, p in model.named_parameters() if p.requires_grad)

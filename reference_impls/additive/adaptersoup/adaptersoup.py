@@ -117,7 +117,7 @@ class AdapterSoup(Method):
     unlabeled: token ids of sequences of the new domain.
 
     Raises:
-        ValueError: `domains` or `unlabeled` is missing.
+        ValueError: `domains` or `unlabeled` is missing; later: a soup is to be trained on.
     """
 
     name = "adaptersoup"
@@ -150,6 +150,8 @@ class AdapterSoup(Method):
 
     def fit(self, model, loop: Loop) -> None:
         """All three phases; `loop.steps` steps on each domain. Only the soup is measured."""
+        if self.begun:
+            raise ValueError("this soup is made already, and a soup is not trained on")
         before = loop.evaluate and loop.evaluate(model)
         parameters = trainable(model)
         start = [p.detach().clone() for p in parameters]

@@ -40,6 +40,8 @@ Paper, official code, libraries
 - The paper starts the side blocks from the model's own weights, pruned to width $w$ by Fisher
   information. Here they start at random: blocks of one form (pre-norm, GELU, no position encoding,
   since the ladders carry positions) serve every family, and weights of other forms do not fit them.
+- All maps of the side network start normal with deviation 0.01 and biases at zero, as the official
+  model draws what its checkpoint lacks. [`modeling_side_t5.py`, `_init_weights`]
 - The official T5-base runs give a side block to nine of the twelve layers only
   (`encoder_side_layers`); here every layer has one.
 - The ladder of the last layer reads the model's last hidden states, that is after the final
@@ -137,6 +139,10 @@ class SideNetwork(nn.Module):
         self.norm = nn.LayerNorm(width)
         last = stack is parts.stacks[-1]
         self.up = nn.Linear(width, parts.hidden_size) if last else nn.Identity()
+        for linear in (m for m in self.modules() if isinstance(m, nn.Linear)):
+            nn.init.normal_(linear.weight, std=0.01)
+            if linear.bias is not None:
+                nn.init.zeros_(linear.bias)
         self.source: tuple[Tensor, Tensor | None] | None = None
 
     def forward(self, hidden: tuple[Tensor, ...], mask: Tensor, cache: Cache | None) -> Tensor:
@@ -214,6 +220,7 @@ class LadderSideTuning(Method):
     init_noop = False
     mergeable = False
     frozen_base = True
+    read_with = ("temperature",)
     lab = {"reduction": 4, "lr": 1e-2}
 
     reduction: Count = 8

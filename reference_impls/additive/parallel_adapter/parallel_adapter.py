@@ -67,6 +67,7 @@ class ScaledParallelAdapter(Method):
     init_noop = True
     mergeable = False
     frozen_base = True
+    read_with = ("scale",)
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 5e-3, "size": 16, "dropout": 0.0}
 

@@ -64,6 +64,7 @@ class Family:
     types: transformers' names of its model types.
     shape: "encoder", "decoder" or "encoder-decoder", as tasks ask for it.
     model_class: transformers' class for a model of which only the configuration is given.
+    positions: its learned embeddings of positions, if it has some.
     inputs: any inputs, of `rows` and `length`, to a model of such a configuration.
     """
 
@@ -73,6 +74,7 @@ class Family:
     stacks: tuple[StackNames, ...]
     final: str
     outer_norms: tuple[str, ...]
+    positions: str = ""
     inputs: Callable[[PretrainedConfig, int, int], dict[str, Tensor]] = token_ids
 
 

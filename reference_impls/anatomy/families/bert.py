@@ -33,4 +33,5 @@ FAMILY = Family(
     ),
     final="encoder",
     outer_norms=("embeddings.LayerNorm",),
+    positions="embeddings.position_embeddings",
 )

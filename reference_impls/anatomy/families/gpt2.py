@@ -33,4 +33,5 @@ FAMILY = Family(
     ),
     final="ln_f",
     outer_norms=("ln_f",),
+    positions="wpe",
 )

@@ -138,6 +138,7 @@ class GaLore(Method):
     mergeable = True
     frozen_base = False
     detachable = False
+    float32_copies = False
     lab = {"lr": 5e-4, "period": 50}
 
     rank: Count = 4

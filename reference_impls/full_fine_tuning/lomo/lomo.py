@@ -123,6 +123,7 @@ class LOMO(Method):
     mergeable = True
     frozen_base = False
     detachable = False
+    float32_copies = False
     warmup = 0.1
     lab = {"lr": 0.2}
 

@@ -113,6 +113,7 @@ class MeZO(Method):
     mergeable = True
     frozen_base = False
     detachable = False
+    float32_copies = False
     tasks = ("cue",)
     lab = {"lr": 1e-4}
 

@@ -27,7 +27,8 @@ Details that matter
    uniform with $a = \sqrt{5}$ on the way down, zero for the rest. [§4.5; `exps/run_xsum.sh`;
    `petl/petl_factory.py`, `Adapter_Layer`]
 4. At the start the adapters add nothing, but the prefix is random: it is not the pretrained model.
-5. The prefix is trained through 800 hidden units. [`exps/run_xsum.sh`, `mid_dim`]
+5. The prefix is trained through 800 hidden units. Without them it starts normal with deviation
+   0.02. [`exps/run_xsum.sh`, `mid_dim`; `petl/petl_factory.py`, `PrefixDirectInit`]
 
 Paper, official code, libraries
 -------------------------------
@@ -78,6 +79,7 @@ class MAM(PrefixMethod):
     init_noop = False
     mergeable = False
     frozen_base = True
+    read_with = ("scale",)
     lab = {"lr": 5e-3, "prefix_length": 8, "bottleneck": 64, "size": 8, "dropout": 0.0}
 
     prefix_length: Count = 30
@@ -94,7 +96,8 @@ class MAM(PrefixMethod):
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)
-        self.attach_prefixes(parts, self.prefix_length, self._bottleneck)
+        std = None if self.reparametrize else 0.02
+        self.attach_prefixes(parts, self.prefix_length, self._bottleneck, std)
         for layer in parts.layers:
             adapter = ParallelAdapter(parts.hidden_size, self.size, self.scale, self.dropout)
             attach_beside(self, layer, adapter)

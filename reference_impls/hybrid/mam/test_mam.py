@@ -88,12 +88,12 @@ def test_with_the_adapter_zeroed_it_is_prefix_tuning(name):
     inputs = models.batch(name)
     method, model = adapt("mam", name)
     model.eval()
-    delta = {k: v for k, v in method.delta(model).items() if ".prefix." in k}
+    prefixes = {k: v for k, v in method.tensors(model).items() if ".prefix." in k}
     for adapter in adapters(model):
         adapter.up.weight.data.zero_()
         adapter.up.bias.data.zero_()
     other, plain = adapt("prefix_tuning", name)
-    other.load_delta(plain, delta)
+    other.put(plain, prefixes)
     for mine, theirs in zip(anatomy(plain).head_parameters(), anatomy(model).head_parameters()):
         mine.data.copy_(theirs)
     assert torch.equal(models.logits(model, inputs), models.logits(plain.eval(), inputs))
@@ -201,10 +201,10 @@ def test_training_changes_both_parts_and_keeps_keys_and_values_only():
     method = make("mam")
     method.setup(model, batches("llama-lm"))
     assert all(type(x.attention.prefix) is Reparametrized for x in anatomy(model).layers)
-    start = method.delta(model)
+    start = method.tensors(model)
     optimizer = method.optimizer(trainable(model))
     for step in range(2):  # the way down gets a gradient once the way up is no longer zero
         method.step(model, models.batch("llama-lm", seed=step), optimizer, step)
-    end = method.delta(model)
+    end = method.tensors(model)
     assert {k.split(".")[-2] for k in end} == {"prefix", "down", "up"}
     assert all(not torch.equal(start[key], end[key]) for key in end)

@@ -36,7 +36,8 @@ Paper, official code, libraries
   (§5.3) feeds features to a BiLSTM tagger. A linear classifier on frozen features is the usual
   reduction of the two.
 - The paper's classifier is $W$ alone; the official code adds the bias $c$, as this file does. Both
-  draw $W$ with standard deviation 0.02. [`run_classifier.py`, `create_model`]
+  draw $W$ from a normal of deviation 0.02, cut at two deviations. [`run_classifier.py`,
+  `create_model`]
 - The official code applies dropout of 0.1 to the pooled vector; here there is none.
 - The learning rate is this file's own choice: the paper gives none for a frozen model.
 
@@ -62,7 +63,7 @@ def pool(hidden: Tensor, mask: Tensor, pooling: str, causal: bool) -> Tensor:
     """Hidden states (batch, length, d) and a 0/1 mask (batch, length) -> vectors (batch, d)."""
     if pooling == "mean":
         mask = mask.unsqueeze(-1).to(hidden.dtype)
-        return (hidden * mask).sum(1) / mask.sum(1)
+        return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)  # a row of padding alone: zeros
     positions = torch.arange(mask.shape[1], device=mask.device)
     at = (mask * positions).argmax(1) if causal else torch.zeros_like(mask[:, 0])
     return hidden[torch.arange(len(hidden), device=hidden.device), at]
@@ -114,6 +115,7 @@ class LinearProbe(Method):
     init_noop = False
     mergeable = False
     frozen_base = True
+    read_with = ("pooling",)
     tasks = ("first-clause", "cue", "summary", "cloze", "cue-gpt2", "new-topic")
     lab = {"lr": 1e-2}
 
@@ -126,7 +128,7 @@ class LinearProbe(Method):
         parts = self.freeze(model)
         model.requires_grad_(False)
         probe = nn.Linear(parts.hidden_size, outputs(parts))
-        nn.init.normal_(probe.weight, std=0.02)
+        nn.init.trunc_normal_(probe.weight, std=0.02, a=-0.04, b=0.04)
         nn.init.zeros_(probe.bias)
         self.attach(parts.base, "linear_probe", probe)
         self.hook(model, ask_for_hidden_states, before=True)

@@ -67,6 +67,7 @@ from torch import Tensor, nn
 from ...anatomy import Anatomy
 from ...core.method import Method, register
 from ...core.options import NotNegative
+from ...shared.input_prompt import check_room, enter, hide
 
 
 class Encoder(nn.Module):
@@ -117,20 +118,22 @@ class PseudoTokens(nn.Module):
         return torch.where(place >= 0, first + place, first + real + place)
 
 
-def insert(base: nn.Module, args, kwargs, pseudo: str, numbered_from: int | None) -> tuple:
+def insert(
+    base: nn.Module, args, kwargs, pseudo: str, numbered_from: int | None, room: int | None
+) -> tuple:
     """Forward pre-hook of the base model: put the pseudo-tokens in, unless a cache has them.
 
     `pseudo` names the submodule; `numbered_from`: the first position of a model that numbers real
-    tokens only.
+    tokens only. `room`: how many positions it has learned.
     """
     given = dict(zip(inspect.signature(base.forward).parameters, args)) | kwargs
     names = ("input_ids", "inputs_embeds", "attention_mask", "position_ids", "token_type_ids")
     ids, text, mask, positions, types = map(given.get, names)
-    cache, pseudo = given.get("past_key_values"), base.get_submodule(pseudo)
+    pseudo = base.get_submodule(pseudo)
     text = base.get_input_embeddings()(ids) if text is None else text
     k, pseudo.kept = len(pseudo.place), None
 
-    decoding = cache is not None and cache.get_seq_length() > 0
+    decoding = not enter(given, text.shape[1], k, room)
     if decoding and positions is not None:
         given["position_ids"] = positions + k
     if decoding and mask is None:
@@ -166,6 +169,7 @@ def remove(module: nn.Module, args, kwargs, output):
     """Forward hook: take the pseudo-tokens out of the last hidden states."""
     pseudo = module.get_submodule("pseudo")
     kept, pseudo.kept = pseudo.kept, None
+    hide(output, len(pseudo.place))
     if kept is None:
         return output
     states = output[0].take_along_dim(kept[..., None], 1)
@@ -192,6 +196,7 @@ class PTuning(Method):
     mergeable = False
     frozen_base = True
     tasks = ("first-clause", "cue")
+    read_with = ("template", "places")
     lab = {"lr": 5e-3, "template": (8, 8)}
 
     template: tuple[int, ...] = (3, 3)
@@ -206,6 +211,7 @@ class PTuning(Method):
     def check(self, parts: Anatomy) -> None:
         if parts.encoder_decoder:
             raise ValueError("P-tuning has no template for an encoder-decoder: use prompt tuning")
+        check_room(parts, sum(self.template))
         places = self._places(parts)
         if len(places) != len(self.template) or min(self.template, default=0) < 1:
             raise ValueError(
@@ -231,7 +237,11 @@ class PTuning(Method):
         counts = "create_position_ids_from_input_ids"
         counter = next((module for module in base.modules() if hasattr(module, counts)), None)
         start = counter and counter.padding_idx + 1
-        self.hook(base, partial(insert, pseudo=path, numbered_from=start), before=True)
+        self.hook(
+            base,
+            partial(insert, pseudo=path, numbered_from=start, room=parts.positions),
+            before=True,
+        )
         self.hook(end, remove)
 
     def trained(self, parts: Anatomy) -> int:
@@ -246,14 +256,13 @@ class PTuning(Method):
         _pseudo_tokens(model)[1].fold()
 
     @torch.no_grad()
-    def delta(self, model) -> dict[str, Tensor]:
+    def tensors(self, model) -> dict[str, Tensor]:
         name, pseudo = _pseudo_tokens(model)
         return {f"{name}.rows": pseudo().clone()}
 
-    def load_delta(self, model, delta: dict[str, Tensor]) -> None:
-        if delta.keys() == self.delta(model).keys():
-            _pseudo_tokens(model)[1].fold()
-        super().load_delta(model, delta)
+    def put(self, model, tensors: dict[str, Tensor]) -> None:
+        _pseudo_tokens(model)[1].fold()
+        super().put(model, tensors)
 
 
 def _pseudo_tokens(model: nn.Module) -> tuple[str, PseudoTokens]:

@@ -224,7 +224,7 @@ def test_steps_with_a_cache_equal_one_pass(name, masked):
         first = model(ids[:, :2], use_cache=True)
         mask = {"attention_mask": torch.ones_like(ids)} if masked else {}
         second = model(ids[:, 2:], past_key_values=first.past_key_values, **mask)
-    assert first.past_key_values.get_seq_length() == len(WORDS) + ids.shape[1]
+    assert first.past_key_values.layers[0].keys.shape[2] == len(WORDS) + ids.shape[1]
     steps = torch.cat([first.logits, second.logits], dim=1)
     torch.testing.assert_close(steps, at_once, atol=1e-5, rtol=1e-5)
 
@@ -246,12 +246,12 @@ def test_generation_with_left_padding_equals_generation_from_the_words(name):
 def test_dropping_the_encoder_changes_no_bit(name):
     inputs = models.batch(name)
     method, model = tuned(name)
-    before, delta = models.logits(model, inputs), method.delta(model)
+    before, stored = models.logits(model, inputs), method.tensors(model)
     pseudo_of(model).fold()
     assert not hasattr(pseudo_of(model), "encoder")
     assert torch.equal(models.logits(model, inputs), before)
-    (rows,) = delta.values()
-    assert delta.keys() == method.delta(model).keys()
+    (rows,) = stored.values()
+    assert stored.keys() == method.tensors(model).keys()
     assert torch.equal(rows, pseudo_of(model).rows)
 
 

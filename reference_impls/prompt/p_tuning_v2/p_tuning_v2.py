@@ -25,9 +25,9 @@ Details that matter
 1. It is prefix tuning in what it computes; what differs is how it is trained, and for what. The
    paper calls it an implementation of deep prompt tuning, adapted to language understanding.
    [abstract, §3]
-2. Keys and values are trained themselves, from a standard normal start. The perceptron of prefix
-   tuning helps on some tasks and hurts on others, so it is an option and off. [§3.3;
-   `model/prefix_encoder.py`, `prefix_projection`]
+2. Keys and values are trained themselves. The perceptron of prefix tuning helps on some tasks and
+   hurts on others, so it is an option and off. [§3.3; `model/prefix_encoder.py`,
+   `prefix_projection`]
 3. Dropout acts on the keys and values of the prompt, at the model's rate, 0.1 in all but three
    scripts; each text of a batch has its own masks. The code of prefix tuning has such a dropout
    too, at rate 0 unless it is set (`prefix_dropout`). [`model/sequence_classification.py`,
@@ -41,6 +41,9 @@ Details that matter
 
 Paper, official code, libraries
 -------------------------------
+- Start: the class draws its rows from a standard normal, but the scripts build it by
+  `from_pretrained`, which draws all that a checkpoint lacks anew: normal with deviation 0.02, also
+  the perceptron, whose biases are zero. So does this file; a prefix thus starts small.
 - Defaults here: length 20 and rate 1e-2, as in the official script for RTE on BERT.
   [`run_script/run_rte_bert.sh`]
 - Positions: the official code passes the prompt as past keys and values, which moves the positions
@@ -119,7 +122,7 @@ class PTuningV2(PrefixMethod):
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)
-        self.attach_prefixes(parts, self.length, self._bottleneck)
+        self.attach_prefixes(parts, self.length, self._bottleneck, std=0.02)
         for layer in parts.layers:
             for block in layer.attentions:
                 self.hook(block.attention, announce, before=True)

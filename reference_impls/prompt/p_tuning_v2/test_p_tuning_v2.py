@@ -97,6 +97,10 @@ def test_it_is_prefix_tuning_without_a_perceptron():
     other = models.build("bert")
     torch.manual_seed(2)
     METHODS["prefix_tuning"](length=LENGTH, reparametrize=False).setup(other)
+    with torch.no_grad():
+        for block in blocks_of(other):
+            for rows in block.attention.prefix():
+                rows.mul_(0.02)  # where it starts is P-tuning v2's own
     assert torch.equal(models.logits(model, inputs), models.logits(other, inputs))
 
 
@@ -133,12 +137,12 @@ def test_only_prompts_and_the_new_head_are_trained():
     assert names == prompts | {"classifier.weight", "classifier.bias"}  # not the pooler
 
 
-def test_the_start_is_standard_normal():
+def test_the_start_is_normal_and_as_small_as_the_models_own():
     _, model = tuned("bert", length=400)
     for block in blocks_of(model):
         for rows in block.attention.prefix():
-            assert abs(rows.mean()) < 5 / rows.numel() ** 0.5
-            assert abs(rows.std() - 1) < 5 / (2 * rows.numel()) ** 0.5
+            assert abs(rows.mean() / 0.02) < 5 / rows.numel() ** 0.5
+            assert abs(rows.std() / 0.02 - 1) < 5 / (2 * rows.numel()) ** 0.5
 
 
 def test_the_perceptron_is_an_option_and_dropped_after_training():

@@ -93,7 +93,7 @@ class PrefixTuning(PrefixMethod):
         return self.bottleneck if self.reparametrize else None
 
     def setup(self, model, batches=None) -> None:
-        self.attach_prefixes(self.freeze(model), self.length, self._bottleneck)
+        self.attach_prefixes(self.freeze(model), self.length, self._bottleneck, std=None)
 
     def trained(self, parts: Anatomy) -> int:
         return trained_prefix_count(parts, self.length, self._bottleneck)

@@ -86,7 +86,7 @@ def test_training_ends_without_the_mlp_and_has_trained_it():
     assert all(type(prefix) is Prefix for prefix in prefixes(model))
     assert (keys[-1] - keys[0]).abs().max() > 1e-3
     assert torch.equal(prefixes(model)[0].keys, keys[-1])
-    assert numel(method.delta(model).values()) == method.stored(anatomy(model))
+    assert numel(method.tensors(model).values()) == method.stored(anatomy(model))
 
 
 def test_a_delta_that_does_not_fit_leaves_the_mlp():

@@ -64,6 +64,7 @@ from torch.nn.functional import pad
 from ...anatomy import Anatomy
 from ...core.method import Method, from_task, register
 from ...core.options import Count, NotNegative
+from ...shared.input_prompt import check_room, enter, hide
 
 INITS = ("labels", "vocabulary", "uniform")
 
@@ -76,18 +77,20 @@ class Prompt(nn.Module):
         self.rows, self.shown = nn.Parameter(rows), True
 
 
-def prepend(base: nn.Module, args, kwargs, prompt: str, numbering: str | None) -> tuple:
+def prepend(
+    base: nn.Module, args, kwargs, prompt: str, numbering: str | None, room: int | None
+) -> tuple:
     """Forward pre-hook of the base model, or of the encoder before a decoder: put the prompt in
     front, unless a cache has it already.
 
     `prompt` and `numbering` name submodules: the `Prompt`, and what numbers the positions of real
-    tokens only, where the model has such a thing.
+    tokens only, where the model has such a thing. `room`: how many positions it has learned.
     """
     given = dict(zip(inspect.signature(base.forward).parameters, args)) | kwargs
     prompt, counter = base.get_submodule(prompt), numbering and base.get_submodule(numbering)
-    length, cache = len(prompt.rows), given.get("past_key_values")
-    ids, positions = given.get("input_ids"), given.get("position_ids")
-    prompt.shown = cache is None or cache.get_seq_length() == 0
+    ids, text, positions = map(given.get, ("input_ids", "inputs_embeds", "position_ids"))
+    length, tokens = len(prompt.rows), (text if ids is None else ids).shape[1]
+    prompt.shown = enter(given, tokens, length, room)
     if given.get("attention_mask") is not None:
         given["attention_mask"] = pad(given["attention_mask"], (length, 0), value=1)
     if positions is not None:
@@ -95,7 +98,6 @@ def prepend(base: nn.Module, args, kwargs, prompt: str, numbering: str | None) -
     if not prompt.shown:
         return (), given
 
-    text = given.get("inputs_embeds")
     text = base.get_input_embeddings()(ids) if text is None else text
     rows = prompt.rows.to(text.dtype).expand(len(text), -1, -1)
     given |= {"input_ids": None, "inputs_embeds": torch.cat([rows, text], dim=1)}
@@ -116,6 +118,7 @@ def prepend(base: nn.Module, args, kwargs, prompt: str, numbering: str | None) -
 def strip(module: nn.Module, args, kwargs, output):
     """Forward hook: cut the prompt off the last hidden states."""
     prompt = module.get_submodule("prompt")
+    hide(output, len(prompt.rows))
     if not prompt.shown:
         return output
     states = output[0][:, len(prompt.rows) :]
@@ -160,6 +163,7 @@ class PromptTuning(Method):
     def check(self, parts: Anatomy) -> None:
         if self.init not in INITS:
             raise ValueError(f"init '{self.init}' is none of {', '.join(INITS)}")
+        check_room(parts, self.length)
 
     def setup(self, model, batches=None) -> None:
         if self.init == "labels" and not self.verbalizer:
@@ -173,7 +177,7 @@ class PromptTuning(Method):
         prompt = next(name for name, module in modules.items() if isinstance(module, Prompt))
         counts = "create_position_ids_from_input_ids"
         numbering = next((n for n, module in modules.items() if hasattr(module, counts)), None)
-        hook = partial(prepend, prompt=prompt, numbering=numbering)
+        hook = partial(prepend, prompt=prompt, numbering=numbering, room=parts.positions)
         self.hook(entrance, hook, before=True)
         if parts.encoder_decoder:
             self.hook(parts.stacks[1].module, read_prompt, before=True)

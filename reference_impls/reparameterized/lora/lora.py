@@ -81,6 +81,7 @@ class LoRA(Method):
     init_noop = True
     mergeable = True
     frozen_base = True
+    read_with = ("alpha",)
     tasks = ("first-clause", "cue", "summary", "cloze", "cue-gpt2")
     lab = {"lr": 5e-3}
 

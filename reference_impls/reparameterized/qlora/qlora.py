@@ -182,6 +182,7 @@ class QLoRA(Method):
     init_noop = False
     mergeable = False
     frozen_base = True
+    read_with = ("alpha",)
     detachable = False
     tasks = ("first-clause", "cue", "summary", "cue-gpt2")
     lab = {"lr": 5e-3, "r": 8, "dropout": 0.0}

@@ -81,7 +81,6 @@ class ChildTuningD(MaskedMethod):
     lr: NotNegative = 4e-5
 
     def setup(self, model, batches=None) -> None:
-        parts = self.freeze(model)
+        self.freeze(model)
         if batches is not None:
-            fisher = fisher_information(self, model, batches, self.samples)
-            self.select(model, fisher.topk(self.trained(parts)).indices)
+            self.select_largest(model, fisher_information(self, model, batches, self.samples))

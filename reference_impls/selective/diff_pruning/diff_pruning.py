@@ -187,12 +187,17 @@ class DiffPruning(MaskedMethod):
         self.select(model, torch.randperm(everything)[: self.trained(parts)])
 
     def fit(self, model, loop: Loop) -> None:
+        if not self.begun:
+            self._find(model, loop)
+        loop.run(self, model)
+
+    def _find(self, model, loop: Loop) -> None:
+        """The first phase; afterwards the largest differences are in the mask and the weights."""
         self.select(model, torch.arange(numel(self.candidates(anatomy(model)).values())))
         search = self.search(model)
         replace(loop, evaluate=None, history=History()).run(search, model)
         with torch.no_grad():
             self.keep(model, search.sample())
-        loop.run(self, model)
 
     def search(self, model) -> Search:
         """The first phase, for a model all of whose weights are in the mask."""
@@ -210,10 +215,9 @@ class DiffPruning(MaskedMethod):
     @torch.no_grad()
     def keep(self, model, differences: list[Tensor]) -> None:
         """Put the largest entries of a difference into the mask, and add them to the weights."""
-        parts = anatomy(model)
-        difference = flatten(differences)
-        self.select(model, difference.abs().topk(self.trained(parts)).indices)
-        for (name, parameter), values in zip(self.candidates(parts).items(), differences):
+        self.select_largest(model, flatten(differences).abs())
+        candidates = self.candidates(anatomy(model))
+        for (name, parameter), values in zip(candidates.items(), differences, strict=True):
             if name in self._masks:
                 mask = self._masks[name]
                 parameter[mask] += values[mask].to(parameter.dtype)

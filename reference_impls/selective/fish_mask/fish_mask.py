@@ -79,9 +79,9 @@ class FishMask(MaskedMethod):
     lr: NotNegative = 5e-5
 
     def setup(self, model, batches=None) -> None:
-        parts = self.freeze(model)
+        self.freeze(model)
         if batches is not None:
-            self.select(model, self.fisher(model, batches).topk(self.trained(parts)).indices)
+            self.select_largest(model, self.fisher(model, batches))
 
     def fisher(self, model, batches: Iterable[Batch]) -> Tensor:
         """The empirical Fisher information (|θ|,) of the base's parameters, one after another."""

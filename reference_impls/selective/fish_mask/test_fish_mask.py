@@ -168,3 +168,13 @@ def test_a_density_that_leaves_nothing_is_refused():
     with pytest.raises(ValueError, match="leaves no weight to train"):
         FishMask(density=1e-9).setup(model, batches("bert"))
     assert all(p.requires_grad for p in model.parameters())
+
+
+def test_fewer_examples_than_asked_for_are_refused_and_nothing_is_left():
+    model = models.build("bert")
+    flags = [p.requires_grad for p in model.parameters()]
+    with pytest.raises(ValueError, match=r"samples = 9: the data ended after 8 examples"):
+        FishMask(samples=9).setup(model, iter([models.batch("bert")] * 2))
+    assert [p.requires_grad for p in model.parameters()] == flags
+    assert not model.training
+    FishMask(samples=8).setup(model, iter([models.batch("bert")] * 2))

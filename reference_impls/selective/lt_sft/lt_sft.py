@@ -91,6 +91,7 @@ class LTSFT(MaskedMethod):
     init_noop = True
     mergeable = True
     frozen_base = False
+    what = "differences"
     tasks = ("first-clause", "cue", "summary")
     lab = {"lr": 3e-3}
 
@@ -113,6 +114,12 @@ class LTSFT(MaskedMethod):
         self.select(model, torch.randperm(everything)[: self.trained(parts)])
 
     def fit(self, model, loop: Loop) -> None:
+        if not self.begun:
+            self._find(model, loop)
+        loop.run(self, model)
+
+    def _find(self, model, loop: Loop) -> None:
+        """The first phase; afterwards the ticket is the mask, and all is rewound."""
         parts = anatomy(model)
         candidates, head = self.candidates(parts), list(parts.head_parameters())
         first = [p.detach().clone() for p in head]
@@ -122,11 +129,10 @@ class LTSFT(MaskedMethod):
         change = flatten(
             (p.detach() - self._originals[p]).float().abs() for p in candidates.values()
         )
-        self.select(model, change.topk(self.trained(parts)).indices)
+        self.select_largest(model, change)
         with torch.no_grad():
             for parameter, value in zip(head, first, strict=True):
                 parameter.copy_(value)
-        loop.run(self, model)
 
     def loss(self, model, batch: Batch) -> Tensor:
         loss = super().loss(model, batch)
@@ -135,28 +141,25 @@ class LTSFT(MaskedMethod):
         distance = sum((p - value).abs().sum() for p, value in self._originals.items())
         return loss + self.regularization / numel(model.parameters()) * distance
 
-    def delta(self, model) -> dict[str, Tensor]:
+    def tensors(self, model) -> dict[str, Tensor]:
         """Of each tensor with an entry in the mask: the differences, and their positions in it."""
-        values = super().delta(model)
-        delta = {}
+        values, stored = super().tensors(model), {}
         for name in names(values):
             positions = values[f"{name}.positions"]
             start = self._originals[model.get_parameter(name)].flatten()[positions]
-            delta[f"{name}.positions"] = positions
-            delta[f"{name}.differences"] = values[f"{name}.values"].double() - start.double()
-        return delta
+            stored[f"{name}.positions"] = positions
+            stored[f"{name}.differences"] = values[f"{name}.values"].double() - start.double()
+        return stored
 
-    def load_delta(self, model, delta: dict[str, Tensor]) -> None:
+    def put(self, model, tensors: dict[str, Tensor]) -> None:
         candidates, values = self.candidates(anatomy(model)), {}
-        for name in names(delta, "differences"):
-            if name not in candidates:
-                raise ValueError(f"this delta does not fit {self.title}: {name}")
+        for name in names(tensors, "differences"):
             start = self._originals.get(candidates[name], candidates[name].detach()).flatten()
-            positions = delta[f"{name}.positions"].to(start.device)
-            difference = delta[f"{name}.differences"].to(start.device)
+            positions = tensors[f"{name}.positions"].to(start.device)
+            difference = tensors[f"{name}.differences"].to(start.device)
             values[f"{name}.positions"] = positions
             values[f"{name}.values"] = start[positions].double() + difference
-        super().load_delta(model, values)
+        super().put(model, values)
 
 
 @torch.no_grad()

@@ -173,7 +173,7 @@ def test_setup_alone_gives_a_random_mask_of_k_entries():
         model, method = models.build("bert"), LTSFT(**SMALL)
         torch.manual_seed(seed)
         method.setup(model)
-        masks.append(torch.cat([delta.flatten() for delta in method.delta(model).values()]))
+        masks.append(torch.cat([delta.flatten() for delta in method.tensors(model).values()]))
         assert sum(m.sum() for m in method._masks.values()) == method.trained(anatomy(model))
     assert masks[0].shape == masks[1].shape
     assert not torch.equal(*masks)

@@ -127,6 +127,7 @@ class PASTA(Method):
     init_noop = False
     mergeable = False
     frozen_base = True
+    read_with = ("special_tokens",)
     lab = {"lr": 3e-2}
 
     special_tokens: tuple[int, ...] = from_task()
