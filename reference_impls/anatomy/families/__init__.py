@@ -57,6 +57,11 @@ def token_ids(config: PretrainedConfig, rows: int, length: int) -> dict[str, Ten
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
+def built_as_released(config: PretrainedConfig) -> bool:
+    """No: transformers builds the model as it is released."""
+    return False
+
+
 @dataclass(frozen=True)
 class Family:
     """A model family: dotted module names, relative to its base model, and what else is its own.
@@ -65,6 +70,8 @@ class Family:
     shape: "encoder", "decoder" or "encoder-decoder", as tasks ask for it.
     model_class: transformers' class for a model of which only the configuration is given.
     inputs: any inputs, of `rows` and `length`, to a model of such a configuration.
+    untied: whether models of a configuration are released with an output matrix of their own,
+        though transformers builds them with that of the embeddings.
     """
 
     types: tuple[str, ...]
@@ -74,6 +81,7 @@ class Family:
     final: str
     outer_norms: tuple[str, ...]
     inputs: Callable[[PretrainedConfig, int, int], dict[str, Tensor]] = token_ids
+    untied: Callable[[PretrainedConfig], bool] = built_as_released
 
 
 def known() -> list[str]:
