@@ -65,7 +65,12 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     training.add_argument("--json", action="store_true")
     training.set_defaults(run=_train)
 
-    counting = commands.add_parser("count", help="count parameters of any architecture")
+    counting = commands.add_parser(
+        "count",
+        help="count parameters of any architecture",
+        epilog="The base is the model as it is released, without the head of a task; weights that "
+        "it ties count once. The share is what is trained, of the base.",
+    )
     counting.add_argument("method", metavar="METHOD")
     counting.add_argument("--config", type=Path, required=True, help="a config.json or its folder")
     _add_hyperparameters(counting, declaration, {})

@@ -7,6 +7,8 @@ the files in `families` know module names; a new family is one file there.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from transformers import AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
@@ -21,6 +23,7 @@ __all__ = [
     "Projection",
     "Stack",
     "anatomy",
+    "built",
     "model_on_meta",
     "numel",
 ]
@@ -118,9 +121,21 @@ def _whole(module: nn.Module) -> Projection:
     return Projection(module, 0, width(module))
 
 
-def model_on_meta(config: PretrainedConfig) -> PreTrainedModel:
-    """The architecture without weights, as the model that its family is (else a classifier)."""
+def built(config: PretrainedConfig, **arguments: Any) -> PreTrainedModel:
+    """A model with random weights, of its family's class (else a classifier), tied as released.
+
+    `arguments` are those of transformers' `from_config`.
+    """
     family = family_of(config.model_type)
     auto = family.model_class if family else AutoModelForSequenceClassification
+    model = auto.from_config(config, **arguments)
+    if family and family.untied(config):
+        output = model.get_output_embeddings()
+        output.weight = nn.Parameter(output.weight.detach().clone())
+    return model
+
+
+def model_on_meta(config: PretrainedConfig) -> PreTrainedModel:
+    """The architecture without weights, as `built` makes it."""
     with torch.device("meta"):
-        return auto.from_config(config)
+        return built(config)

@@ -24,8 +24,8 @@ def read_config(path: Path) -> PretrainedConfig:
 def count(method: Method, config: PretrainedConfig | Path) -> dict[str, int]:
     """Count what `method` trains and stores on an architecture, given as object or config.json.
 
-    Returns trained, stored, head (the classifier's, trained besides) and base (what the model
-    came with, head apart; tied weights once).
+    Returns trained, stored, head (the classifier's, trained besides) and base (what the released
+    model has, head apart; tied weights once).
 
     Raises:
         OSError: the path is not a transformers configuration.

@@ -23,7 +23,7 @@ from torch._subclasses.fake_tensor import (
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, LlamaConfig, PretrainedConfig, PreTrainedModel
 
-from ..anatomy import anatomy, model_on_meta, numel
+from ..anatomy import anatomy, built, numel
 from ..anatomy.families import family_of, file_of
 from ..core.batches import Batch, rows, singles
 from ..core.method import Method
@@ -150,14 +150,13 @@ def on_config(
     most = getattr(config, "max_position_embeddings", None) or length
     if length > most:
         raise ValueError(f"length {length}: this architecture has {most} positions")
-    model_class = type(model_on_meta(config))
     errors: list[ValueError] = []
     unknown = f"what {method_class.title} does depends on its data, which shapes do not tell"
     for answer in (True, False):
         try:
             with backbones.quiet(), shapes_only(answer):
                 # a copy, since making a model writes the dtype into it
-                model = model_class._from_config(deepcopy(config), dtype=dtype)
+                model = built(deepcopy(config), dtype=dtype)
                 return on_model(method_class, model, rows, length, **arguments)
         except ValueError as error:
             errors.append(error)

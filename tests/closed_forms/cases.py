@@ -12,7 +12,7 @@ from unittest.mock import patch
 import torch
 from transformers import PretrainedConfig
 
-from reference_impls.anatomy import Anatomy, anatomy, model_on_meta, numel
+from reference_impls.anatomy import Anatomy, anatomy, built, model_on_meta, numel
 from reference_impls.core.method import Batch, Method
 from reference_impls.lab.backbones import quiet
 from reference_impls.measure.ledger import Ledger, step_ledger
@@ -50,7 +50,7 @@ def measure(
     sources: int = 1,
 ) -> list[list[Ledger]]:
     """The ledgers of all phases, for each shape (rows, length) of a batch."""
-    model = type(model_on_meta(config))(config)
+    model = built(config)
     several = [_first_is_special(batch_for(model, *shape)) for shape in batches]
     given = {**stand_ins(method_class, model, several[0]), **arguments}
     if "sources" in given:

@@ -123,7 +123,7 @@ def _t5(v: Values) -> PretrainedConfig:
         d_kv=v["e"],
         vocab_size=v["V"],
         feed_forward_proj="gated-gelu",
-        tie_word_embeddings=False,  # transformers 5 ties them all the same
+        tie_word_embeddings=False,
         decoder_start_token_id=0,
         **TOKENS,
     )

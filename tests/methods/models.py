@@ -17,6 +17,8 @@ from transformers import (
     LlamaForSequenceClassification,
     MistralConfig,
     MistralForCausalLM,
+    MT5Config,
+    MT5ForConditionalGeneration,
     PretrainedConfig,
     PreTrainedModel,
     Qwen2Config,
@@ -36,6 +38,18 @@ _TOKENS = {"vocab_size": VOCABULARY, "pad_token_id": 0, "bos_token_id": 1, "eos_
 _NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 _ENCODER = _SIZES | _TOKENS | _NO_DROPOUT | {"intermediate_size": 48, "max_position_embeddings": 64}
 _GROUPED = _SIZES | _TOKENS | {"num_key_value_heads": 2, "intermediate_size": 48}
+_BOTH = _TOKENS | {
+    "d_model": 32,
+    "d_kv": 6,  # heads times head_dim is not the width, as in T5 v1.1 small
+    "d_ff": 48,
+    "num_heads": 4,
+    "num_layers": 2,
+    "num_decoder_layers": 2,
+    "feed_forward_proj": "gated-gelu",
+    "relative_attention_num_buckets": 8,
+    "dropout_rate": 0.0,
+    "decoder_start_token_id": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -88,23 +102,15 @@ TINY = {
         Qwen2Config(**_GROUPED), {"qwen2": Qwen2ForSequenceClassification}, head=("score.",)
     ),
     "t5": Tiny(
-        # heads times head_dim is not the width, as in T5 v1.1 small
-        T5Config(
-            d_model=32,
-            d_kv=6,
-            d_ff=48,
-            num_heads=4,
-            num_layers=2,
-            num_decoder_layers=2,
-            feed_forward_proj="gated-gelu",
-            relative_attention_num_buckets=8,
-            dropout_rate=0.0,
-            decoder_start_token_id=0,
-            **_TOKENS,
-        ),
+        T5Config(**_BOTH),
         {"t5": T5ForSequenceClassification, "t5-lm": T5ForConditionalGeneration},
         head=("classification_head.",),
         ends=True,
+    ),
+    "mt5": Tiny(
+        # its outputs are not scaled; with weights of this size they are still about one
+        MT5Config(**_BOTH, initializer_factor=0.2),
+        {"mt5-lm": MT5ForConditionalGeneration},
     ),
 }
 BERT, LLAMA = TINY["bert"].config, TINY["llama"].config

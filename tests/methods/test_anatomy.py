@@ -9,17 +9,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 from transformers import (
-    BertConfig,
-    GPT2Config,
-    LlamaConfig,
-    MistralConfig,
     PreTrainedModel,
-    Qwen2Config,
-    RobertaConfig,
-    T5Config,
 )
 
-from reference_impls.anatomy import Layer, Projection, anatomy, families, model_on_meta, numel
+from reference_impls.anatomy import Layer, Projection, anatomy, families
 from tests.methods import models
 from tests.methods.models import logits
 
@@ -265,59 +258,3 @@ def test_an_unknown_family_is_refused():
     with pytest.raises(ValueError, match=complaint):
         anatomy(model)
     assert families.family_of("unheard") is families.file_of("unheard") is None
-
-
-# a model's size as its config alone gives it, tied weights once, classifier not counted
-BACKBONES = {
-    "bert-base": (BertConfig(), 109_482_240),
-    "roberta-base": (
-        RobertaConfig(vocab_size=50265, max_position_embeddings=514, type_vocab_size=1),
-        124_055_040,
-    ),
-    "gpt2": (GPT2Config(), 124_439_808),
-    "llama-3.2-3b": (
-        LlamaConfig(
-            vocab_size=128256,
-            hidden_size=3072,
-            intermediate_size=8192,
-            num_hidden_layers=28,
-            num_attention_heads=24,
-            num_key_value_heads=8,
-            head_dim=128,
-            tie_word_embeddings=True,
-        ),
-        3_212_749_824,
-    ),
-    "mistral-7b": (
-        MistralConfig(
-            vocab_size=32000,
-            hidden_size=4096,
-            intermediate_size=14336,
-            num_hidden_layers=32,
-            num_attention_heads=32,
-            num_key_value_heads=8,
-        ),
-        7_241_732_096,
-    ),
-    "qwen2-0.5b": (
-        Qwen2Config(
-            vocab_size=151936,
-            hidden_size=896,
-            intermediate_size=4864,
-            num_hidden_layers=24,
-            num_attention_heads=14,
-            num_key_value_heads=2,
-            tie_word_embeddings=True,
-        ),
-        494_032_768,
-    ),
-    "t5-base": (T5Config(d_model=768, d_ff=3072, num_layers=12, num_heads=12), 222_903_552),
-}
-
-
-@pytest.mark.parametrize("name", BACKBONES)
-def test_the_published_size_of_a_backbone(name):
-    config, expected = BACKBONES[name]
-    model = model_on_meta(config)
-    assert {p.device.type for p in model.parameters()} == {"meta"}
-    assert numel(model.parameters()) - numel(anatomy(model).head_parameters()) == expected

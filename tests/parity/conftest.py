@@ -20,6 +20,7 @@ NAMES = {
     "mistral": "Mistral",
     "qwen2": "Qwen2",
     "t5": "T5",
+    "mt5": "mT5",
 }
 TOLERANCE = 1e-5  # float32; the largest difference between equal implementations is 3.5e-6
 VISIBLE = 1e-4  # the smallest difference that is called a deviation

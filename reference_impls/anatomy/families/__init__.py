@@ -57,6 +57,11 @@ def token_ids(config: PretrainedConfig, rows: int, length: int) -> dict[str, Ten
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
+def built_as_released(config: PretrainedConfig) -> bool:
+    """No: transformers builds the model as it is released."""
+    return False
+
+
 @dataclass(frozen=True)
 class Family:
     """A model family: dotted module names, relative to its base model, and what else is its own.
@@ -66,6 +71,8 @@ class Family:
     model_class: transformers' class for a model of which only the configuration is given.
     positions: its learned embeddings of positions, if it has some.
     inputs: any inputs, of `rows` and `length`, to a model of such a configuration.
+    untied: whether models of a configuration are released with an output matrix of their own,
+        though transformers builds them with that of the embeddings.
     """
 
     types: tuple[str, ...]
@@ -76,6 +83,7 @@ class Family:
     outer_norms: tuple[str, ...]
     positions: str = ""
     inputs: Callable[[PretrainedConfig, int, int], dict[str, Tensor]] = token_ids
+    untied: Callable[[PretrainedConfig], bool] = built_as_released
 
 
 def known() -> list[str]:

@@ -1,4 +1,4 @@
-"""T5, an encoder and a decoder that attends to it."""
+"""T5 and mT5, an encoder and a decoder that attends to it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,17 @@ def _inputs(config: PretrainedConfig, rows: int, length: int) -> dict[str, Tenso
     return {**text, "decoder_input_ids": text["input_ids"].clone()}
 
 
+def _untied(config: PretrainedConfig) -> bool:
+    """T5 v1.1, mT5 and what was made of them: Flan-T5, T0, mT0.
+
+    Their config.json has `tie_word_embeddings: false`, which transformers overrides. Of a T5's it
+    keeps that outputs are not scaled, of an mT5's nothing, since none is tied.
+    """
+    return config.model_type == "mt5" or not config.scale_decoder_outputs
+
+
 FAMILY = Family(
-    types=("t5",),
+    types=("t5", "mt5"),
     shape="encoder-decoder",
     model_class=AutoModelForSeq2SeqLM,
     stacks=(
@@ -63,4 +72,5 @@ FAMILY = Family(
     final="decoder",
     outer_norms=("encoder.final_layer_norm", "decoder.final_layer_norm"),
     inputs=_inputs,
+    untied=_untied,
 )
