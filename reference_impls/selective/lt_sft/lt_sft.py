@@ -100,13 +100,11 @@ class LTSFT(MaskedMethod):
     lr: NotNegative = 2e-5
 
     def candidates(self, parts: Anatomy) -> dict[str, nn.Parameter]:
-        norms = {id(p) for norm in parts.norms for p in norm.parameters()}
-        base = {id(p) for p in parts.base.parameters()}
-        return {
-            name: p
-            for name, p in super().candidates(parts).items()
-            if id(p) in base and id(p) not in norms
-        }
+        output = parts.model.get_output_embeddings()
+        own = output is not None and output.weight is not parts.embedding.weight
+        frozen = {id(p) for m in (*parts.norms, *([output] * own)) for p in m.parameters()}
+        base = {id(p) for p in parts.base.parameters()} - frozen
+        return {name: p for name, p in super().candidates(parts).items() if id(p) in base}
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

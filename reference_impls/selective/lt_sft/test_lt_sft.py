@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import BertConfig
+from transformers import BertConfig, T5Config
 
-from reference_impls.anatomy import anatomy, model_on_meta, numel
+from reference_impls.anatomy import anatomy, built, model_on_meta, numel
 from reference_impls.core.method import Method, trainable
 from reference_impls.core.training import Loop, train
 from reference_impls.selective.lt_sft.lt_sft import LTSFT
@@ -148,6 +148,13 @@ def test_norms_heads_and_other_output_layers_are_no_candidates():
         assert not any("lm_head" in tensor or "cls." in tensor for tensor in found)
         rest = {id(p) for p in parts.base.parameters()} - ids - left
         assert not rest, name
+
+
+def test_an_output_matrix_of_its_own_is_no_candidate_inside_of_the_base_either():
+    tied = models.build("t5-lm")
+    untied = built(T5Config(**{**tied.config.to_dict(), "scale_decoder_outputs": False}))
+    assert untied.lm_head.weight is not untied.shared.weight
+    assert LTSFT().candidates(anatomy(untied)).keys() == LTSFT().candidates(anatomy(tied)).keys()
 
 
 def test_published_numbers_of_entries():
