@@ -62,7 +62,7 @@ for seed, (user, task) in enumerate(tasks.items()):
     train(method, model, Loop(task.batches, steps=120, seed=seed, progress=False))
     deltas[user] = method.delta(model)
 
-for name, tensor in deltas["Ada"].items():
+for name, tensor in method.tensors(model).items():
     print(name, tuple(tensor.shape))
 
 # ## One batch for all

@@ -30,8 +30,9 @@ HOOKS = {
     "step": "One update, where it is not loss, backward pass and optimizer.",
     "fit": "The training, where it is more than one loop.",
     "fold": "Adds what is attached to the model's own weights, in place.",
-    "delta": "What is stored.",
-    "load_delta": "Puts what was stored onto a model.",
+    "tensors": "What is stored.",
+    "check_fit": "Refuses stored tensors that are not the method's, before anything is touched.",
+    "put": "Puts stored tensors onto a model.",
     "release": "Removes hooks and attached modules.",
     "candidates": "The parameters that compete for the mask.",
 }

@@ -31,7 +31,7 @@ FIELDS = {
     "setup": ("Trained", "Frozen"),
     "trained": ("Count",),
     "stored": ("Stored",),
-    "delta": ("Stored",),
+    "tensors": ("Stored",),
     "fold": ("Merge",),
 }
 
