@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -50,8 +50,8 @@ class Law:
     mean: float
     std: float
     kurtosis: float = 3.0
-    low: float = field(default=-math.inf)
-    high: float = field(default=math.inf)
+    low: float = -math.inf
+    high: float = math.inf
 
     def misfit(self, mean: float, std: float, largest: float, numbers: int) -> str:
         """What about a sample cannot come from this law; empty if nothing."""
@@ -65,7 +65,7 @@ class Law:
         bound = max(abs(self.low), abs(self.high))
         if largest > bound * 1.001:
             return f"the largest magnitude is {largest:.4g}, above {bound:.4g}"
-        # of a thousand numbers some come near a bound, and beyond two deviations where there is none
+        # of a thousand numbers some come near a bound; where there is none, beyond two deviations
         near = 2 * self.std if math.isinf(bound) else 0.93 * bound
         if numbers >= 1000 and self.std and largest < near:
             return f"the largest magnitude is {largest:.4g}, below {near:.4g}"
