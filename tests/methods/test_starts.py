@@ -56,7 +56,9 @@ CASES = [
 
 def attached(name: str, model_name: str, settings: dict[str, object], seed: int):
     """A model with the method on it, and the tensors that came along, by name."""
-    model = models.build(model_name)
+    positions = "n_positions" if model_name.startswith("gpt2") else "max_position_embeddings"
+    room = {} if model_name.startswith("t5") else {positions: 512}  # for prompts of any default
+    model = models.build(model_name, **room)
     method = METHODS[name](**stand_ins(name, model_name), **settings)
     torch.manual_seed(seed)
     method.setup(model, batches(model_name))
