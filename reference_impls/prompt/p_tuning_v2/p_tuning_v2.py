@@ -25,24 +25,28 @@ Details that matter
 1. It is prefix tuning in what it computes; what differs is how it is trained, and for what. The
    paper calls it an implementation of deep prompt tuning, adapted to language understanding.
    [abstract, §3]
-2. Keys and values are trained themselves, from a standard normal start. The perceptron of prefix
-   tuning helps on some tasks and hurts on others, so it is an option and off. [§3.3;
-   `model/prefix_encoder.py`, `prefix_projection`]
-3. Dropout acts on the keys and values of the prompt, at the model's rate, 0.1 in all but three
-   scripts; each text of a batch has its own masks. The code of prefix tuning has such a dropout
-   too, at rate 0 unless it is set (`prefix_dropout`). [`model/sequence_classification.py`,
-   `get_prompt`]
+2. Keys and values are trained themselves. The perceptron of prefix tuning helps on some tasks and
+   hurts on others, so it is an option and off. [§3.3; `model/prefix_encoder.py`,
+   `prefix_projection`]
+3. Dropout acts on the keys and values of the prompt, at the model's rate, 0.1 in seventeen of the
+   twenty scripts and 0.2 in three; each text of a batch has its own masks. [`run_script/`;
+   `model/sequence_classification.py`, `get_prompt`] The code of prefix tuning has such a dropout
+   too, off unless it is set (`prefix_dropout`).
 4. A new linear classifier reads [CLS], as in fine-tuning, and tagging has one at every token. The
    paper finds verbalizers and a language model's head no better with full data. [§3.3]
 5. The best length depends on the task: below 20 for simple classification, around 100 for tagging.
    [§3.3]
-6. The learning rate is high, hundreds of times that of fine-tuning: 5e-3 to 6e-2 in nineteen of the
-   twenty scripts, 1e-4 in the one that trains through a perceptron. [`run_script/`]
+6. The learning rate is high, hundreds of times that of fine-tuning: 1e-4 to 6e-2 in the twenty
+   scripts, where 1e-4 is the one that trains through a perceptron and the next is 5e-3.
+   [`run_script/`]
 
 Paper, official code, libraries
 -------------------------------
 - Defaults here: length 20 and rate 1e-2, as in the official script for RTE on BERT.
   [`run_script/run_rte_bert.sh`]
+- Start: the official model is made by `from_pretrained`, which draws what the checkpoint lacks with
+  BERT's standard deviation of 0.02; here keys and values start as standard normal.
+  [`model/sequence_classification.py`]
 - Positions: the official code passes the prompt as past keys and values, which moves the positions
   of the text by $l$; here no position moves. Given `position_ids` that start at $l$, it is the same
   function.
