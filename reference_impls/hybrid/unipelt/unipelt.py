@@ -48,7 +48,9 @@ Paper, official code, libraries
 - LoRA's targets: query and key in the paper's figure 1, query and value in the official code, in
   adapters, and here.
 - Prefix: the official code trains it through an MLP with 512 hidden units, which the paper's counts
-  leave out.
+  leave out. [`run_glue.py`, `mid_dim`]
+- Start: the official model draws the prefix's rows and its MLP with BERT's standard deviation of
+  0.02; here the rows are standard normal, the maps as torch makes them. [`modeling_bert.py`]
 - Learning rate: this file's default is LoRA's, not one of the paper's.
 
 Source: Mao et al. 2021, arXiv:2110.07577, §3. Official code:
