@@ -195,3 +195,12 @@ def test_words_that_stand_nowhere_are_named(tmp_path: Path) -> None:
     assert message == "nothing said of official code has the words 'rate 0.1'"
     [(_, message)] = without_claim(parse_page(items("A rate 0.1. [`b.sh`]")), official)
     assert message == "where 'rate 0.1' stands, the source is not NLU/run.sh"
+
+
+def test_the_checklist_does_not_contradict_the_first_values(tmp_path: Path) -> None:
+    text = OFFICIAL + START + 'differs = "ours is normal"\n'
+    with pytest.raises(DeclaredError, match=r"settings\.start is the same in both, but a"):
+        written(tmp_path, text)
+    assert written(
+        tmp_path, text.replace('start = "equal"', 'start = { official = "a [`b.py`]", here = "c" }')
+    )

@@ -189,6 +189,8 @@ class Official(_Model):
     def _code_or_why_not(self) -> Official:
         if bool(self.code) == bool(self.unavailable):
             raise ValueError("needs [code] with repository and commit, or unavailable = why")
+        if any(start.differs for start in self.start) and not self.settings.start.differs:
+            raise ValueError("settings.start is the same in both, but a [[start]] differs")
         return self
 
 

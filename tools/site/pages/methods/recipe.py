@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from ....data.official import Official
+from ....data.official import UNKNOWN, Official
 from ....text.escape import html, page, safe
 from ....text.markup import code, listed, table, with_code
 
@@ -19,33 +19,31 @@ LABELS = {
     "loss": "Loss",
     "targets": "What is trained",
 }
+FOLDED = {"equal": "Equal", "none": "In neither", UNKNOWN: "Not known of the official code"}
 
 
-def recipe(official: Official) -> dict[str, object]:
+def recipe(official: Official) -> dict[str, Markup | None]:
     """What differs as a table, what does not as a sentence, and what code was read."""
-    settings = official.settings.items()
     rows = [
         [page(LABELS[key]), with_code(setting.official), with_code(setting.here)]
-        for key, setting in settings
-        if setting.differs
+        for key, setting in official.settings.items()
+        if setting.official not in FOLDED
     ]
     return {
         "table": table(["", "Official code", "Here"], "lll", rows) if rows else None,
-        "same": safe(" ".join(filter(None, (_alike(official, *how) for how in ALIKE)))),
+        "folded": safe(" ".join(_folded(official))),
         "read": _read(official),
     }
 
 
-ALIKE = (("equal", "Equal"), ("none", "In neither"))
-
-
-def _alike(official: Official, word: str, says: str) -> str:
-    names = [
-        LABELS[key].lower()
-        for key, setting in official.settings.items()
-        if setting.official == word
-    ]
-    return f"**{says}:** {page(listed(names))}." if names else ""
+def _folded(official: Official) -> list[str]:
+    """A sentence for each word that stands for both sides, or for want of one."""
+    settings = official.settings.items()
+    found = {
+        says: [LABELS[key].lower() for key, setting in settings if setting.official == word]
+        for word, says in FOLDED.items()
+    }
+    return [f"**{says}:** {page(listed(names))}." for says, names in found.items() if names]
 
 
 def _read(official: Official) -> Markup:
@@ -57,9 +55,5 @@ def _read(official: Official) -> Markup:
         for read in official.code
     )
     lines = sum(len(number.lines) or bool(number.file) for number in official.number)
-    kept = (
-        f"; {lines} of its lines are kept, and the numbers on this page held to them"
-        if lines
-        else ""
-    )
-    return safe(f"Read: {links}{kept}.")
+    held = f"; numbers from it are held to {lines} of its lines" if lines > 1 else ""
+    return safe(f"Read: {links}{held}.")
