@@ -24,7 +24,7 @@ def test_what_differs_is_a_row_and_the_rest_a_sentence(tmp_path: Path) -> None:
         "| Weight decay | 0&#46;1 &#91;<code>run.sh</code>&#93; | none |"
     ]
     assert found["folded"] == (
-        "**Equal:** start, schedule, clipping of gradients, dropout, loss and what is trained. "
+        "**Equal:** start, schedule, clipping, dropout, loss and what is trained. "
         "**In neither:** warm-up and label smoothing."
     )
     assert "microsoft/LoRA</a> at <code>c4593f0</code>." in found["read"]

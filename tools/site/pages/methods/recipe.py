@@ -13,7 +13,7 @@ LABELS = {
     "schedule": "Schedule",
     "warm_up": "Warm-up",
     "decay": "Weight decay",
-    "clipping": "Clipping of gradients",
+    "clipping": "Clipping",
     "dropout": "Dropout",
     "label_smoothing": "Label smoothing",
     "loss": "Loss",
