@@ -195,6 +195,8 @@ def test_words_that_stand_nowhere_are_named(tmp_path: Path) -> None:
     assert message == "nothing said of official code has the words 'rate 0.1'"
     [(_, message)] = without_claim(parse_page(items("A rate 0.1. [`b.sh`]")), official)
     assert message == "where 'rate 0.1' stands, the source is not NLU/run.sh"
+    [(_, message)] = without_claim(parse_page(items("A rate 0.15. [`run.sh`]")), official)
+    assert message.startswith("nothing said")
 
 
 def test_the_checklist_does_not_contradict_the_first_values(tmp_path: Path) -> None:
