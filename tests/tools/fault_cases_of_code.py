@@ -220,6 +220,14 @@ FAULTS_OF_CODE = [
     ),
     Case(
         "S715",
+        'dropout = "equal"',
+        'dropout = { official = "0.3 [`run.sh`]", here = "none" }',
+        "dropout",
+        "0.3 in '…0.3 [`run.sh`]…' has no [[number]] in",
+        OFFICIAL_PATH,
+    ),
+    Case(
+        "S715",
         'says = "0.1"',
         'says = ["0.1", "by 0.1"]',
         "says",

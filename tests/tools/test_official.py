@@ -144,7 +144,7 @@ def test_numbers_are_those_that_state_something(text: str, numbers: list[float])
 
 def missing(docstring: str, official: Official) -> list[str]:
     page = parse_page(docstring)
-    return [number for number, _ in without_twin(page, official)]
+    return [lack.number for lack in without_twin(page, official)]
 
 
 def items(*differences: str) -> str:

@@ -24,10 +24,22 @@ _SENTENCE = re.compile(r"(?<=[.;:]) +(?=[A-Z$`])")
 
 
 class Claim(NamedTuple):
-    """Words up to a source or the end of a sentence, and the files that the source names."""
+    """Words up to a source or the end of a sentence, and the files that the source names.
+
+    `setting` is the key of the checklist that they stand at, empty for the docstring's.
+    """
 
     text: str
     files: tuple[str, ...]
+    setting: str = ""
+
+
+class Lack(NamedTuple):
+    """A number that no entry covers, with the words around it, and where as for a claim."""
+
+    number: str
+    around: str
+    setting: str
 
 
 def claims(page: Page, official: Official) -> list[Claim]:
@@ -41,8 +53,10 @@ def claims(page: Page, official: Official) -> list[Claim]:
         for part in (page.details, page.differences)
         for item in _ITEM.split(part)
     ]
-    items += [setting.official for _, setting in official.settings.items()]
-    return [claim for item in items for claim in _claims(item)]
+    said = [claim for item in items for claim in _claims(item)]
+    for key, setting in official.settings.items():
+        said += [claim._replace(setting=key) for claim in _claims(setting.official)]
+    return said
 
 
 def _claims(item: str) -> Iterator[Claim]:
@@ -62,8 +76,8 @@ def _of_official_code(text: str) -> Iterator[Claim]:
             yield Claim(sentence, ())
 
 
-def without_twin(page: Page, official: Official) -> Iterator[tuple[str, str]]:
-    """Each number that no `says` covers, with the words around it."""
+def without_twin(page: Page, official: Official) -> Iterator[Lack]:
+    """Each number that no `says` covers."""
     for claim in claims(page, official):
         covered = [
             match.span()
@@ -75,7 +89,7 @@ def without_twin(page: Page, official: Official) -> Iterator[tuple[str, str]]:
         for match in matches(claim.text):
             if not any(a <= match.start() and match.end() <= b for a, b in covered):
                 around = claim.text[max(0, match.start() - 30) : match.end() + 15]
-                yield match[0].strip(), " ".join(around.split())
+                yield Lack(match[0].strip(), " ".join(around.split()), claim.setting)
 
 
 def without_claim(page: Page, official: Official) -> Iterator[tuple[int, str]]:

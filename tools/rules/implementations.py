@@ -334,8 +334,10 @@ def number_without_twin(context: Context) -> Iterator[Fault]:
         if path not in context.officials[0]:
             continue
         declared = context.officials[0][path]
-        for number, around in without_twin(implementation.page, declared):
+        for number, around, setting in without_twin(implementation.page, declared):
+            place = Source(implementation.path, 1, implementation.name)
+            place = _at(context, path, "settings", setting) if setting else place
             message = f"{number} in '…{around}…' has no [[number]] in {path} with its line of code"
-            yield Fault(Source(implementation.path, 1, implementation.name), message)
+            yield Fault(place, message)
         for index, message in without_claim(implementation.page, declared):
             yield Fault(_at(context, path, "number", index, "says"), message)
