@@ -18,6 +18,7 @@ from reference_impls.core.registry import method_files
 from tools.commands.validate import validate
 from tools.data.files import ROOT
 from tools.data.implementations import read
+from tools.data.official import Settings
 
 MODEL = method_files()["lora"]
 ARGUMENTS = ["--leaf", "low-rank", "--like", "lora"]
@@ -92,6 +93,8 @@ def test_the_folder_holds_the_other_methods_code_under_its_own_name(copy):
     card = tomllib.loads((folder / "card.toml").read_text(encoding="utf-8"))
     assert card.keys() == {"drawing", "beside", "contract"}  # no count that others print
     assert card["beside"].keys() == {"equation"}  # and no detail of another page
+    asked = tomllib.loads((folder / "official.toml").read_text(encoding="utf-8"))["settings"]
+    assert asked.keys() == Settings.model_fields.keys()
     for command in (["check", "--ignore", "S101"], ["format", "--check"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml")]
         done = subprocess.run([*ruff, str(folder)], capture_output=True, text=True, check=False)
