@@ -64,6 +64,19 @@ new = ""
 
 """
 )
+OFFICIAL = """\
+[code]
+repository = ""  # TODO: owner/name on GitHub; where there is none, unavailable = "why" for [code]
+commit = ""  # TODO: the commit that you read
+
+[settings] # each "equal", "none" (neither has it), or both sides, with the source behind the first
+""" + "\n".join(
+    f'{key} = {{ official = "TODO", here = "TODO" }}'
+    for key in (
+        *("start", "schedule", "warm_up", "decay", "clipping"),
+        *("dropout", "label_smoothing", "loss", "targets"),
+    )
+)
 
 
 class Plan(NamedTuple):
@@ -108,6 +121,7 @@ def new(name: str, *, leaf: str, like: str, paper: str = "", title: str = "") ->
         "__init__.py": f"from .{name} import {class_name} as {class_name}\n",
         f"test_{name}.py": TEST.format(**plan._asdict()),
         "mutants.toml": MUTANTS.rstrip("\n") + "\n",
+        "official.toml": OFFICIAL + "\n",
     }
     card = model.parent / "card.toml"
     if card.is_file():
@@ -209,6 +223,7 @@ def _left(plan: Plan, like: str, folder: Path, *, has_card: bool, has_paper: boo
         f"Write {place}/{plan.name}.py: now code, `tasks` and `lab` are {like}'s.",
         f"Write {place}/test_{plan.name}.py: python -m pytest {place}",
         f"Plant faults in {place}/mutants.toml: python tests/mutants/plant.py {plan.name}",
+        f"Compare with the official code: {place}/official.toml",
         f"Measure it: python -m reference_impls measure {plan.name}",
         "See what is left: tools/validate",
         "Make its page: python -m tools build",

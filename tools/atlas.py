@@ -12,6 +12,7 @@ from .data import implementations as declarations
 from .data.guides import Guide, read_guides
 from .data.implementations import Implementation
 from .data.ledger import Ledger, read_ledger
+from .data.official import Official, read_officials
 from .data.papers import oldest_first
 from .data.parity import Comparison, read_parity
 from .data.peaks import Peaks, read_peaks
@@ -30,16 +31,17 @@ class BuildError(Exception):
 class Atlas:
     """The catalog, the implementations by name, and what was measured of them.
 
-    That is, by method, its card, its committed runs, how it compares with libraries, and its
-    ledger. Of papers, by id: what other sources say of them, and the line of the entry in the
-    catalog's file. Of the parts that methods share, the text by path. And how the ledger's sums
-    compare with the peaks of real steps.
+    That is, by method, its card, what its official code does, its committed runs, how it compares
+    with libraries, and its ledger. Of papers, by id: what other sources say of them, and the line
+    of the entry in the catalog's file. Of the parts that methods share, the text by path. And how
+    the ledger's sums compare with the peaks of real steps.
     """
 
     catalog: Catalog
     methods: dict[str, Implementation] = field(default_factory=dict)
     source: dict[str, str] = field(default_factory=dict)
     cards: dict[str, Card] = field(default_factory=dict)
+    officials: dict[str, Official] = field(default_factory=dict)
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
@@ -156,6 +158,7 @@ def load(root: Path) -> Atlas:
         source={m.name: (root / m.path).read_text(encoding="utf-8") for m in methods.values()},
         shared=declarations.shared_parts(methods.values(), root),
         cards=read_cards(root),
+        officials=read_officials(root),
         runs=read_runs(root),
         ledger=read_ledger(root),
         parity=read_parity(root),

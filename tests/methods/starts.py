@@ -17,32 +17,6 @@ BOUNDS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """One `[[start]]` table: tensors of ours that the official code draws from one law.
-
-    ours: a pattern in the names of our parameters; official: their names there, or "none".
-    law, ours_law: what the official code draws from, and what this does where it `differs`.
-    mean, std, largest, numbers: measured on `numbers` official values, `largest` in magnitude, of
-    tensors with d_in inputs or d_out outputs where the law asks for them. how: how.
-    settings: the options of the method with which it attaches these tensors.
-    """
-
-    ours: str
-    official: str
-    law: str
-    how: str
-    mean: float = math.nan
-    std: float = math.nan
-    largest: float = math.nan
-    numbers: int = 0
-    d_in: int = 0
-    d_out: int = 0
-    settings: dict[str, object] | None = None
-    ours_law: str = ""
-    differs: str = ""
-
-
 @dataclass(frozen=True)
 class Law:
     """Mean, standard deviation, kurtosis and range of what is drawn; constants have no spread."""

@@ -18,6 +18,7 @@ from reference_impls.core.registry import method_files
 from tools.commands.validate import validate
 from tools.data.files import ROOT
 from tools.data.implementations import read
+from tools.data.official import Settings
 
 MODEL = method_files()["lora"]
 ARGUMENTS = ["--leaf", "low-rank", "--like", "lora"]
@@ -81,7 +82,8 @@ def test_what_will_not_do_is_refused_in_one_line(arguments, complaint, copy, mon
 
 def test_the_folder_holds_the_other_methods_code_under_its_own_name(copy):
     folder = copy / "reference_impls" / "reparameterized" / "two_words"
-    names = ["__init__.py", "card.toml", "mutants.toml", "test_two_words.py", "two_words.py"]
+    names = ["__init__.py", "card.toml", "mutants.toml", "official.toml"]
+    names += ["test_two_words.py", "two_words.py"]
     assert sorted(path.name for path in folder.iterdir()) == names
     text = (folder / "two_words.py").read_text(encoding="utf-8")
     kept = MODEL.read_text(encoding="utf-8").split("\n    frozen_base", 1)[1]
@@ -91,6 +93,8 @@ def test_the_folder_holds_the_other_methods_code_under_its_own_name(copy):
     card = tomllib.loads((folder / "card.toml").read_text(encoding="utf-8"))
     assert card.keys() == {"drawing", "beside", "contract"}  # no count that others print
     assert card["beside"].keys() == {"equation"}  # and no detail of another page
+    asked = tomllib.loads((folder / "official.toml").read_text(encoding="utf-8"))["settings"]
+    assert asked.keys() == Settings.model_fields.keys()
     for command in (["check", "--ignore", "S101"], ["format", "--check"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml")]
         done = subprocess.run([*ruff, str(folder)], capture_output=True, text=True, check=False)
@@ -115,9 +119,9 @@ def test_every_method_can_be_the_model(copy, monkeypatch, every):
 def test_validate_names_what_a_person_has_to_write(copy):
     folder = copy / "reference_impls" / "reparameterized" / "two_words"
     findings = [f for f in validate(copy / "papers.yaml")[0] if Path(f.path).parent == folder]
-    assert {Path(f.path).name for f in findings} == {"two_words.py", "card.toml"}
+    assert {Path(f.path).name for f in findings} == {"two_words.py", "card.toml", "official.toml"}
     said = {finding.code: finding.message for finding in findings}
-    assert said.keys() == {"S705", "S706", "S710", "S711", "S712"}
+    assert said.keys() == {"S705", "S706", "S710", "S711", "S712", "S714"}
     assert all(part in said["S706"] for part in ("a title", "**Count:**", "'Source: …'"))
     assert "measure two_words" in said["S711"]
     assert said["S712"].startswith("has no planted faults; add 3 to")
@@ -125,7 +129,8 @@ def test_validate_names_what_a_person_has_to_write(copy):
 
 def test_what_is_left_is_printed_in_order(copy):
     said = (copy / "said").read_text(encoding="utf-8").splitlines()
-    order = ("tools add", "two_words.py", "pytest", "mutants/plant.py", "card.toml", "measure")
+    order = ("tools add", "two_words.py", "pytest", "mutants/plant.py", "card.toml")
+    order += ("official.toml", "measure")
     assert [word in line for word, line in zip(order, said[1:])] == [True] * len(order)
     assert [line.split(": ")[-1] for line in said[-2:]] == [
         "tools/validate",

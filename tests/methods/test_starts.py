@@ -3,13 +3,12 @@
 `official.toml` beside a method has, tensor by tensor, what the official model holds once its script
 has built it: the law, and the mean and standard deviation that were measured there. Here the laws
 are held to those numbers, and what `setup` attaches is held to the laws. Where ours is another law
-on purpose, or by a mistake that is known, the table says which, and that one is tested.
+on purpose, the table says which, and that one is tested.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -22,15 +21,13 @@ from reference_impls.anatomy import anatomy
 from reference_impls.core.method import METHODS
 from tests.methods import models
 from tests.methods.settings import CONTRACTS, NAMES, REFUSED, batches, stand_ins
-from tests.methods.starts import Start, misfit, parse
+from tests.methods.starts import misfit, parse
+from tools.data.official import Start, read_officials
 
 SEEDS = 20  # so that a small tensor has enough numbers to tell one law from another
 MODELS = ("bert", "gpt2-lm", "t5-lm")
-STARTS = {
-    path.parent.name: [Start(**table) for table in tables]
-    for path in sorted((Path(__file__).parents[2] / "reference_impls").glob("*/*/official.toml"))
-    if (tables := tomllib.loads(path.read_text("utf-8")).get("start"))
-}
+OFFICIALS = read_officials(Path(__file__).parents[2])
+STARTS = {name: official.start for name, official in OFFICIALS.items() if official.start}
 ITEMS = [(name, start) for name, starts in STARTS.items() for start in starts]
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.tools.small_catalog import CARD, CATALOG, METHOD, write_tree
+from tests.tools.small_catalog import CARD, CATALOG, METHOD, OFFICIAL, write_tree
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault: `old` becomes `new` in the catalog, the method's file or card, or `spoil` is run.
+    """A fault: `old` becomes `new` in the catalog, the method's file or what is declared
+    beside it, or `spoil` is run.
 
     One finding is expected, which says `says`, on the first line of `file` that holds `at`
     (without `at`: on the line where `old` stood).
@@ -26,7 +27,7 @@ class Case:
     spoil: Callable[[Path], None] | None = None
 
     def write(self, root: Path) -> Path:
-        texts = (CATALOG, METHOD, CARD)
+        texts = (CATALOG, METHOD, CARD, OFFICIAL)
         if self.old:
             assert "".join(texts).count(self.old) == 1, self.old
             texts = (text.replace(self.old, self.new) for text in texts)

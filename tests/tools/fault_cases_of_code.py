@@ -13,6 +13,7 @@ from tests.tools.small_catalog import (
     METHOD,
     METHOD_PATH,
     MUTANTS,
+    OFFICIAL_PATH,
     TEST_PATH,
 )
 
@@ -198,5 +199,39 @@ FAULTS_OF_CODE = [
     ),
     Case(
         "S713", '{ paper = "hu2021lora" }', '{ paper = "hu2022lora" }', "source", "did", CARD_PATH
+    ),
+    Case(
+        "S714",
+        at="class LoRA",
+        says=f"is not compared with its official code; add {OFFICIAL_PATH} with [settings]",
+        file=METHOD_PATH,
+        spoil=_beside("official.toml", None),
+    ),
+    Case("S714", 'loss = "equal"\n', "", "[settings]", "settings.loss: Field", OFFICIAL_PATH),
+    Case("S714", "0.1 [`run.sh`]", "0.1", "decay", "ends with its source", OFFICIAL_PATH),
+    Case("S714", "decay 0.1", "decay 0.2", "[[number]]", "the lines have [0.2]", OFFICIAL_PATH),
+    Case(
+        "S715",
+        "paper: the same.",
+        "the official rate is 3e-4.",
+        'r"""LoRA',
+        "3e-4 in '…the official rate is 3e-4.…' has no [[number]] in",
+        METHOD_PATH,
+    ),
+    Case(
+        "S715",
+        'dropout = "equal"',
+        'dropout = { official = "0.3 [`run.sh`]", here = "none" }',
+        "dropout",
+        "0.3 in '…0.3 [`run.sh`]…' has no [[number]] in",
+        OFFICIAL_PATH,
+    ),
+    Case(
+        "S715",
+        'says = "0.1"',
+        'says = ["0.1", "by 0.1"]',
+        "says",
+        "nothing said of official code has the words 'by 0.1'",
+        OFFICIAL_PATH,
     ),
 ]

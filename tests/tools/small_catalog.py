@@ -196,6 +196,30 @@ ours = 294912
 source = { paper = "hu2021lora" }
 """
 
+OFFICIAL = """\
+[code]
+repository = "microsoft/LoRA"
+commit = "c4593f060e6a368d7bb5af5273b8e42810cdef90"
+
+[settings]
+start = "equal"
+schedule = "equal"
+warm_up = "none"
+decay = { official = "0.1 [`run.sh`]", here = "none" }
+clipping = "equal"
+dropout = "equal"
+label_smoothing = "none"
+loss = "equal"
+targets = "equal"
+
+[[number]]
+says = "0.1"
+file = "NLU/run.sh"
+line = "--weight_decay 0.1"
+pattern = "decay (.+)"
+value = 0.1
+"""
+
 MUTANTS = """\
 [[mutant]]
 why = "the rank is another"
@@ -207,13 +231,23 @@ LEDGER = '{"lab": {}, "architectures": {}, "versions": {}, "sources": {}}'
 METHOD_PATH = "reference_impls/reparameterized/lora/lora.py"
 TEST_PATH = "reference_impls/reparameterized/lora/test_lora.py"
 CARD_PATH = "reference_impls/reparameterized/lora/card.toml"
+OFFICIAL_PATH = "reference_impls/reparameterized/lora/official.toml"
 
 
 def write_tree(
-    root: Path, catalog: str | bytes = CATALOG, method: str = METHOD, card: str = CARD
+    root: Path,
+    catalog: str | bytes = CATALOG,
+    method: str = METHOD,
+    card: str = CARD,
+    official: str = OFFICIAL,
 ) -> Path:
-    """Write the catalog and its method, test and card below `root`; give the catalog's path."""
-    for name, text in ((METHOD_PATH, method), (TEST_PATH, ""), (CARD_PATH, card)):
+    """Write the catalog, its method and what is beside it below `root`; give the catalog's path."""
+    for name, text in (
+        (METHOD_PATH, method),
+        (TEST_PATH, ""),
+        (CARD_PATH, card),
+        (OFFICIAL_PATH, official),
+    ):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -8,7 +8,9 @@ import pytest
 
 from tests.tools.small_catalog import CARD, CARD_PATH, METHOD_PATH, write_tree
 from tools.atlas import Atlas
-from tools.cards import Card, CardError, line_of, read_card, read_cards
+from tools.cards import Card, read_cards
+from tools.data.declared import DeclaredError, line_of
+from tools.data.declared import read as read_declared
 from tools.data.files import ROOT
 from tools.data.implementations import discover
 from tools.drawings.vocabulary import MAPS, NORMS, Piece, State
@@ -17,7 +19,7 @@ from tools.rules.catalog import read
 
 def written(root: Path, text: str) -> Card:
     write_tree(root, card=text)
-    return read_card(root / CARD_PATH, root)
+    return read_declared(root / CARD_PATH, root, Card)
 
 
 def test_every_method_has_a_card_and_every_card_a_method() -> None:
@@ -87,7 +89,7 @@ def test_arguments_have_tuples_where_toml_has_lists(tmp_path: Path) -> None:
 def test_faults_are_named_with_their_line(
     text: str, line: int, message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(CardError) as error:
+    with pytest.raises(DeclaredError) as error:
         written(tmp_path, text)
     assert str(error.value).startswith(f"{CARD_PATH}:{line}: ")
     assert message in error.value.message
@@ -96,7 +98,7 @@ def test_faults_are_named_with_their_line(
 def test_other_bytes_than_utf_8_are_no_card(tmp_path: Path) -> None:
     write_tree(tmp_path)
     (tmp_path / CARD_PATH).write_bytes(b"\xff")
-    with pytest.raises(CardError, match=r"card\.toml:1: is not UTF-8"):
+    with pytest.raises(DeclaredError, match=r"card\.toml:1: is not UTF-8"):
         read_cards(tmp_path)
 
 

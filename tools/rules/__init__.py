@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from ..cards import Card, CardError, card_files, read_card
+from ..cards import FILE as CARD
+from ..cards import Card
+from ..data import declared, official
+from ..data.declared import DeclaredError
 from ..data.findings import Finding
 from ..data.implementations import DeclarationError, Implementation, add, method_files, read
 from ..data.loader import Document
+from ..data.official import Official
 from ..data.schema import Catalog, Node
 
 FAMILIES = {
@@ -33,6 +37,7 @@ FAMILIES = {
 }
 
 Place = tuple[str | int, ...]
+Declared = TypeVar("Declared", Card, Official)
 
 
 class Source(NamedTuple):
@@ -124,14 +129,24 @@ class Context:
         return dict(sorted(found.items())), errors
 
     @cached_property
-    def cards(self) -> tuple[dict[str, Card], dict[str, CardError]]:
+    def cards(self) -> tuple[dict[str, Card], dict[str, DeclaredError]]:
         """The methods' cards by their path, and what is wrong with those that cannot be read."""
+        return self._declared(CARD, Card)
+
+    @cached_property
+    def officials(self) -> tuple[dict[str, Official], dict[str, DeclaredError]]:
+        """What official code does, likewise."""
+        return self._declared(official.FILE, Official)
+
+    def _declared(
+        self, file: str, kind: type[Declared]
+    ) -> tuple[dict[str, Declared], dict[str, DeclaredError]]:
         found, errors = {}, {}
-        for path in card_files(self.root):
+        for path in declared.files(self.root, file):
             name = path.relative_to(self.root).as_posix()
             try:
-                found[name] = read_card(path, self.root)
-            except CardError as error:
+                found[name] = declared.read(path, self.root, kind)
+            except DeclaredError as error:
                 errors[name] = error
         return found, errors
 

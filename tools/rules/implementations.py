@@ -7,11 +7,14 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..cards import FILE, Beside, line_of
+from ..cards import FILE, Beside
+from ..data import official
 from ..data.annotated import all_segments, read_details
+from ..data.declared import line_of
 from ..data.digests import unchanged
 from ..data.findings import nearest
 from ..data.implementations import FIELDS, Implementation, shared_parts
+from ..data.twins import without_claim, without_twin
 from . import Context, Fault, Source, rule
 
 _PARTS = {
@@ -132,12 +135,12 @@ def unreadable_declaration(context: Context) -> Iterator[Fault]:
             yield Fault(_source(implementation), message)
 
 
-def _card(implementation: Implementation) -> str:
-    return Path(implementation.path).with_name(FILE).as_posix()
+def _beside(implementation: Implementation, name: str) -> str:
+    return Path(implementation.path).with_name(name).as_posix()
 
 
-def _in_card(context: Context, path: str, *keys: str | int) -> Source:
-    """The place of a key in a card."""
+def _at(context: Context, path: str, *keys: str | int) -> Source:
+    """The place of a key in a card, or in what else is declared."""
     text = (context.root / path).read_text(encoding="utf-8")
     return Source(path, line_of(text, keys), Path(path).parent.name)
 
@@ -153,14 +156,14 @@ def _in_card(context: Context, path: str, *keys: str | int) -> Source:
 def missing_drawing(context: Context) -> Iterator[Fault]:
     cards, unreadable = context.cards
     for implementation in context.implementations[0].values():
-        path = _card(implementation)
+        path = _beside(implementation, FILE)
         if path in unreadable:
             continue
         if path not in cards:
             yield Fault(_source(implementation), f"has no card; add {path} with a [drawing]")
         elif cards[path].drawn is None:
             message = "has no drawing; add [drawing] with states, added, notes or aside"
-            yield Fault(_in_card(context, path), message)
+            yield Fault(_at(context, path), message)
 
 
 @rule(
@@ -174,11 +177,11 @@ def missing_drawing(context: Context) -> Iterator[Fault]:
 )
 def missing_annotation(context: Context) -> Iterator[Fault]:
     for implementation in context.implementations[0].values():
-        path = _card(implementation)
+        path = _beside(implementation, FILE)
         if path in context.cards[0]:
             beside = context.cards[0][path].beside
             for key, message, fix in _unplaced(context, implementation, beside):
-                yield Fault(_in_card(context, path, "beside", key), message, fix)
+                yield Fault(_at(context, path, "beside", key), message, fix)
 
 
 def _unplaced(
@@ -288,5 +291,53 @@ def unreadable_card(context: Context) -> Iterator[Fault]:
         for i, entry in enumerate(card.published):
             paper = entry.source.paper
             if paper and paper not in papers:
-                place = _in_card(context, path, "published", i, "source")
+                place = _at(context, path, "published", i, "source")
                 yield Fault(place, f"'{paper}' is not a paper", nearest(paper, papers))
+
+
+@rule(
+    "S714",
+    "Method not compared with its official code",
+    "The file official.toml beside a method names the official code and the commit that was read, "
+    "or says why there is none, and answers the checklist of what recipes of training differ in: "
+    "start, schedule, warm_up, decay, clipping, dropout, label_smoothing, loss and targets are "
+    "'equal', 'none', or both sides in words. A quoted line of code has the number in it that is "
+    "said to be there.",
+    bad='[settings]\ndecay = "as usual"',
+    good='[settings]\ndecay = { official = "0.1 [`run.sh`]", here = "none" }',
+)
+def not_compared(context: Context) -> Iterator[Fault]:
+    found, unreadable = context.officials
+    for error in unreadable.values():
+        yield Fault(Source(error.path, error.line, Path(error.path).parent.name), error.message)
+    for implementation in context.implementations[0].values():
+        path = _beside(implementation, official.FILE)
+        if path not in found and path not in unreadable:
+            message = f"is not compared with its official code; add {path} with [settings]"
+            yield Fault(_source(implementation), message)
+
+
+@rule(
+    "S715",
+    "Number without a twin",
+    "Each number that a docstring has from official code, that is before a source with a file or a "
+    "name of that code in it, or in a sentence that speaks of official code, stands in "
+    "official.toml too: with the file, its line and the value in that line, or with what else it "
+    "is of. So do the numbers of the checklist. The words that stand there are the docstring's.",
+    bad='"at a rate of 1e-3. [`run.sh`]" in a docstring, without a [[number]]',
+    good='[[number]]\nsays = "rate of 1e-3"\nfile = "run.sh"\nline = "lr=1e-3"\n'
+    'pattern = "lr=(.+)"\nvalue = 1e-3',
+)
+def number_without_twin(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        path = _beside(implementation, official.FILE)
+        if path not in context.officials[0]:
+            continue
+        declared = context.officials[0][path]
+        for number, around, setting in without_twin(implementation.page, declared):
+            place = Source(implementation.path, 1, implementation.name)
+            place = _at(context, path, "settings", setting) if setting else place
+            message = f"{number} in '…{around}…' has no [[number]] in {path} with its line of code"
+            yield Fault(place, message)
+        for index, message in without_claim(implementation.page, declared):
+            yield Fault(_at(context, path, "number", index, "says"), message)

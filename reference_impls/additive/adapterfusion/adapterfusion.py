@@ -31,8 +31,8 @@ Details that matter
 2. One adapter, or $N$ equal ones, give $o = V z$ whatever $Q$ and $K$ are. Attention has no scale
    $1 / \sqrt{d}$. [§3.2]
 3. $V$ starts as the identity, with noise of 1e-6 beside the diagonal, and is held near it by a
-   penalty of $0.01\, \lVert V - I \rVert^2$ for each layer. [§4.1; `model_mixin.py`,
-   `get_fusion_regularization_loss`]
+   penalty of 0.01 times $\lVert V - I \rVert^2$ for each layer. [§4.1; `modeling.py`;
+   `model_mixin.py`, `get_fusion_regularization_loss`]
 4. The target's own data serve twice, for its adapter and for the fusion. [§3.1]
 5. Adapters take a learning rate of 1e-4, fusion layers one of 5e-5. [§4.1]
 6. Every phase starts from the head that the model came with; those of the first phase are thrown

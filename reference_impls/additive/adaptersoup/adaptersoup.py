@@ -34,7 +34,7 @@ Details that matter
 4. All weights are averaged, with equal weight: not the outputs. For a nonlinear adapter that is
    not the same. [§2.1, eq. (1)]
 5. The adapter sits after the feed-forward block of each layer, inside the residual connection, and
-   has 64 hidden units. [§3; `modeling_gpt2.py`]
+   has 64 hidden units. [§3; `modeling_gpt2.py`, `README.md`]
 
 Paper, official code, libraries
 -------------------------------
@@ -42,13 +42,14 @@ Paper, official code, libraries
   earlier work on domain adapters, which has the same adapter and clusters domains in the same way.
 - Embedding: the last hidden states, averaged over the real tokens, as in that code.
   [`run_clm_clusters.py`]
-- Gaussians: that code reduces embeddings to 100 principal components, draws the clusters' starts by
-  k-means, gives them full covariances, and names each after the domain with the majority in it.
-  Here the mixture has diagonal covariances and EM starts from the domains themselves, so that
-  cluster $i$ is that of domain $i$.
+- Gaussians: that code reduces embeddings to 100 principal components [`README.md`], draws the
+  clusters' starts by k-means, gives them full covariances, and names each after the domain with the
+  majority in it. Here the mixture has diagonal covariances and EM starts from the domains
+  themselves, so that cluster $i$ is that of domain $i$.
 - The paper also chooses by the cosine similarity of sentence embeddings, for which it needs a
   second model, and does slightly worse (perplexity 23.4, clusters 23.1, all domains 24.3).
 - Initial weights: Gaussian with standard deviation 0.02, biases zero, as GPT-2 draws its own.
+- Learning rate: 1e-3 in that code's example, 1e-4 here. [`README.md`]
 - Task: the paper trains language models. With a classifier its head is trained with each adapter,
   from the same start too, and averaged like it.
 - adapters averages with `average_adapter`, but has no choice of domains.

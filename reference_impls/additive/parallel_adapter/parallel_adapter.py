@@ -29,7 +29,7 @@ Details that matter
    it is the pretrained model. [`petl/petl_factory.py`, `Adapter_Layer`, option `lora`]
 5. Without the activation this is LoRA with scale $s$ and rank $m$, applied to a whole block in
    place of a matrix. [§3.3]
-6. A learned scale starts at 1 and is one number a layer. [`Adapter_Layer`, `learnable_scalar`]
+6. A learned scale starts at one and is one number a layer. [`Adapter_Layer`, `learnable_scalar`]
 
 Paper, official code, libraries
 -------------------------------
@@ -41,7 +41,9 @@ Paper, official code, libraries
 - Counts: the paper's leave out the biases, which its code has.
 - Dropout acts behind the ReLU, at the model's own rate in the official code; here it is a field. In
   adapters (`ParBnConfig`) it acts behind the way up, and its rate is 0.
-- Weight decay: 0.01 in the official script, none here.
+- Training: the official script decays matrices by 0.01, clips the gradient at norm 0.1 and smooths
+  the labels by 0.1; here there is no decay, clipping is at 1, and the loss is the model's.
+  [`exps/run_xsum.sh`]
 
 Source: He et al. 2022, arXiv:2110.04366, §3.3, table 2. Official code:
 https://github.com/jxhe/unify-parameter-efficient-tuning

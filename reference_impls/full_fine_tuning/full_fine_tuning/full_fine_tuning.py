@@ -23,11 +23,12 @@ Details that matter
 1. The bias correction. The TensorFlow code that came with BERT left it out; without it the first
    updates are too large and runs diverge. [§6; `adamw.py`, `correct_bias`]
 2. Small learning rate with warm-up: 2e-5 at its peak, which is reached after 10 % of the steps. The
-   very first step has a rate of zero. [§6; `run_finetuning.py`]
+   very first step has a rate of zero. [§6; `run_finetuning.py`;
+   `configs/*/*_2e-05_*_early-stopping_20.yaml`]
 3. Many epochs: 20, until the training loss is close to zero, even on a few thousand examples. Runs
    that fail do so early, by vanishing gradients, and not by forgetting. [§5.1, §6]
 4. Weight decay of 0.01 acts on matrices only, not on biases and layer norms; gradients are clipped
-   to norm 1; $\epsilon$ is 1e-6. [`configs/`, `run_finetuning.py`]
+   to norm 1; $\epsilon$ is 1e-6. [`configs/*/*_2e-05_*_early-stopping_20.yaml`]
 
 Paper, official code, libraries
 -------------------------------

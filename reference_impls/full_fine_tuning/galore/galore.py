@@ -39,7 +39,8 @@ Details that matter
 Paper, official code, libraries
 -------------------------------
 - Defaults: those of the official fine-tuning script, rank 4, $\alpha$ = 4, $T$ = 500 and a rate of
-  3e-5 that falls linearly. For pre-training: rank 128 and more, $\alpha$ = 0.25, $T$ = 200, 0.01.
+  3e-5 that falls linearly. [`README.md`] For pre-training: ranks of 128 to 1024, $\alpha$ = 0.25,
+  $T$ of 200 or, at 7B, 500, and a rate of 0.01 or 0.005. [`scripts/benchmark_c4/`]
 - $\epsilon$: the paper adds it to the root of the corrected $\hat v_t$, the official code to that
   of $v_t$, where the same 1e-6 weighs more (30 times in the first step). This file does as the
   official code does.

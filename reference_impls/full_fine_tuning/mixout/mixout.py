@@ -31,7 +31,8 @@ Details that matter
 3. It replaces dropout: all of the model's dropout is off. [`example_huggingface.py`]
 4. Linear maps are mixed, biases, norms and embeddings are not. A new output layer has no pretrained
    weights to go back to, so this file leaves it as it is.
-5. $p$ is much larger than a dropout's: 0.7 to 0.9. [§5; 0.9 in both official examples]
+5. $p$ is much larger than a dropout's: 0.7 to 0.9. [§5] Both official examples have 0.9.
+   [`example*.py`]
 6. One mask serves the whole batch and all tokens, since it is weights that are mixed.
 
 Paper, official code, libraries

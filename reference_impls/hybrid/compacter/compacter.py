@@ -31,7 +31,7 @@ Details that matter
    never forms $W$: it contracts $h$ with one factor after another.
 4. The $A_i$ start as a Gaussian with standard deviation 1e-4, $s_i$ and $t_i$ as Glorot uniform
    with gain $\sqrt{2}$, biases at zero: at the start an adapter is very nearly the identity, and
-   the small $A_i$ scale the gradients of all $s_i$ and $t_i$ down. [`configs/compacter.json`;
+   the small $A_i$ scale the gradients of all $s_i$ and $t_i$ down. [`configs/compacter*.json`;
    `hypercomplex/inits.py`]
 5. Width and adapter size must be multiples of $n$; the paper tries $n$ of 4, 8 and 12 and sizes of
    24, 48 and 96. [§5]
@@ -44,6 +44,7 @@ Paper, official code, libraries
 - Rank: $s_i t_i^\top$ could have a higher one; paper and scripts take 1.
 - GELU in its tanh form (`gelu_new`) as in the official scripts; adapters takes the exact one.
 - Warm-up: 500 steps in the official scripts, whatever the data set; here a tenth of the steps.
+  [`configs/compacter*.json`]
 - The paper's smaller variants share less: PHM adapters have $A_i$ of their own in each map and full
   $B_i$ in place of $s_i t_i^\top$, 0.179 % of T5-base in place of 0.073 %.
 - adapters (`CompacterConfig`) leaves the layer norms frozen. Its `CompacterPlusPlusConfig` places

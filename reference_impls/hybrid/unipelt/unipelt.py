@@ -48,8 +48,8 @@ Paper, official code, libraries
 - LoRA's targets: query and key in the paper's figure 1, query and value in the official code, in
   adapters, and here.
 - Prefix: the official code trains it through an MLP with 512 hidden units, which the paper's counts
-  leave out. Its rows and both maps start normal with deviation 0.02, as all that is not in the
-  checkpoint. [`modeling_bert.py`, `init_weights`]
+  leave out. [`run_glue.py`, `mid_dim`] Its rows and both maps start normal with deviation 0.02, as
+  all that is not in the checkpoint. [`modeling_bert.py`, `init_weights`]
 - Learning rate: this file's default is LoRA's, not one of the paper's.
 
 Source: Mao et al. 2021, arXiv:2110.07577, §3. Official code:

@@ -38,7 +38,9 @@ Paper, official code, libraries
 - The paper's classifier is $W$ alone; the official code adds the bias $c$, as this file does. Both
   draw $W$ from a normal of deviation 0.02, cut at two deviations. [`run_classifier.py`,
   `create_model`]
-- The official code applies dropout of 0.1 to the pooled vector; here there is none.
+- Training: the official code fine-tunes the whole model, keeps 0.9 of the pooled vector in dropout,
+  decays matrices by 0.01 and warms up over a tenth of the steps; here there is none of it.
+  [`run_classifier.py`, `optimization.py`]
 - The learning rate is this file's own choice: the paper gives none for a frozen model.
 
 Source: Devlin et al. 2018, arXiv:1810.04805, §4.1, §5.3. Official code:

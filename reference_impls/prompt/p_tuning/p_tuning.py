@@ -40,7 +40,8 @@ Paper, official code, libraries
   frozen; all of SuperGLUE tunes the model as well, at a rate of 1e-5. The prompt's rate is 1e-4 in
   four of the seven scripts, and 1e-5 in those that give none (WiC, CB, COPA). This file freezes
   the model, and has the default rate of LAMA's code, though not its weight decay and its decay by
-  epochs. [`LAMA/cli.py`, `use_lm_finetune`; `PT-Fewshot/scripts/`, `PT-Fewshot/cli.py`]
+  epochs; nor does that code clip gradients. [`LAMA/cli.py`, `use_lm_finetune`;
+  `PT-Fewshot/scripts/`, `PT-Fewshot/cli.py`, `PT-Fewshot/pet/wrapper.py`]
 - Default template: two blocks of three, behind the first token ([CLS]) and before the last ([SEP]).
   Official: three blocks of three for BERT, around the mask and the text, two for GPT, before and
   after the text. [`LAMA/cli.py`, `template`]

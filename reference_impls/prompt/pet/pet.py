@@ -30,7 +30,7 @@ Details that matter
 2. A class of several words has the mean of their logits, not the sum, or many words would be an
    advantage. [`pvp.py`, `_convert_single_mlm_logits_to_cls_logits`]
 3. $\alpha$ = 1e-4: the language-model loss, on masked words of unlabeled texts, is large and would
-   otherwise dominate. The code's `alpha` is one minus it. [§3.2; `cli.py`]
+   otherwise dominate. The code's `alpha` is 0.9999, one minus it. [§3.2; `cli.py`]
 4. The ensemble averages logits, not probabilities. [§3.3; `merge_logits_lists`]
 5. Soft labels are taken at temperature 2. The classifier's own logits are divided by it too and the
    loss multiplied by its square, so that gradients keep their size. [§3.3; `distillation_loss`]
@@ -43,6 +43,8 @@ Paper, official code, libraries
   which models label examples for each other over generations, is not here.
 - The official code shortens long texts to make room for the pattern; this file leaves them as they
   are.
+- The official code adds the language-model loss only where `--lm_training` asks for it; this file
+  does so always. [`cli.py`]
 - The official code applies weight decay of 0.01; this file none.
 
 Source: Schick and Schütze 2020, arXiv:2001.07676, §3. Official code:

@@ -39,7 +39,9 @@ Paper, official code, libraries
 - Start: for little data the paper starts from the activations of real words [§7.4], to which the
   official code first fits the perceptron in 500 steps. This file starts at random.
 - Length: 10 for table-to-text and 200 for summarization, where the official command also sets
-  $m$ = 800. [§7.1; `README.md`]
+  $m$ = 800. [§7.1; `README.md`, `train_e2e.py`]
+- Dropout: the official code leaves that of the frozen GPT-2 off unless `--use_dropout` asks for it;
+  here it acts in training. [`gpt2/trainer_prefix.py`, `training_step`]
 - Encoder and decoder: for BART the official code trains three prefixes, with a perceptron each: in
   the encoder, in the decoder, and in the decoder's attention to the encoder. So does this file for
   T5; its relative positions do not reach the prefix. peft puts one into the decoder's own attention

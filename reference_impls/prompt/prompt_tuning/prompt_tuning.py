@@ -39,6 +39,9 @@ Paper, official code, libraries
 -------------------------------
 - Uniform start: the paper's range is $[-0.5, 0.5]$; the official configuration sets flax's
   `uniform` to scale 0.5, which draws from $[0, 0.5)$. This file follows the paper.
+- Training: the official configuration adds a z-loss of 1e-4 and does not clip gradients; here the
+  loss is the model's own, and gradients are clipped like everywhere here.
+  [`configs/models/t5_1_1_prompt.gin`]
 - Model: the paper prompts the encoder of T5, whose decoder then sees the encoded prompt, and
   predicts words. Here the prompt works on any encoder or decoder as well, also below a classifier,
   which then is trained too.

@@ -37,9 +37,9 @@ Paper, official code, libraries
   Kaiming-uniform with $a = \sqrt{5}$, that is $U(-1/\sqrt{d_{in}}, 1/\sqrt{d_{in}})$. This file
   does as the official code does.
 - Scale: for RoBERTa-base the official scripts (`examples/NLU/roberta_base_mnli.sh`) take
-  $\alpha = 16$ with rank 8. The defaults here are that rank, the learning rate 5e-4 of those
-  scripts, and $\alpha = r$. Those scripts also warm up over 6 % of the steps and decay by 0.1;
-  here there is neither.
+  $\alpha = 16$ with rank 8. The defaults here are that rank, the learning rate 5e-4 of half of
+  those scripts (the others have 4e-4), and $\alpha = r$. All these scripts warm up over 6 % of the
+  steps and decay by 0.1; here there is neither. [`examples/NLU/roberta_base_*.sh`]
 - Merging: loralib merges whenever the module is set to evaluation mode and subtracts again for
   training. Here merging is one explicit call, and a second one is refused.
 - Fused projections: peft puts one pair on the whole of GPT-2's `c_attn`; this file follows loralib.

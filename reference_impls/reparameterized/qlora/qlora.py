@@ -38,7 +38,7 @@ Details that matter
    autograd keeps the codes, never a full-size copy of the weight.
 6. The hyper-parameters of the 7B model: $r = 64$, $\alpha = 16$, dropout 0.1 and learning rate
    2e-4; 33B and 65B take dropout 0.05 and 1e-4. For 13B the paper has the dropout of 7B, the script
-   that of 33B. [`scripts/finetune_guanaco_13b.sh` and its neighbors]
+   that of 33B. [`scripts/finetune_guanaco_*.sh`]
 
 Paper, official code, libraries
 -------------------------------
@@ -47,7 +47,8 @@ Paper, official code, libraries
 - The official code runs CUDA kernels of bitsandbytes and peft's LoRA. This file is plain torch and
   runs anywhere; paged optimizers, which move optimizer states out of a GPU's memory, are left out.
 - Gradients are clipped at norm 0.3 by the official scripts, at 1 by the loop here. Their rate is
-  constant after a warm-up over 3 % of the steps; here it falls linearly to zero.
+  constant; here it falls linearly to zero. They ask for a warm-up over 3 % of the steps, which the
+  constant schedule of transformers does not have. [`scripts/finetune_guanaco_*.sh`]
 - A fused query-key-value matrix (GPT-2) is quantized as one, and gets one pair for each slice.
 
 Source: Dettmers et al. 2023, arXiv:2305.14314, §2-3. Official code:

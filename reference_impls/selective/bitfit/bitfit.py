@@ -29,6 +29,8 @@ Paper, official code, libraries
 -------------------------------
 - The paper also trains a subset, the biases of the queries and of the first feed-forward map, and
   finds it nearly as good; this file trains all biases.
+- Schedule: the official code has none, its rate is constant; here it falls linearly to zero.
+  [`glue_evaluator.py`]
 - OpenDelta adds fresh, randomly initialized biases to T5, so that the model differs from the
   pretrained one before training starts.
 

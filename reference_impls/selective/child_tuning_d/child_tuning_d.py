@@ -34,7 +34,7 @@ Paper, official code, libraries
 - The official code computes another thing than the paper's equation: squares of the mean gradient
   of batches of 16, of each tensor clipped to norm 1 first, with dropout on. It then keeps all
   entries at or above the percentile, ties included; here $k$ entries are kept exactly.
-  [`ChildTuningD.py`, `calculate_fisher`]
+  [`ChildTuningD.py`, `calculate_fisher`; `run.sh`]
 - The official code ranks and masks only the weights of the encoder's layers; embeddings and pooler
   are trained in full. Here one ranking runs through all of them, as the paper has it.
 - The official optimizer decays all matrices by 0.01 in each step, masked ones too, so that they do

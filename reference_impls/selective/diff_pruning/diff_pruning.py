@@ -28,10 +28,10 @@ Details that matter
 -------------------
 1. $w$ starts at zero, where the model is the pretrained one, and $\alpha$ at 5, where nearly all
    gates are open. [`run_glue_diffpruning.py`, `alpha_init`]
-2. The bounds $l = -1.5$ and $r = 1.5$ reach beyond 0 and 1; only so is a gate ever closed exactly.
-   As $-l = r$, a gate is open with probability $\sigma(\alpha)$. [§3.1; `concrete_lower`]
+2. The bounds $l = -1.5$ and $r = 1.5$ reach beyond zero and one; only so is a gate ever closed
+   exactly. As $-l = r$, a gate is open with probability $\sigma(\alpha)$. [§3.1; `concrete_lower`]
 3. The gates learn with a rate of 0.1, the differences with 1e-5; the gradients of both are clipped
-   to norm 1 on their own. [`run_glue_diffpruning.py`, `alpha_optimizer`]
+   to norm 1 on their own. [`run_glue_diffpruning.py`, `alpha_optimizer`; `example_cola.sh`]
 4. At the end of the search $u$ is drawn once more, and of $\delta$ the $k$ entries with the largest
    magnitude are kept: magnitude pruning of the difference, not of the weights. Then they are
    trained on, without gates. [§3.2; `run_glue_mag.py`, `run_glue_fixmask_finetune.py`]

@@ -37,7 +37,7 @@ Paper, official code, libraries
   the head is always trained too, but counted apart, as for all methods.
 - The official code also offers the expectation over the model's own labels, and absolute values in
   place of squares, which is its default when run without the scripts; this file has neither.
-- The default learning rate is that of the official GLUE scripts. [`scripts/lib.sh`]
+- The default learning rate is that of the official GLUE scripts, 5e-5. [`scripts/lib.sh`]
 - The FISH mask in the t-few code squares whatever gradient the optimizer's step sees: that is the
   Fisher information only because its configuration sets batches of one.
 

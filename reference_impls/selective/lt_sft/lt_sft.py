@@ -35,7 +35,7 @@ Details that matter
    `unfreeze_k_most_changed_params`]
 6. Languages are learned with a penalty on the distance, $\frac{\lambda}{N} \sum_i |\theta_i -
    \theta^{(0)}_i|$ over all $N$ parameters, in both phases: `regularization` is $\lambda$, 0.1 for
-   languages, 0 for tasks. [`trainer.py`, `training_step`; `train_mlm.sh`, `train_nli.sh`]
+   languages, 0 for tasks. [`trainer.py`, `training_step`; `train_mlm.sh`, `sft_args.py`]
 7. The task is learned on top of the difference of its own language, so that it holds what the task
    adds to that, and is used on top of another language's. [`train_nli.sh`, `--lang_ft`;
    `eval_nli.sh`]
@@ -52,7 +52,11 @@ Paper, official code, libraries
 - $K$ is 14,155,776 for a task and 7,667,712 for a language in the official scripts, 8 % and 4 % of
   multilingual BERT. The scripts for inference, sentiment and questions take the same $K$ of
   XLM-R, of which it is 5 %. [`train_dp.sh`, `train_mlm.sh`; `train_nli.sh`]
-- The default rate is that of the scripts for XLM-R; those for multilingual BERT have 5e-5.
+- The default rate is the 2e-5 of the scripts for inference and sentiment; those for questions have
+  3e-5, and those for multilingual BERT 5e-5. [`train_nli.sh`, `train_sa.sh`; `train_qa.sh`;
+  `train_dp.sh`, `train_mlm.sh`]
+- The official penalty covers the head too, where one is trained; here it covers the base alone.
+  [`trainer.py`, `training_step`]
 - Both phases take as many steps as the loop has. The official scripts set them one by one.
 - `setup` alone starts with a random mask, until `fit` has found the ticket; such masks are the
   official code's other choice, `--sparse_ft_method Random`.

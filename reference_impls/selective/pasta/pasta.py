@@ -39,8 +39,8 @@ Paper, official code, libraries
   special tokens is refused in training. In an encoder-decoder the encoder gets the vectors.
 - The official code takes the number of special tokens from the first row of a batch, so that all
   rows must have as many; here each row has its own.
-- The learning rate is that of the official script for sentence pairs (MRPC); the one for named
-  entities has 3e-3. [`scripts/`]
+- The learning rate of 2.5e-4 is that of the official script for sentence pairs (MRPC); the one for
+  named entities has 3e-3. The official code does not clip gradients. [`scripts/`; `main_glue.py`]
 
 Source: Yang et al. 2022, arXiv:2210.04382, §3. Official code: https://github.com/luka-group/PASTA
 """

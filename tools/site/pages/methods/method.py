@@ -20,6 +20,7 @@ from ...shared.method_words import docstring, title
 from . import cost, source
 from .comparisons import comparison_table
 from .own_model import snippets
+from .recipe import recipe
 
 
 def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
@@ -43,6 +44,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         raise BuildError(f"{method.path}: {error}") from None
     return {
         "method": method,
+        "recipe": recipe(atlas.officials[method.name]) if method.name in atlas.officials else None,
         "verdicts": verdicts(compared),
         "comparisons": comparison_table(compared) if compared else None,
         "page": {
