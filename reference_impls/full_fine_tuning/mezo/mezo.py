@@ -28,7 +28,7 @@ Details that matter
 3. In floating point this does not quite bring $\theta$ back: about half of the entries are off by
    a unit in the last place. That is nothing in float32, but of weights of size 0.02 it is up to 2 %
    in bfloat16, and an update below half that unit is lost. The official scripts run in float16
-   nevertheless; this file follows the algorithm in any format. [`mezo.sh`, `--load_float16`]
+   nevertheless, which is refused here, as for all methods. [`mezo.sh`, `--load_float16`]
 4. The rate is constant and tiny, 1e-6, because $s z$ is about $\sqrt{|\theta|}$ times as long as
    the gradient; steps are many, 100,000. For OPT the script's default is 1e-5 over 20,000.
    [Appendix D; `medium_models/mezo.sh`, `large_models/mezo.sh`]

@@ -12,7 +12,8 @@ the start, so that training begins at the pretrained model.
 
 **Stored:** the same $A$ and $B$.
 
-**Merge:** exact: $W \leftarrow W + \frac{\alpha}{r} B A$; inference then costs nothing extra.
+**Merge:** exact: $W \leftarrow W + \frac{\alpha}{r} B A$, rounded once to the weight's precision;
+inference then costs nothing extra.
 
 **Count:** $r (d_{in} + d_{out})$ for each adapted projection; $4 L r d$ for query and value of $L$
 layers of width $d$ without grouped-query attention; the cross-attention of T5's decoder has queries
