@@ -49,8 +49,8 @@ Paper, official code, libraries
 - The official code looks for `nn.Linear`, which GPT-2 does not have. Here GPT-2's matrices count
   too, the fused query-key-value matrix as one.
 - The official fine-tuning script does not clip gradients; here all methods clip to norm 1.
-- bfloat16 weights are moved themselves, as in the official code: float32 copies would take more than
-  the projected states save. A step below half a unit in their last place is lost.
+- bfloat16 weights are moved themselves, as in the official code: float32 copies would take more
+  than the projected states save. A step below half a unit in their last place is lost.
   [`torchrun_main.py`, `dtype`]
 - Updates inside the backward pass (one matrix at a time) and 8-bit states are not here.
 
