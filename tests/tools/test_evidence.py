@@ -241,7 +241,12 @@ def test_two_entries_are_not_one_record() -> None:
         ("acl-xml", "<a><abstract/></a>", "<a><abstract/></a>", ()),
         ("atom", "<e><summary type='x'>We</summary></e>", None, ("summary",)),
         ("bibtex", "@a{k,\n  abstract = {We {show} it},\n year=1}", None, ("abstract",)),
-        ("bibtex", '@a{k, Abstract="We {"}show", year=1}', None, ("abstract",)),
+        (
+            "bibtex",
+            '@a{k, Abstract="We {"}show", year=1}',
+            "@a{k, Abstract={[cut]}, year=1}",
+            ("abstract",),
+        ),
         (
             "csl",
             '{"a": "abstract", "abstract" : "We \\" it", "reference":[{},2],"b":{"abstract":3}}',
@@ -265,3 +270,9 @@ def test_prose_is_cut_and_nothing_else(
         before, after = found.split(MARK, 1)
         assert raw.startswith(before.rstrip("{'\"")), before
         assert raw.endswith(after.lstrip("}'\"")), after
+
+
+def test_a_record_that_cannot_be_read_is_told_by_place() -> None:
+    one = Evidence("a2020b", "o/n", "csl", "", "{", "", place="tools/evidence/csl.txt:3")
+    with pytest.raises(EvidenceError, match=r"^tools/evidence/csl\.txt:3: is not JSON"):
+        assert one.record

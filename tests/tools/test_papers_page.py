@@ -184,6 +184,7 @@ def test_the_mark_follows_from_the_evidence(atlas: Atlas) -> None:
     assert mark(listed).sources == [
         (
             "o/n x.json",
+            f"https://github.com/o/n/blob/{'0' * 40}/x.json",
             "kept by others, commit 00000000, seen 2026-11-01",
             "title, authors, year and DOI",
             [],
@@ -193,6 +194,7 @@ def test_the_mark_follows_from_the_evidence(atlas: Atlas) -> None:
     wrong = mark(listed, said(atlas, lora.id, issued={"date-parts": [[2019]]}))
     assert wrong[:2] == ("contradicted", "differs")
     assert wrong.sources[1] == (
+        "https://doi.org/a",
         "https://doi.org/a",
         "registry, seen 2026-11-01",
         "title, authors and DOI",
@@ -224,7 +226,8 @@ def test_evidence_stands_on_the_page_as_text(atlas: Atlas) -> None:
 
     text = page(said(atlas, "hu2021lora", source="https://doi.org/<b>"))
     assert "[verified](#record){: .verdict .agrees }" in text
-    assert '<span class="source">https://doi.org/&#60;b&#62;</span>' in text
+    address = "https://doi.org/&#60;b&#62;"
+    assert f'<a class="source" href="{address}">{address}</a> <span' in text
     assert "same title, authors, year and DOI</li>" in text
     assert "vouches for venue, pages, arXiv, OpenReview and code.\n" in text
     other = replace(said(atlas, "hu2021lora", page="1-2"), reasons={"pages": "Of the <preprint>."})

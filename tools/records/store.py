@@ -81,6 +81,13 @@ class Evidence:
     def origin(self) -> str:
         return f"{self.source}@{self.commit} {self.path}" if self.commit else self.source
 
+    @property
+    def link(self) -> str:
+        """Where a reader finds the record."""
+        if self.commit:
+            return f"https://github.com/{self.source}/blob/{self.commit}/{self.path}"
+        return self.source
+
 
 def digest(raw: str) -> str:
     return hashlib.sha256(raw.encode()).hexdigest()

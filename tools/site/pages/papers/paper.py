@@ -31,9 +31,10 @@ CALLED = {"arxiv": "arXiv", "doi": "DOI", "acl": "ACL identifier", "openreview":
 
 
 class Source(NamedTuple):
-    """A record: what keeps it, where and since when, the same fields, and what differs."""
+    """A record: what keeps it and where, of what kind and since when, what is the same or not."""
 
     name: str
+    link: str
     place: str
     same: str
     differs: list[str]
@@ -108,6 +109,7 @@ def mark(atlas: Atlas, paper: Paper) -> Mark:
         sources.append(
             Source(
                 f"{one.source} {one.path}".strip(),
+                one.link,
                 f"{kind}, {commit}seen {one.seen}",
                 called(same),
                 differs,
