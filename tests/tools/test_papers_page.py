@@ -227,7 +227,7 @@ def test_evidence_stands_on_the_page_as_text(atlas: Atlas) -> None:
     text = page(said(atlas, "hu2021lora", source="https://doi.org/<b>"))
     assert "[verified](#record){: .verdict .agrees }" in text
     address = "https://doi.org/&#60;b&#62;"
-    assert f'<a class="source" href="{address}">{address}</a> <span' in text
+    assert f'<span class="source"><a href="{address}">{address}</a></span> <span' in text
     assert "same title, authors, year and DOI</li>" in text
     assert "vouches for venue, pages, arXiv, OpenReview and code.\n" in text
     other = replace(said(atlas, "hu2021lora", page="1-2"), reasons={"pages": "Of the <preprint>."})
