@@ -18,7 +18,7 @@ from .data.parity import Comparison, read_parity
 from .data.peaks import Peaks, read_peaks
 from .data.runs import Run, read_runs
 from .data.schema import Catalog, Node, Paper
-from .records.evidence import Evidence, read_evidence
+from .records.store import Evidence, read_evidence
 from .rules import catalog as catalog_file
 from .text.words import count
 

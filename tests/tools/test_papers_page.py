@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from tests.tools.records import evidence
 from tests.tools.small_catalog import comparison, write_tree
 from tests.tools.test_runs import run
 from tools import atlas as material
 from tools.atlas import Atlas
 from tools.data.runs import Run
-from tools.data.schema import Name, Node
+from tools.data.schema import Node
 from tools.export import formats as export
-from tools.records.evidence import Evidence, evidence_of
-from tools.records.record import Record
+from tools.records.store import Evidence
 from tools.site import all_pages
 from tools.site.pages.papers import paper, paper_head, papers
 from tools.site.shared.site import Site
@@ -35,11 +36,18 @@ def pages(atlas: Atlas) -> dict[str, str]:
     return all_pages.pages(atlas, "# C")
 
 
-def said(atlas: Atlas, paper_id: str, *, registry: bool = True, **changed: object) -> Evidence:
+def said(
+    atlas: Atlas, paper_id: str, *, source: str = "https://doi.org/a", **changed: Any
+) -> Evidence:
     """What a source says of the paper: what the entry says, but for what is changed."""
     entry = atlas.catalog.paper[paper_id]
-    values = {"title": entry.title, "authors": entry.names, "year": entry.year, **changed}
-    return evidence_of(Record("x", **values), source="a <b>", registry=registry, seen="2026-11")
+    record = {
+        "title": entry.title,
+        "author": [{"family": name.family, "given": name.given} for name in entry.names],
+        "issued": {"date-parts": [[entry.year]]},
+        "DOI": entry.doi,
+    }
+    return evidence({**record, **changed}, source=source, paper=paper_id, seen="2026-11-01")
 
 
 def test_a_row_shows_all_that_filters_look_at(atlas: Atlas) -> None:
@@ -171,34 +179,61 @@ def test_the_mark_follows_from_the_evidence(atlas: Atlas) -> None:
         return paper.mark(replace(atlas, evidence={lora.id: evidence}), lora)
 
     assert mark()[:2] == ("not verified yet", "unknown")
-    listed = said(atlas, lora.id, registry=False)
+    listed = said(atlas, lora.id, source="o/n")
     assert mark(listed)[:2] == ("seconded", "agrees")
     assert mark(listed).sources == [
-        ("a <b>", "list, seen 2026-11", "same title, authors and year"),
+        (
+            "o/n x.json",
+            f"https://github.com/o/n/blob/{'0' * 40}/x.json",
+            "kept by others, commit 00000000, seen 2026-11-01",
+            "title, authors, year and DOI",
+            [],
+        ),
     ]
     assert mark(listed, said(atlas, lora.id))[:2] == ("verified", "agrees")
-    wrong = mark(listed, said(atlas, lora.id, year=2019))
+    wrong = mark(listed, said(atlas, lora.id, issued={"date-parts": [[2019]]}))
     assert wrong[:2] == ("contradicted", "differs")
-    assert wrong.sources[1][2] == "year is 2019 there (a <b>, 2026-11)"
+    assert wrong.sources[1] == (
+        "https://doi.org/a",
+        "https://doi.org/a",
+        "registry, seen 2026-11-01",
+        "title, authors and DOI",
+        ["year is 2019 there"],
+    )
 
 
-def test_only_what_was_compared_is_called_the_same(atlas: Atlas) -> None:
-    def compared(**changed: object) -> str:
-        return paper.compared(said(atlas, "hu2021lora", **changed))
+def test_what_no_record_prints_is_not_called_the_same(atlas: Atlas) -> None:
+    """The entry has pages, code and further identifiers that this record does not print."""
+    lora = atlas.catalog.paper["hu2021lora"]
+    nothing = "venue, pages, arXiv, OpenReview and code"
 
-    assert compared(year=None) == "title and authors"
-    assert compared(year=None, authors=()) == "title"
-    assert compared(year=None, first_year=2021) == "title, authors and year"
-    first = compared(authors=(Name("Hu", "Edward"),), truncated=True)
-    assert first == "title, first authors and year"
+    def mark(**changed: Any) -> paper.Mark:
+        found = (said(atlas, lora.id, **changed),)
+        return paper.mark(replace(atlas, evidence={lora.id: found}), lora)
+
+    assert mark().unvouched == nothing
+    assert mark(issued=None).sources[0].same == "title, authors and DOI"
+    assert mark(issued=None).unvouched == f"year, {nothing}"
+    assert mark(page="1-13").unvouched == "venue, arXiv, OpenReview and code"
+    # what a record says otherwise it does not vouch for
+    assert mark(page="1-12").unvouched == nothing
 
 
 def test_evidence_stands_on_the_page_as_text(atlas: Atlas) -> None:
-    evidence = {"hu2021lora": (said(atlas, "hu2021lora"),)}
-    text = all_pages.pages(replace(atlas, evidence=evidence), "# C")["papers/hu2021lora.md"]
+    def page(*found: Evidence) -> str:
+        evidence = {"hu2021lora": found}
+        return all_pages.pages(replace(atlas, evidence=evidence), "# C")["papers/hu2021lora.md"]
+
+    text = page(said(atlas, "hu2021lora", source="https://doi.org/<b>"))
     assert "[verified](#record){: .verdict .agrees }" in text
-    assert '<span class="source">a &#60;b&#62;</span>' in text
-    assert "same title, authors and year" in text
+    address = "https://doi.org/&#60;b&#62;"
+    assert f'<span class="source"><a href="{address}">{address}</a></span> <span' in text
+    assert "same title, authors, year and DOI</li>" in text
+    assert "vouches for venue, pages, arXiv, OpenReview and code.\n" in text
+    other = replace(said(atlas, "hu2021lora", page="1-2"), reasons={"pages": "Of the <preprint>."})
+    shown = page(other)
+    assert "; pages is 1-2 there, 1-13 here: Of the &#60;preprint&#62;.</li>" in shown
+    assert "vouches for" not in page()
 
 
 def test_the_state_of_an_implementations_tests(atlas: Atlas) -> None:

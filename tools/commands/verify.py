@@ -1,7 +1,7 @@
-"""`python -m tools verify`: does every entry say what the record behind its identifiers says?
+"""`python -m tools verify`: does every entry say what the records say that are kept of it?
 
-`tools/evidence.json` keeps what registries answered: title, authors and year, when, and a digest.
-Whether an entry is verified follows from comparing the two, and is written down nowhere.
+`tools/evidence/` keeps raw records. Each field that a record prints is compared with the entry;
+whether an entry is verified follows from that, and is written down nowhere.
 """
 
 from __future__ import annotations
@@ -13,38 +13,43 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..data.files import ROOT, write
+from ..data.files import ROOT
 from ..data.findings import Finding, as_github, as_json, as_text
 from ..data.loader import load
 from ..data.schema import Paper
-from ..records.evidence import (
-    EVIDENCE,
-    MEANINGS,
-    Evidence,
-    EvidenceError,
-    as_file,
-    disagreements,
-    evidence_of,
-    read_evidence,
-    state,
-)
-from ..records.record import Record, SourceError
+from ..records.cut import cut
+from ..records.evidence import MEANINGS, disagreements, misspelled, state
+from ..records.parsers import parse
+from ..records.record import SourceError
+from ..records.store import Evidence, EvidenceError, digest, read_evidence, save
 from ..rules.catalog import read
 
 FORMATS = {"text": as_text, "json": as_json, "github": as_github}
 
 
 def ask(paper: Paper, registries: Any, today: str) -> list[Evidence]:
-    """What the registries behind the paper's identifiers say; raises SourceError."""
+    """What the registries behind the paper's identifiers answer; raises SourceError."""
+    from ..records.registries import ACL, ARXIV, DOI, KINDS
+
+    addresses = {"doi": f"{DOI}%s", "acl": f"{ACL}%s.bib", "arxiv": f"{ARXIV}?id_list=%s"}
     found = []
-    for key, name in (("doi", "DOI"), ("acl", "ACL Anthology"), ("arxiv", "arXiv")):
-        identifier = getattr(paper, key)
-        if identifier:
-            record = getattr(registries, key)(identifier)
-            if key == "arxiv" and paper.year != record.year:
-                record = Record(**{**vars(record), "year": None, "first_year": None})
-            source = f"{name} {identifier}"
-            found.append(evidence_of(record, source=source, registry=True, seen=today))
+    for key, kind in KINDS.items():
+        if identifier := getattr(paper, key):
+            source = addresses[key] % identifier
+            answer = registries.raw(key, identifier)
+            parse(answer, kind, source)  # what cannot be read is not kept
+            raw, gone = cut(answer, kind)
+            found.append(
+                Evidence(
+                    paper=paper.id,
+                    source=source,
+                    kind=kind,
+                    seen=today,
+                    raw=raw,
+                    digest=digest(raw),
+                    cut=gone,
+                )
+            )
     return found
 
 
@@ -71,24 +76,33 @@ def main(options: argparse.Namespace, registries: Any = None) -> int:
         mark = document.mark(("papers", places[paper_id])) if paper_id in places else (1, 1)
         return Finding(code, "papers.yaml", *mark, paper_id, "", message)
 
-    findings = [
-        finding(paper.id, "V201", said)
-        for paper in wanted
-        for one in known.get(paper.id, ())
-        for said in disagreements(paper, one)
-    ]
+    findings, explained = [], []
+    for paper in wanted:
+        items = known.get(paper.id, ())
+        for one in items:
+            for told in disagreements(paper, one, catalog.venue):
+                there = f" ({one.origin}, {one.seen})"
+                if told.reason:
+                    explained.append(finding(paper.id, "V200", f"{told}{there}"))
+                else:
+                    findings.append(finding(paper.id, "V201", f"{told}{there}"))
+        findings += [finding(paper.id, "V203", said) for said in misspelled(paper, items)]
     stray = sorted(known.keys() - catalog.paper.keys())
     findings += [finding(name, "V202", "there is evidence, but no such paper") for name in stray]
-    counts = Counter(state(paper, known.get(paper.id, ())) for paper in wanted)
+    counts = Counter(state(paper, known.get(paper.id, ()), catalog.venue) for paper in wanted)
     told = ", ".join(f"{counts[name]} {name}" for name in MEANINGS if counts[name])
-    sys.stdout.write(FORMATS[options.format](findings, f"{len(wanted)} papers: {told}"))
+    if explained:
+        told += f"; {len(explained)} disagreements (V200) have a reason"
+    # GitHub shows what it is told as errors, which a disagreement with a reason is not
+    shown = findings if options.format == "github" else explained + findings
+    sys.stdout.write(FORMATS[options.format](shown, f"{len(wanted)} papers: {told}"))
     return 1 if findings else 0
 
 
 def _ask_all(
     papers: list[Paper], known: dict[str, tuple[Evidence, ...]], registries: Any, root: Path
 ) -> None:
-    """Ask for each paper, and keep what was answered in place of what was known."""
+    """Ask for each paper, and keep what was answered in place of what the same address said."""
     from tqdm import tqdm
 
     from ..records.registries import Registries
@@ -102,7 +116,9 @@ def _ask_all(
             except SourceError as error:
                 tqdm.write(f"{paper.id}: {error}", file=sys.stderr)
                 continue
+            asked = {one.source for one in found}
+            kept = [one for one in known.get(paper.id, ()) if one.source not in asked]
             if found:
-                known[paper.id] = tuple(found)
+                known[paper.id] = (*kept, *found)
     finally:
-        write(root / EVIDENCE, as_file(known))
+        save(root, known)

@@ -1,129 +1,211 @@
-"""What is known of the papers: `tools/evidence.json` keeps what registries answered.
+"""What is known of an entry: each raw record that is kept, compared with the entry field by field.
 
-That is title, authors and year, when, and a digest. Whether an entry is verified follows from
-comparing the two, and is written down nowhere.
+Whether an entry is verified follows from that comparison, and is written down nowhere.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
-from pathlib import Path
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from ..data.schema import Name, Paper, Venue
+from .cut import cut
+from .record import Record, differences, letters, same_person, same_title
+from .store import Evidence, digest
 
-from ..data.committed import CommittedError, first_fault
-from ..data.schema import Name, Paper
-from .record import Record, differences, same_title
-
-EVIDENCE = Path("tools") / "evidence.json"
 State = Literal["verified", "seconded", "unverified", "contradicted"]
 # What the states mean, for readers.
 MEANINGS: dict[State, str] = {
-    "verified": "the record of a registry agrees",
-    "seconded": "no registry was asked yet; another list of papers agrees",
+    "verified": "the record of its publisher or registry agrees",
+    "seconded": "no publisher's record is kept yet; one that someone else keeps agrees",
     "unverified": "there is nothing to compare with yet",
-    "contradicted": "a record says something else",
+    "contradicted": "a record says something else, and nobody has said why",
 }
+# What is compared, in the order in which it is told.
+FIELDS = (
+    "title",
+    "authors",
+    "year",
+    "venue",
+    "pages",
+    "doi",
+    "arxiv",
+    "acl",
+    "openreview",
+    "code",
+)
+PREPRINT = "the record is of the preprint"
 
 
-class Evidence(BaseModel):
-    """What a source said of a paper, and when.
+@dataclass(frozen=True)
+class Difference:
+    """What a record says otherwise: of which field, in words, and why, where somebody knows."""
 
-    registry: the source is the authority behind one of the paper's identifiers; else it is a list
-    that someone else keeps. digest: SHA-256 of the record, so that a slip of an editor shows.
+    field: str
+    said: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.said}: {self.reason}" if self.reason else self.said
+
+
+def compared(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> dict[str, str]:
+    """What the record says otherwise of each field that both could be compared in; empty: the same.
+
+    A field that the record prints and the entry lacks differs, too. A list of authors that the
+    record itself breaks off can differ, but is not the same. Raises EvidenceError.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: str
-    registry: bool
-    seen: str
-    title: str
-    authors: tuple[Name, ...]
-    year: int | None
-    first_year: int | None
-    truncated: bool
-    digest: str
-
-    @property
-    def record(self) -> Record:
-        return Record(
-            source=self.source,
-            title=self.title,
-            authors=self.authors,
-            year=self.year,
-            first_year=self.first_year,
-            truncated=self.truncated,
-        )
-
-
-class EvidenceError(CommittedError):
-    """The file does not hold evidence; one line."""
-
-
-_FILE = TypeAdapter(dict[str, tuple[Evidence, ...]])
-
-
-def digest(record: Record) -> str:
-    """Of what is compared, in one fixed form."""
-    data = [record.title, record.authors, record.year, record.first_year, record.truncated]
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def evidence_of(record: Record, *, source: str, registry: bool, seen: str) -> Evidence:
-    return Evidence(
-        source=source,
-        registry=registry,
-        seen=seen,
-        title=record.title,
-        authors=record.authors,
-        year=record.year,
-        first_year=record.first_year,
-        truncated=record.truncated,
-        digest=digest(record),
-    )
-
-
-def read_evidence(root: Path) -> dict[str, tuple[Evidence, ...]]:
-    """What is known of each paper, by its id. Raises EvidenceError."""
-    path = root / EVIDENCE
-    if not path.is_file():
-        return {}
-    try:
-        return _FILE.validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise EvidenceError(f"{EVIDENCE.as_posix()}: {first_fault(error)}") from None
-
-
-def disagreements(paper: Paper, evidence: Evidence) -> list[str]:
-    """What the source says otherwise; a title that the entry knows as another one is no fault."""
-    titles = [t for t in (paper.title, *paper.also_titled) if same_title(t, evidence.title)]
-    found = differences(
-        evidence.record, titles[0] if titles else paper.title, paper.names, paper.year
-    )
-    if digest(evidence.record) != evidence.digest:
-        found.append("the stored record does not fit its digest")
-    return [f"{said} ({evidence.source}, {evidence.seen})" for said in found]
-
-
-def state(paper: Paper, evidence: Iterable[Evidence]) -> State:
-    """What is known of the paper, all evidence taken together."""
-    evidence = tuple(evidence)
-    if any(disagreements(paper, one) for one in evidence):
-        return "contradicted"
-    if any(one.registry for one in evidence):
-        return "verified"
-    return "seconded" if evidence else "unverified"
-
-
-def as_file(known: dict[str, tuple[Evidence, ...]]) -> str:
-    """The text of the evidence file."""
-    data = {
-        name: [{**one.model_dump(), "authors": list(map(list, one.authors))} for one in items]
-        for name, items in sorted(known.items())
+    record, found = one.record, {}
+    titles = [t for t in (paper.title, *paper.also_titled) if same_title(t, record.title)]
+    whole = {
+        "title": Record("", title=record.title),
+        "authors": Record("", authors=record.authors, truncated=record.truncated),
+        "year": Record("", year=record.year, first_year=record.first_year),
     }
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    for name, part in whole.items():
+        if part != Record("", truncated=record.truncated) and part != Record(""):
+            told = differences(part, (titles or [paper.title])[0], paper.names, paper.year)
+            if told or not part.truncated:
+                found[name] = "; ".join(told)
+    if (venue := _venue(record.venue, venues)) and not _of_preprint(record):
+        found["venue"] = "" if venue == paper.venue else f"venue is {venue} there"
+    for name in FIELDS[FIELDS.index("pages") :]:
+        theirs, ours = getattr(record, name), getattr(paper, name)
+        if theirs and not _same(name, theirs, ours or ""):
+            found[name] = f"{name} is {theirs} there, {ours or 'none'} here"
+        elif theirs:
+            found[name] = ""
+    return {name: found[name] for name in FIELDS if name in found}
+
+
+def disagreements(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> list[Difference]:
+    """What the record says otherwise, with the reasons that are known. Raises EvidenceError.
+
+    A preprint may be of the year of its number where the entry has that of the publication; any
+    other reason is a curator's, and one that explains nothing is a fault, as a record is that does
+    not fit its digest or holds an abstract.
+    """
+    record, found = one.record, []
+    for name, said in compared(paper, one, venues).items():
+        if said:
+            number = re.match(r"(\d\d)\d\d\.", record.arxiv)
+            early = name == "year" and _of_preprint(record) and paper.venue != "arXiv"
+            known = early and number and record.year == 2000 + int(number[1])
+            found.append(Difference(name, said, one.reasons.get(name) or (PREPRINT * bool(known))))
+    told = {difference.field for difference in found}
+    if "names" in one.reasons and (spelled := misspelled(paper, [replace(one, reasons={})])):
+        found.append(Difference("names", "; ".join(spelled), one.reasons["names"]))
+        told.add("names")
+    for name in sorted(one.reasons.keys() - told):
+        found.append(Difference("", f"the reason given for {name} explains nothing"))
+    if digest(one.raw) != one.digest:
+        found.append(Difference("", f"the record's digest is {digest(one.raw)}"))
+    if cut(one.raw, one.kind)[0] != one.raw:
+        found.append(Difference("", "prose of others is not cut: write [cut] in its place"))
+    return found
+
+
+def unexplained(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> list[Difference]:
+    """The disagreements that nobody has given a reason for."""
+    return [difference for difference in disagreements(paper, one, venues) if not difference.reason]
+
+
+def vouched(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> tuple[str, ...]:
+    """The fields of the entry that the record prints in the same way."""
+    return tuple(name for name, said in compared(paper, one, venues).items() if not said)
+
+
+def state(paper: Paper, evidence: Iterable[Evidence], venues: Mapping[str, Venue]) -> State:
+    """What is known of the paper, all records taken together.
+
+    A record counts that prints title and authors as the entry has them. The publisher's has to
+    carry an identifier or the address of the entry as well.
+    """
+    evidence = tuple(evidence)
+    if any(unexplained(paper, one, venues) for one in evidence):
+        return "contradicted"
+    full = [one for one in evidence if {"title", "authors"} <= {*vouched(paper, one, venues)}]
+    if any(one.registry and _identified(paper, one, venues) for one in full):
+        return "verified"
+    return "seconded" if full else "unverified"
+
+
+def misspelled(paper: Paper, evidence: Iterable[Evidence]) -> list[str]:
+    """Authors whose names are written as the rule for names does not allow.
+
+    The publisher's record decides. A fuller form may stand where another record that is kept prints
+    it. Without a publisher's record, one of those that are kept has to print the name.
+    """
+    lists = [(one, one.record.authors) for one in evidence]
+    lists = [
+        (one, authors)
+        for one, authors in lists
+        if len(authors) == len(paper.names) and not {"authors", "names"} & one.reasons.keys()
+    ]
+    found = []
+    for place, ours in enumerate(paper.names):
+        printed = [(one, authors[place]) for one, authors in lists]
+        decides = [(one, name) for one, name in printed if one.registry]
+        if any(_spelled_alike(ours, name, one.record.splits) for one, name in decides):
+            continue
+        second = any(_spelled_alike(ours, name) for one, name in printed if not one.registry)
+        if second and all(_fuller(ours, name) for _, name in decides):
+            continue
+        for _, name in (decides or printed)[:1]:
+            theirs = f"{name.family}, {name.given}".strip(", ")
+            found.append(f"author {place + 1} is written '{theirs}' there")
+    return found
+
+
+def _spelled_alike(ours: Name, theirs: Name, splits: bool = False) -> bool:
+    """The same letters with the same accents, in words; case, dots and apostrophes left aside."""
+
+    def words(*parts: str) -> list[str]:
+        return re.sub(r"[.'’`]", "", " ".join(parts)).replace("-", " ").casefold().split()
+
+    return words(ours.given, ours.family) == words(theirs.given, theirs.family) and (
+        not splits or words(ours.family) == words(theirs.family)
+    )
+
+
+def _fuller(ours: Name, theirs: Name) -> bool:
+    return same_person(ours, theirs) and len(letters("".join(ours))) >= len(
+        letters("".join(theirs))
+    )
+
+
+def _of_preprint(record: Record) -> bool:
+    return bool(re.match(r"arxiv\b", record.venue, re.IGNORECASE))
+
+
+def _venue(text: str, venues: Mapping[str, Venue]) -> str:
+    """The venue that a record names, matched whole; empty where it is none of the catalog's.
+
+    Proceedings are of their conference, and DBLP writes "…, NeurIPS 2022, New Orleans, …".
+    """
+    short = re.sub(
+        r"^proceedings of (?:the )?|\b\d+(?:st|nd|rd|th) ", "", text, flags=re.IGNORECASE
+    )
+    named = re.fullmatch(r"(.+) \((\w+)\)", text)
+    years = re.findall(r"(?:^|, )([^,]+?) \d{4}(?=,|$)", text)
+    for written in (text, short, *(named.groups() if named else ()), *years):
+        for venue in venues.values():
+            if letters(written) in (letters(venue.id), letters(venue.name)):
+                return venue.id
+    return ""
+
+
+def _same(name: str, theirs: str, ours: str) -> bool:
+    if name != "code":
+        return theirs.casefold() == ours.casefold()
+    short, long = (re.sub(r"^https?://|\.git$|/$", "", url.casefold()) for url in (theirs, ours))
+    return long == short or long.startswith(f"{short}/")
+
+
+def _identified(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> bool:
+    """The record is found by an identifier of the entry, or stands where the entry leads to."""
+    address = re.sub(r"^https?://", "", paper.url or "")
+    same = {"doi", "arxiv", "acl", "openreview"} & {*vouched(paper, one, venues)}
+    return bool(same) or (bool(address) and re.sub(r"^https?://", "", one.record.url) == address)

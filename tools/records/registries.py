@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from urllib.parse import quote
-from xml.etree import ElementTree as ET
 
-from . import bib, csl
+from . import atom, bib, csl
 from .connections import FetchError
 from .record import Record, SourceError
 from .web import Answer, Fetcher, Politeness
@@ -17,7 +16,8 @@ ACL = "https://aclanthology.org/"
 OPENREVIEW = "https://api2.openreview.net/notes"
 # arXiv's terms of use: three seconds between two requests.
 PAUSES = {"export.arxiv.org": 3.0}
-_ATOM = {"a": "http://www.w3.org/2005/Atom", "arxiv": "http://arxiv.org/schemas/atom"}
+# What each registry answers with, of the kinds that are kept as evidence.
+KINDS = {"doi": "csl", "acl": "bibtex", "arxiv": "atom"}
 
 
 class Registries:
@@ -35,15 +35,24 @@ class Registries:
         self.fetcher = fetcher or Fetcher(politeness=Politeness(pauses=PAUSES))
         self._arxiv, self._doi, self._acl, self._openreview = arxiv, doi, acl, openreview
 
+    def raw(self, registry: str, identifier: str) -> str:
+        """What a registry of KINDS answers, to the letter. Raises SourceError."""
+        answer = getattr(self, f"_{registry}_answer")(identifier)
+        try:
+            return answer.body.decode()
+        except UnicodeDecodeError as error:
+            raise SourceError(f"{registry} {identifier}: the answer is no UTF-8: {error}") from None
+
     def arxiv(self, identifier: str) -> Record:
         """What arXiv says. Raises SourceError."""
-        url = f"{self._arxiv}?id_list={quote(identifier)}&max_results=1"
-        return _atom(self._get(url, "arXiv").body, f"arXiv {identifier}")
+        return atom.record(self._arxiv_answer(identifier).body, f"arXiv {identifier}")
+
+    def _arxiv_answer(self, identifier: str) -> Answer:
+        return self._get(f"{self._arxiv}?id_list={quote(identifier)}&max_results=1", "arXiv")
 
     def doi(self, identifier: str) -> Record:
         """What Crossref, DataCite or another agency says of a DOI. Raises SourceError."""
-        wanted = {"Accept": "application/vnd.citationstyles.csl+json"}
-        answer = self._get(f"{self._doi}{quote(identifier)}", "doi.org", wanted)
+        answer = self._doi_answer(identifier)
         name = f"DOI {identifier}"
         try:
             item = json.loads(answer.body)
@@ -53,12 +62,18 @@ class Registries:
         agency = str(item.get("source", "doi")).lower() if isinstance(item, dict) else "doi"
         return csl.record(item, name, agency)
 
+    def _doi_answer(self, identifier: str) -> Answer:
+        wanted = {"Accept": "application/vnd.citationstyles.csl+json"}
+        return self._get(f"{self._doi}{quote(identifier)}", "doi.org", wanted)
+
     def acl(self, identifier: str) -> Record:
         """What the ACL Anthology says. Raises SourceError."""
-        answer = self._get(f"{self._acl}{quote(identifier)}.bib", "the ACL Anthology")
-        text = answer.body.decode("utf-8", errors="replace")
+        text = self._acl_answer(identifier).body.decode("utf-8", errors="replace")
         found = bib.records(text, f"ACL {identifier}")
         return Record(**{**vars(found[0]), "source": "acl", "acl": identifier})
+
+    def _acl_answer(self, identifier: str) -> Answer:
+        return self._get(f"{self._acl}{quote(identifier)}.bib", "the ACL Anthology")
 
     def openreview(self, identifier: str) -> Record:
         """What OpenReview says, where it answers programs at all. Raises SourceError."""
@@ -89,32 +104,3 @@ class Registries:
         if answer.status != 200:
             raise SourceError(f"{who}: answers with status {answer.status}; try again later")
         return answer
-
-
-def _atom(body: bytes, name: str) -> Record:
-    try:
-        feed = ET.fromstring(body)  # noqa: S314 - expat limits what entities may expand to
-    except ET.ParseError as error:
-        raise SourceError(f"{name}: the answer is not Atom: {error}") from None
-    entry = feed.find("a:entry", _ATOM)
-    if entry is None:
-        raise SourceError(f"{name}: arXiv knows no such work")
-
-    def text(path: str) -> str:
-        return " ".join((entry.findtext(path, "", _ATOM)).split())
-
-    title, identifier = text("a:title"), text("a:id")
-    if not title or "/abs/" not in identifier:
-        raise SourceError(f"{name}: {text('a:summary') or 'arXiv knows no such work'}")
-    people = [" ".join((p.text or "").split()) for p in entry.findall("a:author/a:name", _ATOM)]
-    year = text("a:published")[:4]
-    return Record(
-        source="arxiv",
-        title=title,
-        authors=tuple(bib.split_name(person) for person in people if person),
-        year=int(year) if year.isdigit() else None,
-        first_year=int(year) if year.isdigit() else None,
-        venue="arXiv",
-        arxiv=identifier.split("/abs/")[1],
-        doi=text("arxiv:doi"),
-    ).tidy()

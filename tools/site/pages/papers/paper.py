@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ....atlas import Atlas
@@ -11,7 +11,7 @@ from ....data.papers import full_authors
 from ....data.parity import verdicts
 from ....data.schema import Paper
 from ....export import formats as export
-from ....records.evidence import MEANINGS, Evidence, State, disagreements
+from ....records.evidence import FIELDS, MEANINGS, State, disagreements, vouched
 from ....records.evidence import state as state_of
 from ....text.markup import listed
 from ...shared.site import Site
@@ -26,15 +26,31 @@ MARKS: dict[State, tuple[str, str]] = {
     "unverified": ("not verified yet", "unknown"),
     "contradicted": ("contradicted", "differs"),
 }
+# What a reader calls the fields that are compared.
+CALLED = {"arxiv": "arXiv", "doi": "DOI", "acl": "ACL identifier", "openreview": "OpenReview"}
+
+
+class Source(NamedTuple):
+    """A record: what keeps it and where, of what kind and since when, what is the same or not."""
+
+    name: str
+    link: str
+    place: str
+    same: str
+    differs: list[str]
 
 
 class Mark(NamedTuple):
-    """Whether an entry is verified: its name, how it looks, what that means, and who said what."""
+    """Whether an entry is verified: its name, how it looks, what that means, and who said what.
+
+    unvouched: the fields of the entry that no record prints as it does.
+    """
 
     name: str
     look: str
     meaning: str
-    sources: list[tuple[str, str, str]]
+    sources: list[Source]
+    unvouched: str
 
 
 class Code(NamedTuple):
@@ -80,29 +96,32 @@ def page(site: Site, paper: Paper) -> tuple[str, str]:
 
 
 def mark(atlas: Atlas, paper: Paper) -> Mark:
-    """What other sources say of the entry, each with what it is, when it was asked, and what of."""
-    evidence = atlas.evidence.get(paper.id, ())
-    state = state_of(paper, evidence)
-    name, look = MARKS[state]
-    sources = [
-        (
-            one.source,
-            f"{'registry' if one.registry else 'list'}, seen {one.seen}",
-            "; ".join(disagreements(paper, one)) or f"same {compared(one)}",
+    """What is known of the entry, and which field which record vouches for."""
+    evidence, venues = atlas.evidence.get(paper.id, ()), atlas.catalog.venue
+    state = state_of(paper, evidence, venues)
+    sources, every = [], set()
+    for one in evidence:
+        same = vouched(paper, one, venues)
+        every |= {*same}
+        kind = "registry" if one.registry else "kept by others"
+        commit = f"commit {one.commit[:8]}, " if one.commit else ""
+        differs = [str(found) for found in disagreements(paper, one, venues)]
+        sources.append(
+            Source(
+                f"{one.source} {one.path}".strip(),
+                one.link,
+                f"{kind}, {commit}seen {one.seen}",
+                called(same),
+                differs,
+            )
         )
-        for one in evidence
-    ]
-    return Mark(name, look, MEANINGS[state], sources)
+    filled = [name for name in FIELDS if getattr(paper, name) and name not in every]
+    return Mark(*MARKS[state], MEANINGS[state], sources, called(filled))
 
 
-def compared(evidence: Evidence) -> str:
-    """What a source could be compared in: 'title, authors and year'."""
-    parts = (
-        ("title", evidence.title),
-        ("first authors" if evidence.truncated else "authors", evidence.authors),
-        ("year", evidence.year or evidence.first_year),
-    )
-    return listed(name for name, there in parts if there)
+def called(fields: Iterable[str]) -> str:
+    """The fields in words: 'title, authors and DOI'."""
+    return listed(CALLED.get(name, name) for name in fields)
 
 
 def code(atlas: Atlas, method: Implementation) -> Code:

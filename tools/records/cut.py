@@ -1,0 +1,61 @@
+"""What is cut out of records before they are kept: other people's prose, and lists of references.
+
+A mark stands where it was, so that a reader sees that something is missing and what.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+MARK = "[cut]"
+_ELEMENTS = {"acl-xml": "abstract", "atom": "summary"}
+
+
+def cut(raw: str, kind: str) -> tuple[str, tuple[str, ...]]:
+    """The record without its abstract, and the names of what is gone; the rest to the letter.
+
+    Of what was cut already nothing more is cut. A `reference` is what Crossref's answers hold.
+    """
+    if kind in _ELEMENTS:
+        name = _ELEMENTS[kind]
+        spans = [m.span(1) for m in re.finditer(rf"(?s)<{name}[^>/]*>(.*?)</{name}>", raw)]
+        found = [(name, start, end, MARK) for start, end in spans]
+    elif kind == "csl":
+        found = [
+            (name, start, end, json.dumps(MARK))
+            for name, start, end in _members(raw)
+            if name in ("abstract", "reference")
+        ]
+    elif kind == "pmlr":
+        block = re.search(r"(?m)^abstract: (.*\n(?: .*\n|\n)*)", raw)
+        found = [("abstract", *block.span(1), f"'{MARK}'\n")] if block else []
+    else:
+        found = [("abstract", start, end, f"{{{MARK}}}") for start, end in _values(raw)]
+    for _, start, end, mark in reversed(found):
+        raw = raw[:start] + mark + raw[end:]
+    return raw, tuple(dict.fromkeys(name for name, *_ in found))
+
+
+def _members(raw: str) -> Iterator[tuple[str, int, int]]:
+    """The members of the one JSON object: name, start and end of the value."""
+    decoder, place = json.JSONDecoder(), raw.index("{") + 1
+    while match := re.compile(r'[\s,]*(?=")').match(raw, place):
+        name, place = decoder.raw_decode(raw, match.end())
+        start = re.compile(r"\s*:\s*").match(raw, place).end()
+        _, place = decoder.raw_decode(raw, start)
+        yield name, start, place
+
+
+def _values(raw: str) -> Iterator[tuple[int, int]]:
+    """Where the value of a BibTeX field `abstract` stands, its braces or quotes included."""
+    for match in re.finditer(r"""(?im)(?:^|,)\s*\\?"?\s*abstract\s*=\s*(?=["{])""", raw):
+        start = place = match.end()
+        depth, quoted = 0, raw[start] == '"'
+        while place < len(raw):
+            depth += (raw[place] == "{") - (raw[place] == "}")
+            place += 1
+            if depth == 0 and (not quoted or (raw[place - 1] == '"' and place > start + 1)):
+                break
+        yield start, place
