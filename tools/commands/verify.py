@@ -30,6 +30,7 @@ from ..records.evidence import (
 )
 from ..records.record import Record, SourceError
 from ..rules.catalog import read
+from ..text.words import count
 
 FORMATS = {"text": as_text, "json": as_json, "github": as_github}
 
@@ -81,7 +82,8 @@ def main(options: argparse.Namespace, registries: Any = None) -> int:
     findings += [finding(name, "V202", "there is evidence, but no such paper") for name in stray]
     counts = Counter(state(paper, known.get(paper.id, ())) for paper in wanted)
     told = ", ".join(f"{counts[name]} {name}" for name in MEANINGS if counts[name])
-    sys.stdout.write(FORMATS[options.format](findings, f"{len(wanted)} papers: {told}"))
+    asked = count(len(wanted), "entry", "entries")
+    sys.stdout.write(FORMATS[options.format](findings, f"{asked}: {told}"))
     return 1 if findings else 0
 
 

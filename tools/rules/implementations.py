@@ -46,6 +46,22 @@ def missing_implementation(context: Context) -> Iterator[Fault]:
 
 
 @rule(
+    "S714",
+    "Leaf that cannot have code has code",
+    "`no_code` says why there is nothing to implement in a leaf, such as one of surveys; such a "
+    "leaf is no gap. An implementation that declares the leaf proves it wrong.",
+    bad="a leaf with no_code that an implementation declares",
+    good="a leaf with no_code that none declares",
+)
+def code_where_none_can_be(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        leaf = context.catalog.leaves.get(implementation.leaf)
+        if leaf and leaf.no_code:
+            message = f"declares leaf '{leaf.id}', whose no_code says that it has no code"
+            yield Fault(_source(implementation), f"{message}; remove one of the two")
+
+
+@rule(
     "S704",
     "Implementation in another folder",
     "The folder of an implementation is the top-level branch of its leaf, with underscores for "
