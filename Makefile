@@ -8,12 +8,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: site zip preview test test-changed test-all parity check format clean
 
+# the site brings the code that it was built from, where git can pack it
+CODE := $(shell git rev-parse --verify --quiet HEAD >/dev/null 2>&1 && echo assets/fine-tuning-atlas-code.zip)
+
 site: $(VENV)/installed
 	$(RUN) -m tools build
 	$(RUN) -m tools validate
 	$(RUN) -m reference_impls measure --stale
 	$(RUN) -m tools build
-	$(VENV)/bin/mkdocs build --strict --quiet
+	$(if $(CODE),git archive --format=zip --prefix=fine-tuning-atlas/ --output=docs/$(CODE) HEAD)
+	CODE=$(CODE) $(VENV)/bin/mkdocs build --strict --quiet
 	@echo "The site is in site/: open $(CURDIR)/site/index.html in a browser,"
 	@echo "or run 'make preview' to see it change as you edit."
 

@@ -36,6 +36,8 @@ def build(folder: Path) -> None:
     contributing = (folder / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for name, text in all_pages.pages(material, contributing, manual()).items():
         write(folder / "docs" / name, text)
+    for name, text in all_pages.theme().items():
+        write(folder / "overrides" / name, text)
 
 
 def seconds(*command: str, folder: Path) -> float:

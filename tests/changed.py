@@ -39,6 +39,7 @@ READERS = {
     "overrides/": ("tests/site",),
     "mkdocs.yml": ("tests/site",),
     "README.md": ("tests/catalog",),
+    "CITATION.cff": ("tests/site", "tests/tools/test_project.py"),
     "reference_impls/lab/": ("tests/lab", METHODS),
     "reference_impls/measure/": (METHODS, "tests/tools"),
 }

@@ -100,8 +100,9 @@ class Atlas:
         return [method for method in self.methods_by_leaf if method.leaf in leaves]
 
     def gaps(self, nodes: Iterable[Node]) -> list[Node]:
-        """The leaves below `nodes` that have no reference implementation."""
-        return [leaf for n in nodes for leaf in n.leaves() if not self.implementations(leaf)]
+        """The leaves below `nodes` that could have a reference implementation and have none."""
+        leaves = (leaf for node in nodes for leaf in node.leaves() if not leaf.no_code)
+        return [leaf for leaf in leaves if not self.implementations(leaf)]
 
     @cached_property
     def methods_by_leaf(self) -> list[Implementation]:
@@ -169,12 +170,26 @@ def load(root: Path) -> Atlas:
     )
 
 
+def counted(papers: Iterable[Paper]) -> str:
+    """'98 papers and 9 other resources', '15 papers', '2 other resources'."""
+    papers = list(papers)
+    number = sum(paper.is_paper for paper in papers)
+    others = len(papers) - number
+    parts = [count(number, "paper")] if number or not others else []
+    return " and ".join([*parts, *([count(others, "other resource")] if others else [])])
+
+
 def coverage(atlas: Atlas) -> str:
-    """How many leaves are implemented, and which are not."""
+    """How many leaves are implemented, which are not, and which cannot be."""
     leaves = atlas.catalog.leaves.values()
+    without = [leaf for leaf in leaves if leaf.no_code]
     gaps = atlas.gaps(atlas.catalog.taxonomy)
-    done = f"{len(leaves) - len(gaps)} of {count(len(leaves), 'leaf', 'leaves')}"
-    if not gaps:
-        return f"{done} of the taxonomy have one."
-    names = ", ".join(leaf.name for leaf in gaps)
-    return f"{done} of the taxonomy have one; {count(len(gaps), 'gap')} remain: {names}."
+    able = len(leaves) - len(without)
+    have = "has" if able == 1 else "have"
+    said = f"{able - len(gaps)} of {count(able, 'leaf', 'leaves')} {have} an implementation"
+    if gaps:
+        remain = "remains" if len(gaps) == 1 else "remain"
+        said += f"; {count(len(gaps), 'gap')} {remain}: {', '.join(leaf.name for leaf in gaps)}"
+    if without:
+        said += f". Not counted, having nothing to implement: {'; '.join(n.name for n in without)}"
+    return f"{said}."

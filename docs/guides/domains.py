@@ -93,13 +93,13 @@ print(f"{'not tuned':18}" + "".join(f"{score(base, SHIFTS[shift]):16.1%}" for sh
 for name in CHOSEN:
     means = [fmean(score(model, s) for _, model in models[name]) for s in SHIFTS.values()]
     print(f"{METHODS[name].title:18}" + "".join(f"{mean:16.1%}" for mean in means))
+    assert max(means) < 0.8 if name == "linear_probe" else min(means) > 0.97
 
-# **The effect does not appear.** Whatever is trained, except for the probe, solves the task in all
-# four columns, full fine-tuning as well as the light methods; from one column to the next nothing
-# is lost. The probe is worse in each of them and loses a little with new adjectives. The reason
-# lies in the toy: pretraining covered all adjectives and topics evenly, the model has represented
-# them alike ever since, and a rule learned on some of them holds for all. A shift can only
-# separate methods where the features differ across it.
+# **The effect does not appear.** Whatever is trained, except for the probe, scores above 97% in all
+# four columns, full fine-tuning as well as the light methods. The probe stays below 80% in each of
+# them. The reason lies in the toy: pretraining covered all adjectives and topics evenly, the model
+# has represented them alike ever since, and a rule learned on some of them holds for all. A shift
+# can only separate methods where the features differ across it.
 #
 # ## Probe first, then tune everything
 #
@@ -132,6 +132,7 @@ def features(model, batch) -> torch.Tensor:
 polarity = TASKS["last-clause"]
 unseen = collate([polarity.kind.question(example) for example in polarity.test()[:250]])
 print(f"{'order':18} {'new adjectives':>16}   features moved by")
+by_order = []
 for label, cls in (("All at once", METHODS["full_fine_tuning"]), ("Probe, then all", ProbeThenAll)):
     scores, moved = [], []
     for seed in SEEDS:
@@ -143,10 +144,13 @@ for label, cls in (("All at once", METHODS["full_fine_tuning"]), ("Probe, then a
         change = (features(model, unseen) - before).norm(dim=1) / before.norm(dim=1)
         moved.append(change.mean().item())
     print(f"{label:18} {fmean(scores):16.1%}   " + " ".join(f"{value:.2f}" for value in moved))
+    by_order.append(fmean(moved))
+    assert min(scores) > 0.97
+assert 0.8 * by_order[0] < by_order[1] < by_order[0]
 
-# Starting from a trained head moves the features less, as the explanation says it should, but the
-# difference is small (and only half of the steps may move them at all). The score has no room to
-# show anything.
+# Starting from a trained head moves the features less, as the explanation says it should, but by
+# less than a fifth (and only half of the steps may move them at all). The score, above 97% in both
+# orders, has no room to show anything.
 #
 # ## A shift that does matter: instructions
 #
@@ -169,11 +173,15 @@ for name in CHOSEN:
     obeyed[METHODS[name].title] = scores
     print(f"{METHODS[name].title:18} {fmean(scores):.1%}")
 dots("Obeys the instruction 'contrary', a dot for each seed", obeyed)
+kept = {name: fmean(obeyed[METHODS[name].title]) for name in CHOSEN}
+assert score(base, contrary) > 0.97
+assert max(kept["full_fine_tuning"], kept["linear_probe"]) < 0.1
+assert all(0.1 < kept[name] < 0.6 for name in ("lora", "ia3", "prefix_tuning"))
 
-# Here is the loss that the first table hid. The model obeys perfectly before tuning, and after
-# full fine-tuning it hardly ever does. Light methods keep a part of it, LoRA the most, and none
-# keeps all. The probe, which leaves the model untouched, is among the worst: it reads an answer
-# off the last hidden states, and it was trained to read the one that the data wanted.
+# Here is the loss that the first table hid. The model obeys in more than 97% of cases before
+# tuning, and in fewer than 10% after full fine-tuning. Light methods keep a part of it, between 10%
+# and 60%. The probe, which leaves the model untouched, obeys in fewer than 10% as well: it reads an
+# answer off the last hidden states, and it was trained to read the one that the data wanted.
 # **Frozen weights do not mean unchanged behavior.**
 #
 # The amounts also depend on how long and at which learning rate one trains, so this is no ranking

@@ -189,7 +189,8 @@ bars("Stored for each user on Llama 2 7B, 16 bits", "MB", ["stored"], rows)
 #
 # Stored bytes are one side, work in inference the other. A prefix makes attention longer by its
 # length, LoRA that is not merged adds two thin products a matrix, and (IA)³ multiplies by vectors,
-# which takes no matrix product at all. Counted over one batch of the lab:
+# which takes no matrix product at all. Counted in operations, which are not time, over one batch
+# of the lab:
 
 batch = next(TASKS["cue"].batches())
 base, _ = inference(TASKS["cue"].model(), batch)

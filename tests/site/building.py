@@ -21,7 +21,9 @@ def generated(folder: str, names: list[str]) -> list[str]:
     return fnmatch.filter(names, all_pages.FOLDERS[inside]) if inside in all_pages.FOLDERS else []
 
 
-def build_site(atlas: Atlas, folder: Path, site_url: str = "", repo_url: str = "") -> Path:
+def build_site(
+    atlas: Atlas, folder: Path, site_url: str = "", repo_url: str = "", code: str = ""
+) -> Path:
     """Write the pages, run MkDocs in strict mode and give the folder of the site."""
     shutil.copy(ROOT / "mkdocs.yml", folder)
     shutil.copytree(ROOT / "overrides", folder / "overrides")
@@ -29,6 +31,8 @@ def build_site(atlas: Atlas, folder: Path, site_url: str = "", repo_url: str = "
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for name, text in all_pages.pages(atlas, contributing, manual()).items():
         write(folder / "docs" / name, text)
+    for name, text in all_pages.theme().items():
+        write(folder / "overrides" / name, text)
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict"],
         cwd=folder,
@@ -37,6 +41,7 @@ def build_site(atlas: Atlas, folder: Path, site_url: str = "", repo_url: str = "
             "NO_MKDOCS_2_WARNING": "1",
             "SITE_URL": site_url,
             "REPO_URL": repo_url,
+            "CODE": code,
         },
         capture_output=True,
         text=True,

@@ -11,9 +11,12 @@ from filelock import FileLock
 
 from tests.site.building import build_site
 from tests.site.html_pages import HtmlPage, read_site
+from tests.site.test_hostile import hostile_atlas
 from tools import atlas as material
 from tools.atlas import Atlas
 from tools.data.files import ROOT
+
+SITE, REPOSITORY = "https://atlas.example/docs/", "https://github.com/a/b"
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +42,12 @@ def built(atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pages(built: Path) -> dict[str, HtmlPage]:
     return read_site(built)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Atlas, dict[str, HtmlPage]]:
+    """A site of hostile text that knows its own address and its repository's."""
+    atlas = hostile_atlas(tmp_path_factory.mktemp("published-catalog"))
+    numbered = Atlas(atlas.catalog, atlas.methods, atlas.source, lines={"hu2021lora": 53})
+    folder = tmp_path_factory.mktemp("published-site")
+    return numbered, read_site(build_site(numbered, folder, SITE, REPOSITORY))

@@ -141,7 +141,9 @@ def test_leaves_list_their_papers_or_say_that_there_is_none(pages: Pages, atlas:
         assert {f"papers/{paper.id}.html" for paper in atlas.papers(leaf)} <= listed
         own = {f"methods/{method.name}.html" for method in atlas.implementations(leaf)}
         assert own <= listed
-        assert ("No reference implementation yet." in page.text) is (not own)
+        gap = not own and not leaf.no_code
+        assert ("No reference implementation yet." in page.text) is gap
+        assert ("There is nothing to implement here." in page.text) is bool(leaf.no_code)
 
 
 def test_methods_have_formulas_as_mathml_and_their_source(pages: Pages, atlas: Atlas) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from tests.site.building import build_site
-from tests.site.html_pages import HtmlPage, read_site
-from tests.site.test_hostile import HOSTILE, hostile_atlas
+from tests.site.conftest import REPOSITORY, SITE
+from tests.site.html_pages import HtmlPage
+from tests.site.test_hostile import HOSTILE
 from tools.atlas import Atlas
 from tools.data.files import ROOT
 from tools.data.schema import Catalog, Paper
@@ -17,7 +15,6 @@ from tools.export import formats as export
 from tools.text.escape import plain
 
 Pages = dict[str, HtmlPage]
-SITE, REPOSITORY = "https://atlas.example/docs/", "https://github.com/a/b"
 # The field of a Zotero item that a Highwire element gives, and the item's type.
 FIELDS = {
     "citation_title": "title",
@@ -181,17 +178,9 @@ def test_what_a_paper_builds_on_and_what_builds_on_it_name_each_other(
 
 def test_without_an_address_there_is_no_link_to_a_repository(pages: Pages) -> None:
     for page in pages.values():
-        assert "Edit this entry" not in page.text
+        assert "Edit this" not in page.text
+        assert "Report a fault" not in page.text
         assert not [link for link in page.links if "/edit/main" in link or "/issues/" in link]
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Atlas, Pages]:
-    """A site of hostile text that knows its own address and its repository's."""
-    atlas = hostile_atlas(tmp_path_factory.mktemp("published-catalog"))
-    numbered = Atlas(atlas.catalog, atlas.methods, atlas.source, lines={"hu2021lora": 53})
-    folder = tmp_path_factory.mktemp("published-site")
-    return numbered, read_site(build_site(numbered, folder, SITE, REPOSITORY))
 
 
 def test_hostile_text_stays_text_in_the_head(published: tuple[Atlas, Pages]) -> None:
@@ -227,7 +216,28 @@ def test_an_entry_can_be_edited_and_its_faults_reported(published: tuple[Atlas, 
     )
     form = (ROOT / ".github" / "ISSUE_TEMPLATE" / "mistake.yml").read_text(encoding="utf-8")
     assert "\n    id: where\n" in form
-    assert not [link for link in pages["papers/index.html"].links if "/issues/new" in link]
+
+
+def test_other_pages_can_be_edited_where_a_file_is_theirs_and_reported(
+    published: tuple[Atlas, Pages],
+) -> None:
+    _, pages = published
+    files = {
+        "methods/lora.html": "reference_impls/reparameterized/lora/lora.py",
+        "taxonomy/soft.html": "papers.yaml",
+        "reading.html": "docs/reading.md",
+        "contributing.html": "CONTRIBUTING.md",
+    }
+    for path, page in pages.items():
+        if path.startswith("papers/") or path == "404.html":
+            continue
+        edits = [link for link in page.links if "/edit/main/" in link]
+        if path in files:
+            assert edits == [f"{REPOSITORY}/edit/main/{files[path]}"]
+            assert (ROOT / files[path]).is_file()
+        [report] = [link for link in page.links if "/issues/new" in link]
+        assert report.endswith(f"&where={path}"), path
+    assert not [link for link in pages["papers/index.html"].links if "/edit/main/" in link]
 
 
 def test_the_repository_is_only_linked_to(published: tuple[Atlas, Pages]) -> None:

@@ -147,6 +147,13 @@ FAULTS = [
         "- id: prompt",
         "only a leaf",
     ),
+    Case(
+        "S111",
+        "    description: Something is written before the input.\n",
+        "    description: Something.\n    no_code: Prompts are words.\n",
+        "- id: prompt",
+        "only a leaf may have no_code",
+    ),
     Case("S201", "[low-rank, soft]", "[low-rank, sofft]", "sofft", "did you mean 'soft'?"),
     Case("S201", "[low-rank, soft]", "[low-rank, prompt]", "[low-rank, prompt]", "is a branch"),
     Case("S202", LEAVES, LEAVES.replace("LLM", "VLLM"), "VLLM", "did you mean 'LLM'?"),

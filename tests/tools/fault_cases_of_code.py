@@ -66,6 +66,14 @@ FAULTS_OF_CODE = [
         "has no implementation",
     ),
     Case(
+        "S716",
+        "        elsewhere:\n",
+        "        no_code: Nothing to do.\n        elsewhere:\n",
+        "class LoRA",
+        "declares leaf 'low-rank', whose no_code says that it has no code",
+        METHOD_PATH,
+    ),
+    Case(
         "S704",
         at="class LoRA",
         says="is in prompt, but its leaf is below reparameterized",

@@ -42,7 +42,8 @@ SHAPES = {
     "ladder_side_tuning": report(9_000, 16_036_000, 36_000, 72_000, 2_000_000, 0, merged=None),
     "mezo": report(4_000_000, 16_000_000, 0, 0, 0, 0, adapted=1000),
     "fish_mask": report(20_000, 16_000_000, 16_000_000, 32_000_000, 10_000_000, 4_000_000),
-    "pet": {"refused": "it looks <at> its data"},
+    "pet": {"refused": "it does what its data say"},  # but has a closed form
+    "shy": {"refused": "it looks <at> its data"},
     "gone": report(1, 1, 1, 1, 1, 1),
 }
 FILE = {
@@ -148,7 +149,7 @@ def test_rows_say_what_filters_ask(text: str) -> None:
     assert attributes(text, "pet")["models"] == "encoder"
 
 
-def test_a_method_that_the_ledger_lacks_is_counted_by_closed_forms(atlas: Atlas, text: str) -> None:
+def test_what_shapes_do_not_tell_is_counted_by_closed_forms(atlas: Atlas, text: str) -> None:
     row = compare.row(atlas, atlas.methods["pet"])
     assert row.counts == closed_forms.counts("pet", "bert-base")
     assert summary(text)["pet"][1] == "109,482,240"
@@ -161,7 +162,7 @@ def test_comparisons_with_libraries_are_in_the_table(
     known = replace(atlas, parity={"lora": (comparison("peft", outcomes),)})
     text = all_pages.pages(known, "# C")["methods/compare.md"]
     assert attributes(text, "lora")["verified"] == said
-    assert ("equal to peft 1" in summary(text)["lora"][10]) is (said == "equal")
+    assert ("1 of 1 equal" in summary(text)["lora"][10]) is (said == "equal")
 
 
 def test_a_method_differs_if_it_differs_from_one_library(atlas: Atlas) -> None:
@@ -203,13 +204,28 @@ RUN = {
 
 def test_a_row_says_all_about_a_method_and_cheapest_come_first(text: str) -> None:
     table = rows(text)
-    assert list(table) == ["mezo", "ladder_side_tuning", "lora", "full_fine_tuning", "fish_mask"]
+    masked = ["full_fine_tuning", "fish_mask"]
+    assert list(table) == ["mezo", "ladder_side_tuning", "lora", *masked, "pet"]
     assert table["lora"] == [
         *("2,000", "4,000", "0.02", "0.02", "0.00", "0.00", "0.01", "0"),
         *("×1.06", "×1", "+7"),
     ]
     assert table["mezo"][4:9] == ["0", "0", "0", "0", "×1"]
     assert table["ladder_side_tuning"][9] == "–"
+
+
+def test_where_no_step_can_be_measured_the_closed_form_tells_everywhere(
+    atlas: Atlas, text: str
+) -> None:
+    """One number for a method on a model, on whatever page; nothing of its inference."""
+    report = atlas.ledger.architectures["bert-base"]["pet"]
+    form = closed_forms.counts("pet", "bert-base")
+    assert (report.ledger.model_dump(), report.inference) == (form.ledger, None)
+    assert (report.rows, report.length, report.phase) == (8, 256, form.phase)
+    assert rows(text)["pet"][2] == f"{form.total / 10**9:.2f}"
+    assert rows(text)["pet"][8:] == ["–", "–", "–"]
+    assert summary(text)["pet"][4:6] == ["6.63 GB", "–"]
+    assert "since what they do depends on their data: T pet." in text
 
 
 def test_facts_are_computed(text: str) -> None:
@@ -246,7 +262,8 @@ def test_facts_need_the_methods_that_they_are_about(atlas: Atlas) -> None:
 
 
 def test_methods_that_were_refused_are_named_and_unknown_ones_left_out(text: str) -> None:
-    assert "- T pet: it looks &#60;at&#62; its data" in text
+    assert "- T shy: it looks &#60;at&#62; its data" in text
+    assert summary(text)["shy"][1:6] == 5 * ["–"]
     assert "gone" not in text
 
 

@@ -65,7 +65,7 @@ def test_a_day_that_is_cut_says_so() -> None:
     text = dict(news.pages(site(*given)))["news.md"]
     assert len(ids(text)) == feeds.NEWEST
     assert "107 entries, 100 shown" in text
-    assert "100 entries of 107; the others are among" in text
+    assert "100 entries of 107; the others are in" in text
 
 
 def test_a_catalog_without_dates_has_no_news() -> None:

@@ -71,14 +71,20 @@ def test_a_library_agrees_only_if_nothing_of_it_differs():
         compared(outcome="deviates"),
         compared(library="loralib", outcome="equal-after"),
     )
-    assert verdicts(entries) == [("differs from peft 1.2", False), ("equal to loralib 1.2", True)]
-    mostly = (compared(), compared(), compared(), compared(outcome="deviates"))
-    assert verdicts(mostly) == [("differs from peft 1.2", False)]
+    assert verdicts(entries) == [
+        ("peft 1.2: 1 of 2 equal; 1 differs", False),
+        ("loralib 1.2: 1 of 1 equal", True),
+    ]
+    mostly = (*(4 * [compared()]), *(3 * [compared(outcome="deviates")]))
+    assert verdicts(mostly) == [("peft 1.2: 4 of 7 equal; 3 differ", False)]
 
 
 def test_versions_of_a_library_are_libraries_of_their_own():
     entries = (compared(), compared(version="1.3", outcome="deviates"), compared())
-    assert verdicts(entries) == [("equal to peft 1.2", True), ("differs from peft 1.3", False)]
+    assert verdicts(entries) == [
+        ("peft 1.2: 2 of 2 equal", True),
+        ("peft 1.3: 0 of 1 equal; 1 differs", False),
+    ]
 
 
 def test_the_table_has_a_row_a_comparison_and_keeps_hostile_text_text():

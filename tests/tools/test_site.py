@@ -25,6 +25,7 @@ from tools.site.pages.papers import paper
 from tools.site.shared.site import Site
 from tools.text.markup import (
     capital,
+    code,
     fenced,
     first_sentence,
     from_repository,
@@ -50,6 +51,11 @@ def test_front_matter_is_escaped_for_html() -> None:
 def test_a_fence_is_longer_than_any_inside() -> None:
     assert fenced("a ```` b", "py").split("\n")[0] == "`````py"
     assert fenced("a\n\nb", "py", "    ") == "    ```py\n    a\n\n    b\n    ```"
+
+
+def test_an_option_is_not_broken_at_its_hyphens() -> None:
+    assert code("--a-b") == '<code class="whole">&#45;-a-b</code>'
+    assert code("a --b") == "<code>a --b</code>"
 
 
 def test_backticks_mark_code() -> None:

@@ -36,7 +36,7 @@ def test_clean(tmp_path: Path) -> None:
     path = write_tree(tmp_path)
     write_generated(tmp_path)
     done = tools("validate", path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "5 papers, 0 findings\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "5 entries, 0 findings\n", "")
 
 
 def test_text_from_another_directory(tmp_path: Path) -> None:
@@ -49,14 +49,14 @@ def test_text_from_another_directory(tmp_path: Path) -> None:
         "papers.yaml:55:5 S204 hu2021lora.venue: 'ICRL' is not a venue; did you mean 'ICLR'?"
     )
     assert lines[1].startswith("papers.yaml:111:5 S401 ruckle2020survey.year: ")
-    assert lines[2:] == ["5 papers, 2 findings"]
+    assert lines[2:] == ["5 entries, 2 findings"]
 
 
 def test_json(tmp_path: Path) -> None:
     done = tools("validate", "--format", "json", write_tree(tmp_path, FAULTS))
     assert done.returncode == 1
     report = json.loads(done.stdout)
-    assert report["summary"] == "5 papers, 2 findings"
+    assert report["summary"] == "5 entries, 2 findings"
     assert [(f["code"], f["line"]) for f in report["findings"]] == [("S204", 55), ("S401", 111)]
 
 
@@ -151,7 +151,7 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.stdout.splitlines() == ["False", "5 papers, 0 findings", "0 []"], done.stderr
+    assert done.stdout.splitlines() == ["False", "5 entries, 0 findings", "0 []"], done.stderr
 
 
 def test_it_runs_as_a_part_of_another_package(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_it_runs_as_a_part_of_another_package(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.splitlines() == ["5 papers, 0 findings", "0 True True False"], done.stderr
+    assert done.stdout.splitlines() == ["5 entries, 0 findings", "0 True True False"], done.stderr
 
 
 def test_without_its_libraries_a_command_says_what_to_install(tmp_path: Path) -> None:
@@ -208,4 +208,4 @@ def test_the_catalogs_that_benchmarks_run_on_are_clean(tmp_path: Path) -> None:
     script = [sys.executable, ROOT / "benchmarks/synthetic.py", tmp_path, "1000"]
     subprocess.run(script, check=True, capture_output=True)
     done = tools("validate", tmp_path / "papers.yaml")
-    assert (done.returncode, done.stdout) == (0, "1,000 papers, 0 findings\n")
+    assert (done.returncode, done.stdout) == (0, "1,000 entries, 0 findings\n")

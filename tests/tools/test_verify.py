@@ -143,9 +143,9 @@ def verify(root: Path, handler, capsys: pytest.CaptureFixture) -> tuple[int, str
 
 
 def test_a_true_entry_is_verified_and_stays_so_without_a_network(root, capsys) -> None:
-    assert verify(root, answer(json.dumps(RECORD)), capsys)[:2] == (0, "1 papers: 1 verified\n")
+    assert verify(root, answer(json.dumps(RECORD)), capsys)[:2] == (0, "1 entry: 1 verified\n")
     assert main(options(root)) == 0
-    assert capsys.readouterr().out == "1 papers: 1 verified\n"
+    assert capsys.readouterr().out == "1 entry: 1 verified\n"
     (kept,) = read_evidence(root)["hu2021lora"]
     assert (kept.source, kept.registry) == ("https://doi.org/10.1000/xyz", True)
     assert kept.raw == json.dumps(RECORD)
@@ -171,12 +171,12 @@ def test_false_entries_are_caught(root, capsys, change: dict, said: str) -> None
     assert said in out
     assert " V201 hu2021lora: " in out
     assert out.splitlines()[0].startswith("papers.yaml:")
-    assert out.endswith("1 papers: 1 contradicted\n")
+    assert out.endswith("1 entry: 1 contradicted\n")
 
 
 def test_an_invented_paper_is_not_verified(root, capsys) -> None:
     status, out, err = verify(root, answer("", 404), capsys)
-    assert (status, out) == (0, "1 papers: 1 unverified\n")
+    assert (status, out) == (0, "1 entry: 1 unverified\n")
     assert err == "hu2021lora: doi.org: knows no such work\n"
 
 

@@ -37,15 +37,16 @@ def build(check: bool = False, root: Path = ROOT) -> int:
         if check:
             return _check(root, committed)
         contributing = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
-        pages = all_pages.pages(material, contributing, manual())
+        pages, theme = all_pages.pages(material, contributing, manual()), all_pages.theme()
     except ERRORS as error:
         print(error, file=sys.stderr)
         return 1
     written = [write(root / name, text) for name, text in committed.items()]
     written += [write(root / "docs" / name, text) for name, text in pages.items()]
+    written += [write(root / "overrides" / name, text) for name, text in theme.items()]
     removed = remove_stale(root / "docs", set(pages))
     print(
-        f"{len(pages)} pages and {len(committed)} files, "
+        f"{len(pages)} pages and {len(committed) + len(theme)} files, "
         f"{sum(written)} of them changed; {removed} removed"
     )
     return 0

@@ -15,17 +15,18 @@ from ..data.loader import load
 from ..rules import Context, Fault, Source
 from ..rules.catalog import examine, in_order, items_of
 from ..rules.generated import stale
+from ..text.words import count
 
 FORMATS = {"text": as_text, "json": as_json, "github": as_github}
 
 
 def validate(path: Path) -> tuple[list[Finding], int]:
-    """The findings in the order of the file, and the number of papers. Raises OSError."""
+    """The findings in the order of the file, and the number of entries. Raises OSError."""
     document = load(path, _shown(path))
     context, findings = examine(document, path.resolve().parent)
     if context is None:
         return in_order(findings, document.path), 0
-    findings += rules.check(context, "S200", "S799")
+    findings += rules.check(context, "S200", "S799") + rules.check(context, "S900", "S999")
     if not findings:
         # A README rendered from a catalog with faults would only repeat them.
         findings = rules.check(context, "S800", "S899")
@@ -58,11 +59,11 @@ def main(options: argparse.Namespace) -> int:
     path = options.path
     gc.disable()  # a short process that keeps all it makes: collecting costs time, frees nothing
     try:
-        findings, papers = validate(path)
+        findings, entries = validate(path)
     except FileNotFoundError:
         print(f"tools validate: {path}: there is no such file", file=sys.stderr)
         return 2
-    counted = f"{papers:,} papers, {len(findings):,} finding{'s' * (len(findings) != 1)}"
+    counted = f"{count(entries, 'entry', 'entries')}, {count(len(findings), 'finding')}"
     sys.stdout.write(FORMATS[options.format](findings, counted))
     return 1 if findings else 0
 

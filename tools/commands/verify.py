@@ -23,6 +23,7 @@ from ..records.parsers import parse
 from ..records.record import SourceError
 from ..records.store import Evidence, EvidenceError, digest, read_evidence, save
 from ..rules.catalog import read
+from ..text.words import count
 
 FORMATS = {"text": as_text, "json": as_json, "github": as_github}
 
@@ -95,7 +96,8 @@ def main(options: argparse.Namespace, registries: Any = None) -> int:
         told += f"; {len(explained)} disagreements (V200) have a reason"
     # GitHub shows what it is told as errors, which a disagreement with a reason is not
     shown = findings if options.format == "github" else explained + findings
-    sys.stdout.write(FORMATS[options.format](shown, f"{len(wanted)} papers: {told}"))
+    asked = count(len(wanted), "entry", "entries")
+    sys.stdout.write(FORMATS[options.format](shown, f"{asked}: {told}"))
     return 1 if findings else 0
 
 

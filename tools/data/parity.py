@@ -37,12 +37,14 @@ def read_parity(root: Path) -> dict[str, tuple[Comparison, ...]]:
 
 
 def verdicts(comparisons: tuple[Comparison, ...]) -> list[tuple[str, bool]]:
-    """For each library, what is to be said of it in a line, and whether it agrees throughout."""
+    """For each library, how its comparisons came out in a line, and whether it agrees in all."""
     found = []
     for library in dict.fromkeys((c.library, c.version) for c in comparisons):
         name = " ".join(library)
         own = [c for c in comparisons if (c.library, c.version) == library]
         apart = sum(c.outcome == "deviates" for c in own)
-        agrees = not apart
-        found.append((f"{'equal to' if agrees else 'differs from'} {name}", agrees))
+        said = f"{len(own) - apart} of {len(own)} equal"
+        if apart:
+            said += f"; {apart} {'differs' if apart == 1 else 'differ'}"
+        found.append((f"{name}: {said}", not apart))
     return found

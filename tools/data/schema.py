@@ -55,6 +55,9 @@ PATTERNS = {
     LINK: "an http or https link, with anything unusual in it percent-encoded",
 }
 
+# Kinds of entries that are no papers: only these may have no year.
+RESOURCES = ("blog", "course", "code")
+
 T = TypeVar("T")
 
 
@@ -123,6 +126,9 @@ class Node(Model):
         default=False,
         description="Top-level branches only: every leaf below needs an implementation.",
     )
+    no_code: Text | None = Field(
+        default=None, description="Leaves only: why there is nothing to implement in it."
+    )
     children: tuple[Node, ...] = ()
     elsewhere: dict[str, Text] = Field(
         default={},
@@ -131,10 +137,11 @@ class Node(Model):
 
     @model_validator(mode="after")
     def _branches_hold_no_leaf_keys(self) -> Node:
-        if self.children and self.elsewhere:
-            raise PydanticCustomError(
-                "leaf_only", "only a leaf may have elsewhere; this node has children"
-            )
+        for key in ("elsewhere", "no_code"):
+            if self.children and getattr(self, key):
+                raise PydanticCustomError(
+                    "leaf_only", "only a leaf may have {key}; this node has children", {"key": key}
+                )
         return self
 
     @property
@@ -229,11 +236,16 @@ class Paper(Model):
 
     @model_validator(mode="after")
     def _is_dated(self) -> Paper:
-        if self.year is None and self.kind not in ("blog", "course", "code"):
+        if self.year is None and self.is_paper:
             raise PydanticCustomError(
                 "no_year", "year is missing; only a blog, course or code may have none"
             )
         return self
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether it is a paper, published or a preprint, and not another resource."""
+        return self.kind not in RESOURCES
 
     @cached_property
     def names(self) -> tuple[Name, ...]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ..atlas import Atlas, BuildError, coverage
+from ..atlas import Atlas, BuildError, counted, coverage
 from ..data.papers import short_authors
 from ..data.schema import Node, Paper
 from ..text.escape import commonmark, html, plain, safe, url
@@ -72,6 +72,7 @@ def render(atlas: Atlas) -> str:
             slugs=slugs,
             badge=lambda paper: badge(atlas, paper),
             count=count,
+            counted=counted,
             coverage=coverage(atlas),
             heading=lambda depth: safe("#" * depth),
             path=lambda file: safe(quote(file)),

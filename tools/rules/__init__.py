@@ -34,6 +34,7 @@ FAMILIES = {
     "order": "Order",
     "implementations": "Taxonomy, implementations and tests",
     "generated": "Generated files",
+    "files": "Names of files",
 }
 
 Place = tuple[str | int, ...]
@@ -104,6 +105,8 @@ class Context:
             found += [((*path, "name"), item.name), ((*path, "description"), item.description)]
         for path, node in self.nodes:
             found += [((*path, "elsewhere", key), name) for key, name in node.elsewhere.items()]
+            if node.no_code:
+                found.append(((*path, "no_code"), node.no_code))
         for path, venue in self.venues:
             found += [((*path, "id"), venue.id), ((*path, "name"), venue.name)]
         for path, paper in self.papers:

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..cards import FILE, Beside
-from ..data import official
 from ..data.annotated import all_segments, read_details
-from ..data.declared import line_of
 from ..data.digests import unchanged
 from ..data.findings import nearest
 from ..data.implementations import FIELDS, Implementation, shared_parts
-from ..data.twins import without_claim, without_twin
-from . import Context, Fault, Source, rule
+from . import Context, Fault, Source, official_code, rule  # noqa: F401 (its rules enter themselves)
+from .places import at, file_beside, source_of
 
 _PARTS = {
     "title": "a title",
@@ -26,10 +24,6 @@ _PARTS = {
     "source": "a last paragraph 'Source: …'",
 }
 FAULTS = 3  # planted in every method at least
-
-
-def _source(implementation: Implementation) -> Source:
-    return Source(implementation.path, implementation.line, implementation.name)
 
 
 @rule(
@@ -49,6 +43,22 @@ def missing_implementation(context: Context) -> Iterator[Fault]:
 
 
 @rule(
+    "S716",
+    "Leaf that cannot have code has code",
+    "`no_code` says why there is nothing to implement in a leaf, such as one of surveys; such a "
+    "leaf is no gap. An implementation that declares the leaf proves it wrong.",
+    bad="a leaf with no_code that an implementation declares",
+    good="a leaf with no_code that none declares",
+)
+def code_where_none_can_be(context: Context) -> Iterator[Fault]:
+    for implementation in context.implementations[0].values():
+        leaf = context.catalog.leaves.get(implementation.leaf)
+        if leaf and leaf.no_code:
+            message = f"declares leaf '{leaf.id}', whose no_code says that it has no code"
+            yield Fault(source_of(implementation), f"{message}; remove one of the two")
+
+
+@rule(
     "S704",
     "Implementation in another folder",
     "The folder of an implementation is the top-level branch of its leaf, with underscores for "
@@ -62,7 +72,7 @@ def other_folder(context: Context) -> Iterator[Fault]:
         top = tops.get(implementation.leaf)
         if top and implementation.branch != top.id.replace("-", "_"):
             message = f"is in {implementation.branch}, but its leaf is below {top.id}"
-            yield Fault(_source(implementation), message)
+            yield Fault(source_of(implementation), message)
 
 
 @rule(
@@ -78,10 +88,10 @@ def unknown_leaf_or_paper(context: Context) -> Iterator[Fault]:
         leaf, paper = implementation.leaf, implementation.paper
         if leaf not in leaves:
             message = f"declares leaf '{leaf}', which the catalog lacks"
-            yield Fault(_source(implementation), message, nearest(leaf, leaves))
+            yield Fault(source_of(implementation), message, nearest(leaf, leaves))
         if paper not in papers:
             message = f"declares paper '{paper}', which the catalog lacks"
-            yield Fault(_source(implementation), message, nearest(paper, papers))
+            yield Fault(source_of(implementation), message, nearest(paper, papers))
 
 
 @rule(
@@ -113,7 +123,7 @@ def missing_test(context: Context) -> Iterator[Fault]:
     for implementation in context.implementations[0].values():
         test = f"{Path(implementation.path).parent.as_posix()}/test_{implementation.name}.py"
         if not (context.root / test).is_file():
-            yield Fault(_source(implementation), f"has no test; add {test}")
+            yield Fault(source_of(implementation), f"has no test; add {test}")
 
 
 @rule(
@@ -132,17 +142,7 @@ def unreadable_declaration(context: Context) -> Iterator[Fault]:
     for implementation in known.values():
         if Path(implementation.path).stem != implementation.name:
             message = f"declares the name '{implementation.name}', but the file is named otherwise"
-            yield Fault(_source(implementation), message)
-
-
-def _beside(implementation: Implementation, name: str) -> str:
-    return Path(implementation.path).with_name(name).as_posix()
-
-
-def _at(context: Context, path: str, *keys: str | int) -> Source:
-    """The place of a key in a card, or in what else is declared."""
-    text = (context.root / path).read_text(encoding="utf-8")
-    return Source(path, line_of(text, keys), Path(path).parent.name)
+            yield Fault(source_of(implementation), message)
 
 
 @rule(
@@ -156,14 +156,14 @@ def _at(context: Context, path: str, *keys: str | int) -> Source:
 def missing_drawing(context: Context) -> Iterator[Fault]:
     cards, unreadable = context.cards
     for implementation in context.implementations[0].values():
-        path = _beside(implementation, FILE)
+        path = file_beside(implementation, FILE)
         if path in unreadable:
             continue
         if path not in cards:
-            yield Fault(_source(implementation), f"has no card; add {path} with a [drawing]")
+            yield Fault(source_of(implementation), f"has no card; add {path} with a [drawing]")
         elif cards[path].drawn is None:
             message = "has no drawing; add [drawing] with states, added, notes or aside"
-            yield Fault(_at(context, path), message)
+            yield Fault(at(context, path), message)
 
 
 @rule(
@@ -177,11 +177,11 @@ def missing_drawing(context: Context) -> Iterator[Fault]:
 )
 def missing_annotation(context: Context) -> Iterator[Fault]:
     for implementation in context.implementations[0].values():
-        path = _beside(implementation, FILE)
+        path = file_beside(implementation, FILE)
         if path in context.cards[0]:
             beside = context.cards[0][path].beside
             for key, message, fix in _unplaced(context, implementation, beside):
-                yield Fault(_at(context, path, "beside", key), message, fix)
+                yield Fault(at(context, path, "beside", key), message, fix)
 
 
 def _unplaced(
@@ -224,7 +224,7 @@ def not_measured(context: Context) -> Iterator[Fault]:
         lacking = "; ".join(_unmeasured(context.root, implementation))
         if lacking:
             fix = f"run `python -m reference_impls measure {implementation.name}`"
-            yield Fault(_source(implementation), f"{lacking}: {fix}")
+            yield Fault(source_of(implementation), f"{lacking}: {fix}")
 
 
 def _unmeasured(root: Path, implementation: Implementation) -> Iterator[str]:
@@ -270,7 +270,7 @@ def without_planted_faults(context: Context) -> Iterator[Fault]:
             continue
         if planted < FAULTS:
             message = f"has {planted or 'no'} planted faults; add {FAULTS - planted} to {name}"
-            yield Fault(_source(implementation), message)
+            yield Fault(source_of(implementation), message)
 
 
 @rule(
@@ -291,53 +291,5 @@ def unreadable_card(context: Context) -> Iterator[Fault]:
         for i, entry in enumerate(card.published):
             paper = entry.source.paper
             if paper and paper not in papers:
-                place = _at(context, path, "published", i, "source")
+                place = at(context, path, "published", i, "source")
                 yield Fault(place, f"'{paper}' is not a paper", nearest(paper, papers))
-
-
-@rule(
-    "S714",
-    "Method not compared with its official code",
-    "The file official.toml beside a method names the official code and the commit that was read, "
-    "or says why there is none, and answers the checklist of what recipes of training differ in: "
-    "start, schedule, warm_up, decay, clipping, dropout, label_smoothing, loss and targets are "
-    "'equal', 'none', or both sides in words. A quoted line of code has the number in it that is "
-    "said to be there.",
-    bad='[settings]\ndecay = "as usual"',
-    good='[settings]\ndecay = { official = "0.1 [`run.sh`]", here = "none" }',
-)
-def not_compared(context: Context) -> Iterator[Fault]:
-    found, unreadable = context.officials
-    for error in unreadable.values():
-        yield Fault(Source(error.path, error.line, Path(error.path).parent.name), error.message)
-    for implementation in context.implementations[0].values():
-        path = _beside(implementation, official.FILE)
-        if path not in found and path not in unreadable:
-            message = f"is not compared with its official code; add {path} with [settings]"
-            yield Fault(_source(implementation), message)
-
-
-@rule(
-    "S715",
-    "Number without a twin",
-    "Each number that a docstring has from official code, that is before a source with a file or a "
-    "name of that code in it, or in a sentence that speaks of official code, stands in "
-    "official.toml too: with the file, its line and the value in that line, or with what else it "
-    "is of. So do the numbers of the checklist. The words that stand there are the docstring's.",
-    bad='"at a rate of 1e-3. [`run.sh`]" in a docstring, without a [[number]]',
-    good='[[number]]\nsays = "rate of 1e-3"\nfile = "run.sh"\nline = "lr=1e-3"\n'
-    'pattern = "lr=(.+)"\nvalue = 1e-3',
-)
-def number_without_twin(context: Context) -> Iterator[Fault]:
-    for implementation in context.implementations[0].values():
-        path = _beside(implementation, official.FILE)
-        if path not in context.officials[0]:
-            continue
-        declared = context.officials[0][path]
-        for number, around, setting in without_twin(implementation.page, declared):
-            place = Source(implementation.path, 1, implementation.name)
-            place = _at(context, path, "settings", setting) if setting else place
-            message = f"{number} in '…{around}…' has no [[number]] in {path} with its line of code"
-            yield Fault(place, message)
-        for index, message in without_claim(implementation.page, declared):
-            yield Fault(_at(context, path, "number", index, "says"), message)

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..atlas import Atlas
+from ..data.project import read_project
 from ..export import formats
+from ..text.escape import html
 from .pages.about import about
 from .pages.calculator import calculator
 from .pages.choose import choose
@@ -45,11 +47,21 @@ def pages(
 ) -> dict[str, str]:
     """Every generated file by its path below docs/. For the arguments see `Site`.
 
-    Raises BuildError where a method's page has a formula that cannot be shown.
+    Raises BuildError where a method's page has a formula that cannot be shown, and CommittedError
+    where what the project says of itself cannot be read.
     """
     site = Site(atlas, contributing, manual)
     made = dict(page for part in PARTS for page in part.pages(site))
     return made | dict(formats.files(atlas.catalog, atlas.methods)) | dict(assets())
+
+
+def theme() -> dict[str, str]:
+    """The generated files of overrides/, by their path there. Raises CommittedError."""
+    project = read_project()
+    licenses = html(" and ".join(project.license))
+    about = "{{ 'about.html' | url }}#license"
+    text = f'{html(project.version)} · <a href="{about}">{licenses}</a>\n'
+    return {"partials/release.html": text}
 
 
 def assets() -> Iterator[tuple[str, str]]:

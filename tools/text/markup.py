@@ -22,14 +22,17 @@ def front(
     head: Iterable[tuple[str, str]] = (),
     linked_data: object = None,
     entry: str = "",
+    edit: str = "",
     line: int = 0,
+    code: bool = False,
 ) -> Markup:
     """Front matter. The theme puts its values into HTML as they are, so they are escaped here.
 
     What it hides makes a page wider: its navigation is in the tabs and in the path above it.
     `styles` and `scripts` are files in docs/assets/ that this page needs; `head` are (name,
     content) of meta elements; `linked_data` is written as JSON-LD. `entry` is the id of the paper
-    that the page is about, `line` where its entry starts in papers.yaml.
+    that the page is about; `edit` the file of the repository that the page is made of, `line` where
+    it starts there. `code`: the page ends with how to get the code.
     """
     values = {
         "title": str(html(title)),
@@ -39,7 +42,9 @@ def front(
         "head": [[str(html(name)), str(html(content))] for name, content in head],
         "linked_data": linked_data and str(script(linked_data)),
         "entry": entry,
+        "edit": edit or (entry and "papers.yaml"),
         "line": line,
+        "code": code,
     }
     lines = (f"{key}: {_json(value)}" for key, value in values.items() if value)
     return safe("\n".join(["---", *lines, f"hide: {hide}", "---"]))
@@ -51,8 +56,9 @@ def _json(value: object) -> str:
 
 
 def code(text: str) -> Markup:
-    """Inline code."""
-    return safe(f"<code>{page(text)}</code>")
+    """Inline code; an option of the command line is not broken at its hyphens."""
+    whole = ' class="whole"' if text.startswith("--") else ""
+    return safe(f"<code{whole}>{page(text)}</code>")
 
 
 def with_code(text: str) -> Markup:

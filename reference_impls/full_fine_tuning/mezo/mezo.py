@@ -33,8 +33,8 @@ Details that matter
    the gradient; steps are many, 100,000. For OPT the script's default is 1e-5 over 20,000.
    [Appendix D; `medium_models/mezo.sh`, `large_models/mezo.sh`]
 5. It needs a task that the model nearly does already, asked for by a prompt: few directions matter
-   then. In the lab it learns `cue` in 300 steps; `first-clause`, with its new head, takes ten times
-   as many. [§4; `medium_models/README.md`, "No prompt"]
+   then. The runs below are therefore of `cue`, which asks by words; `first-clause` has a new head.
+   [§4; `medium_models/README.md`, "No prompt"]
 
 Paper, official code, libraries
 -------------------------------

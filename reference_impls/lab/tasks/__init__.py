@@ -1,12 +1,11 @@
 """The tasks that the backbones are adapted to.
 
 Most ask for something that the backbone knows but does not show. Their training and test sentences
-share no adjective: a model can only pass the test if it knew, before, which words are positive. So
-a random backbone falls far behind, a probe on the frozen one falls short, and every kind of
-adaptation can reach 1. `last-clause` and `topic` are what the encoder's cloze answers already:
-sources for methods that combine what several tasks taught. `facts` is not solved by all: the
-backbone knows what its sentences say but not what to answer, so that the score says how much and
-how fast a method learns.
+share no adjective: a model can only pass the test if it knew, before, which words are positive. How
+far each method got, from a random backbone as well, is in the committed runs. `last-clause` and
+`topic` are what the encoder's cloze answers already: sources for methods that combine what several
+tasks taught. In `facts` the backbone knows what its sentences say but not what to answer, so that
+the score says how much and how fast a method learns.
 
 A task has one file here, named as the task, and is found by being here. The file's docstring is
 what readers are told of it: a title with what it runs on in brackets, then a paragraph.

@@ -1,8 +1,7 @@
 """Facts (encoder, classification)
 
 On which of four days is what the last clause says true? There are 24 facts to learn by heart, two
-for each noun, said in words that the test replaces by others. Full fine-tuning learns them within
-the steps, small methods only in part.
+for each noun, said in words that the test replaces by others.
 """
 
 from __future__ import annotations

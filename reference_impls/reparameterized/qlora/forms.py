@@ -11,6 +11,7 @@ BLOCKS = {
 }  # fmt: skip
 SPEC = Spec(
     {"r": Size(1, 9, "rank")},
+    {"the paper's dropout": {}, "no dropout": {"dropout": 0.0}},
     derived=BLOCKS,
     rules=low_rank("r"),
     terms=tuple(f"L*{name}" for name in BLOCKS),

@@ -28,6 +28,7 @@ TEMPLATES = (
     "rules.html",
     "commands.html",
     "contributing.html",
+    "about.html",
     "reading.html",
     "404.html",
 )

@@ -22,7 +22,7 @@ def test_a_method_is_one_click_away(visit: Visit, atlas: Atlas) -> None:
     page = visit("index.html", javascript=False)
     links = page.locator(".gallery a")
     assert sorted(links.all_inner_texts()) == sorted(m.title for m in atlas.methods.values())
-    page.get_by_role("link", name="QLoRA").click()
+    page.get_by_role("link", name="QLoRA", exact=True).click()
     page.wait_for_url("**/methods/qlora.html")
 
 

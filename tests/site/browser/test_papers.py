@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 from tests.site.browser.conftest import PHONE, Visit, overflow, serious, shift
 from tests.site.browser.listing import LIST, shown
 from tests.site.serving import SLOWLY
-from tools.atlas import Atlas
+from tools.atlas import Atlas, counted
 from tools.data.papers import full_authors, newest_first
 from tools.data.schema import Paper
 from tools.export import formats as export
@@ -65,6 +65,8 @@ CASES = [
         {"words": "prompt  SHOT"},
         lambda atlas, p: "prompt" in text(atlas, p) and "shot" in text(atlas, p),
     ),
+    Case({"words": "adapterhub"}, lambda atlas, p: "adapterhub" in text(atlas, p)),
+    Case({"kind": "code"}, lambda atlas, p: p.kind == "code"),
     Case({"words": "zzz"}, lambda atlas, p: False),
 ]
 
@@ -81,11 +83,12 @@ def test_filters_leave_what_fits(visit: Visit, atlas: Atlas) -> None:
     for case in CASES:
         page.get_by_role("button", name="Clear filters").click()
         choose(page, **case.values)
-        fitting = [paper.id for paper in papers if case.fits(atlas, paper)]
+        left = [paper for paper in papers if case.fits(atlas, paper)]
+        fitting = [paper.id for paper in left]
         assert shown(page) == fitting, case.values
         assert len(fitting) < len(papers)
         count = page.locator(".count").inner_text()
-        assert count == f"{len(fitting)} of {len(papers)} papers"
+        assert count == f"{counted(left)} of {len(papers)} entries"
         assert page.get_by_text("No paper fits.").is_visible() is (not fitting)
 
 

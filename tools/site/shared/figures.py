@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ...data.ledger import Report
+from ...data.runs import Run
 from ...text import markup
 
 
@@ -31,6 +32,13 @@ def share(part: int, whole: int) -> str:
     """A percentage with two figures."""
     percent = 100 * part / whole
     return f"{percent:.0f}%" if percent >= 9.5 else f"{percent:.2g}%"
+
+
+def sizes_of(runs: Mapping[str, Mapping[str, Run]]) -> str:
+    """'86,848 to 176,448': how many parameters the models have that were trained."""
+    sizes = {run.counts.base for by_method in runs.values() for run in by_method.values()}
+    ends = sorted({min(sizes), max(sizes)}) if sizes else []
+    return " to ".join(f"{size:,}" for size in ends)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -14,6 +14,12 @@ def title(atlas: Atlas, name: str) -> str:
     return atlas.methods[name].title if name in atlas.methods else name
 
 
+def own_dropout(method: Implementation) -> float:
+    """The rate of the dropout that a method brings, as its paper has it; 0 without one."""
+    rates = (h.default for h in method.hyperparameters if h.name == "dropout")
+    return float(next(rates, 0))
+
+
 def oneline(method: Implementation) -> Markup:
     """What the method does, without its name before it. Raises BuildError."""
     name, colon, text = method.page.title.partition(": ")

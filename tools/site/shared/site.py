@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
-from ...atlas import Atlas
+from ...atlas import Atlas, counted
 from ...data.papers import short_authors
 from ...drawings import small
 from ...text import escape, markup
@@ -37,6 +37,7 @@ class Site:
             cited=self.cited,
             code=markup.code,
             count=count,
+            counted=counted,
             fenced=markup.fenced,
             first_sentence=markup.first_sentence,
             front=markup.front,

@@ -110,7 +110,7 @@ def defaults(atlas: Atlas, known: dict[str, Any]) -> Markup:
     head = ["Method"]
     for name in SHOWN:
         title = known["architectures"][name]["title"]
-        head += [f"Trained, {title}", "Share", "Stored", "Step takes"]
+        head += [f"Trained, {title}", "Share", "Stored", "Step keeps"]
     rows = []
     for name in known["methods"]:
         cells = [f"[{page(title_of(atlas, name))}]({quote(name)}.md)"]

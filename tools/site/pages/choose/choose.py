@@ -15,6 +15,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ....atlas import Atlas
+from ....data import closed_forms
 from ....data.ledger import Bytes, Refused
 from ....text import escape, markup
 from ...shared.figures import amount, listed, masked_of
@@ -44,6 +45,8 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         amount=amount,
         cost=cost,
         memory=partial(memory_table, atlas),
+        form=lambda name, choice: closed_forms.counts(name, LLAMA, choice=choice).ledger,
+        setting=partial(setting, atlas),
         refused=refused(atlas),
     )
 
@@ -83,6 +86,11 @@ def paper_link(site: Site, paper: str) -> Markup:
     return escape.safe(f"[{escape.page(site.cited(paper))}](../papers/{paper}.md)")
 
 
+def setting(atlas: Atlas, method: str, option: str) -> str:
+    """The default of an option, which is the paper's."""
+    return {h.name: h.default for h in atlas.methods[method].hyperparameters}[option]
+
+
 def memory_table(atlas: Atlas, *names: str) -> Markup:
     """The ledgers of these methods side by side, in GB."""
     parts = list(Bytes.model_fields)
@@ -107,7 +115,7 @@ def figures(atlas: Atlas) -> dict[str, str | Markup]:
     slower = {
         name: report.inference.adapted / report.inference.base
         for name, report in found.items()
-        if not atlas.methods[name].mergeable
+        if report.inference and not atlas.methods[name].mergeable
     }
     slowest = sorted(slower, key=lambda name: slower[name])[-2:]
     return {

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ....atlas import Atlas
 from ....data import closed_forms
-from ....data.closed_forms import KINDS, Counts, FormError
+from ....data.closed_forms import KINDS, Counts
 from ....data.implementations import Implementation
 from ....data.ledger import ARCHITECTURES, Bytes, Refused, Report, times
 from ....data.parity import verdicts
@@ -19,6 +19,7 @@ from ....text.escape import page
 from ....text.markup import table
 from ...shared import charts
 from ...shared.figures import amount, listed, masked_of, share
+from ...shared.method_words import own_dropout
 from ...shared.method_words import title as title_of
 from ...shared.site import Site
 
@@ -76,6 +77,7 @@ def values(atlas: Atlas) -> dict[str, object]:
         "tasks": {task: task_of(task) for task in tasks_shown},
         "most": max((r.counts.total for r in rows if r.counts), default=1),
         "budget": budget(atlas),
+        "learned": learned(atlas),
         "amount": amount,
         "share": share,
         "architectures": [architecture(atlas, name, found) for name, found in shapes.items()],
@@ -83,6 +85,7 @@ def values(atlas: Atlas) -> dict[str, object]:
         "lab": [in_lab(atlas, task, reports) for task, reports in ordered],
         "versions": ledger.versions,
         "peaks": atlas.peaks,
+        "dropping": dropping(atlas),
     }
 
 
@@ -91,10 +94,12 @@ def row(atlas: Atlas, method: Implementation) -> Row:
     name, leaf = method.name, atlas.catalog.leaves[method.leaf]
     compared = verdicts(atlas.parity.get(name, ()))
     report = atlas.ledger.architectures.get(SUMMARY, {}).get(name)
-    numbers, inference = counted(name), None
+    numbers, inference = None, None
     if isinstance(report, Report):
-        numbers = Counts(**report.counts.model_dump(), ledger=report.ledger.model_dump())
-        inference = report.inference.adapted / report.inference.base
+        ledger = report.ledger.model_dump()
+        numbers = Counts(**report.counts.model_dump(), ledger=ledger, phase=report.phase)
+        if report.inference:
+            inference = report.inference.adapted / report.inference.base
     equal = all(agrees for _, agrees in compared)
     return Row(
         method=method,
@@ -109,16 +114,6 @@ def row(atlas: Atlas, method: Implementation) -> Row:
     )
 
 
-def counted(name: str) -> Counts | None:
-    """A method's numbers by the closed forms, where the ledger has none."""
-    try:
-        return (
-            closed_forms.counts(name, SUMMARY) if name in closed_forms.read()["methods"] else None
-        )
-    except FormError:
-        return None
-
-
 def models_of(atlas: Atlas, name: str) -> tuple[str, ...]:
     """The kinds of models that a method runs on: by its closed forms, or else as measured."""
     file = closed_forms.read()
@@ -131,6 +126,25 @@ def models_of(atlas: Atlas, name: str) -> tuple[str, ...]:
             if isinstance(reports.get(name), Report)
         }
     return tuple(kind for kind, own in MODELS.items() if not families.isdisjoint(own))
+
+
+def learned(atlas: Atlas) -> tuple[int, int] | None:
+    """In how many runs every seed ends above all of the lower baseline's on the task, and of how
+    many; None where there is nothing to compare."""
+    lower = atlas.baseline.get("lower", "")
+    found = [
+        run.spread[0] > by_method[lower].spread[1]
+        for by_method in atlas.runs.values()
+        if lower in by_method
+        for name, run in by_method.items()
+        if name != lower
+    ]
+    return (sum(found), len(found)) if found else None
+
+
+def dropping(atlas: Atlas) -> str:
+    """The methods whose own default dropout is above zero, in words."""
+    return listed(method.title for method in atlas.methods.values() if own_dropout(method))
 
 
 def budget(atlas: Atlas) -> list[str]:
@@ -154,6 +168,7 @@ def architecture(atlas: Atlas, name: str, reports: dict[str, Report | Refused]) 
         "batch": next(((r.rows, r.length) for r in known.values()), None),
         "chart": bars(atlas, f"Bytes of a training step on {title}", known, 10**9, "GB"),
         "table": bytes_table(atlas, known, 10**9, "GB", 2),
+        "computed": listed(title_of(atlas, m) for m, r in known.items() if not r.inference),
         "left_out": [(title_of(atlas, m), why) for m, why in sorted(left_out.items())],
     }
 
@@ -203,21 +218,21 @@ def bytes_table(
     """A row a method, that which takes least first."""
     head = ["Method", "Trained", "Stored", f"Total, {name}"]
     head += ["Weights", "Gradients", "Optimizer", "Activations", "Other"]
-    head += ["Inference", "Merged", "Positions", *(["Score"] if scores is not None else [])]
+    head += ["FLOPs, inference", "FLOPs, merged", "Positions"]
+    head += ["Score"] if scores is not None else []
     rows = []
     for method, report in cheapest_first(reports):
         amounts = (report.ledger.total, *report.ledger.model_dump().values())
+        cost = report.inference
         rows.append(
             [
                 f"[{page(title_of(atlas, method))}]({quote(method)}.md)",
                 f"{report.counts.trained:,}",
                 f"{report.counts.stored:,}",
                 *(f"{amount / unit:,.{digits}f}" if amount else "0" for amount in amounts),
-                f"{times(report.inference.adapted, report.inference.base)}",
-                "–"
-                if report.inference.merged is None
-                else times(report.inference.merged, report.inference.base),
-                f"+{report.inference.positions}" if report.inference.positions else "–",
+                times(cost.adapted, cost.base) if cost else "–",
+                times(cost.merged, cost.base) if cost and cost.merged else "–",
+                f"+{cost.positions}" if cost and cost.positions else "–",
                 *([scores.get(method, "–")] if scores is not None else []),
             ]
         )

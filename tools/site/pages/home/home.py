@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from ....atlas import Atlas
-from ....data.papers import newest_first
+from ....data.papers import last_seen_first
 from ....text import escape, markup
+from ...shared.figures import sizes_of
 from ...shared.site import Site
 
 NEWEST = 3  # papers on the home page
@@ -29,8 +30,10 @@ def home(site: Site) -> tuple[str, str]:
         families=families,
         others=[node for node in tree if node not in families],
         gaps=atlas.gaps(tree),
-        newest=newest_first(running)[:NEWEST],
+        papers=sum(paper.is_paper for paper in site.catalog.papers),
+        newest=last_seen_first(running)[:NEWEST],
         parity=compared(atlas),
+        trained=sizes_of(atlas.runs),
     )
 
 

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from ....atlas import Atlas
 from ....data.implementations import Implementation
-from ....data.ledger import ARCHITECTURES, Bytes, Refused, Report, times
+from ....data.ledger import ARCHITECTURES, Bytes, Inference, Refused, Report, times
 from ....data.papers import short_authors
 from ....data.published import Published, Source
 from ....text.escape import page, safe, url
@@ -135,14 +135,16 @@ def cost(
         "phase": report.phase,
         "trained": f"{report.counts.trained:,}",
         "stored": f"{report.counts.stored:,}",
-        "inference": safe(inference(report)),
+        "inference": safe(inference(report.inference)),
     }
 
 
-def inference(report: Report) -> str:
-    """What the adapted model computes beside what the base does."""
-    cost, merged = report.inference, report.inference.merged
-    said = f"{times(cost.adapted, cost.base)} the base's operations"
+def inference(cost: Inference | None) -> str:
+    """What the adapted model computes beside what the base does, where a step was measured."""
+    if cost is None:
+        return "From the closed form: the method does what its data say, so no step was measured"
+    merged = cost.merged
+    said = f"Inference: {times(cost.adapted, cost.base)} the base's FLOPs"
     if merged is not None and merged != cost.adapted:
         said += f", merged {times(merged, cost.base)}"
     return said + (f"; {cost.positions} more positions" if cost.positions else "")

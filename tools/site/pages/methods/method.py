@@ -16,7 +16,8 @@ from ....text.escape import page, safe, script
 from ....text.formulas import FormulaError
 from ....text.markup import capital, code, listed, table
 from ...shared.charts import Line, learning_curve
-from ...shared.method_words import docstring, title
+from ...shared.figures import sizes_of
+from ...shared.method_words import docstring, own_dropout, title
 from . import cost, source
 from .comparisons import comparison_table
 from .own_model import snippets
@@ -56,9 +57,11 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "file": script(text),
         "counts": cost.counts(atlas, method),
         "costs": cost.costs(atlas, method),
+        "dropout": own_dropout(method),
         "closed": method.name in closed_forms.read()["methods"],
         "snippets": snippets(method, atlas.card(method.name).own_model),
         "refuses": source.refuses(method, text),
+        "sizes": sizes_of(atlas.runs),
         "random": from_random_weights(atlas, method.name),
         "facts": {**facts, "In short": page(in_short(method))},
         "results": [
@@ -72,11 +75,11 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
 def in_short(method: Implementation) -> str:
     """What the method declares, and the tests hold it to, in words."""
     start = "Starts exactly as" if method.init_noop else "Does not start as"
-    merge = "can be merged" if method.mergeable else "cannot be merged"
+    merge = "folds exactly into the weights that it runs on"
+    if not method.mergeable:
+        merge = "cannot be folded exactly into the weights that it runs on"
     base = "leaves" if method.frozen_base else "does not leave"
-    return (
-        f"{start} the base model; {merge} into plain weights; {base} the base's weights untouched."
-    )
+    return f"{start} the base model; {merge}; {base} the base's weights untouched."
 
 
 def from_random_weights(atlas: Atlas, method: str) -> str:

@@ -128,7 +128,7 @@ def _made(name: str, arguments: dict[str, str]) -> list[str]:
 
 def _end(method: Implementation) -> list[str]:
     if not method.mergeable:
-        return [f"# {method.title} cannot be merged: `fresh` keeps what was attached to it"]
+        return [f"# no merge for {method.title}: `fresh` keeps what was attached to it"]
     return [
         "method.merge(fresh)  # an ordinary model again",
         f'fresh.save_pretrained("{method.name}-merged")',

@@ -17,6 +17,7 @@
   const field = form.elements;
   const names = new Map([...field.venue.options].map((option) => [option.value, option.title]));
   const leafRank = new Map([...field.leaf.options].map((option, i) => [option.value, i]));
+  const resources = table.dataset.resources.split(" "); // the kinds that are no papers
   const body = table.tBodies[0];
   // The line breaks between rows would stay behind when rows go, and make each move a long search.
   for (const node of [...body.childNodes]) if (node.nodeType === Node.TEXT_NODE) node.remove();
@@ -33,7 +34,7 @@
       ),
       year: Number(year.textContent),
       venue: venue.textContent,
-      leaves: [...leaves.children].map((link) => /([^/]*)\.html$/.exec(link.getAttribute("href"))[1]),
+      leaves: [...leaves.querySelectorAll("a")].map((link) => /([^/]*)\.html$/.exec(link.getAttribute("href"))[1]),
       kind: kind.textContent,
       modality: modality.textContent.split(", "),
       code: code.textContent !== "",
@@ -131,14 +132,25 @@
   const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
   const notWhenIdle = window.cancelIdleCallback ?? clearTimeout;
 
+  const number = (value, one, many) => `${value.toLocaleString("en")} ${value === 1 ? one : many}`;
+
+  /** "98 papers and 9 other resources", as the page says it before a filter is set. */
+  function counted(some) {
+    const others = some.filter((paper) => resources.includes(paper.kind)).length;
+    const own = some.length - others;
+    const parts = own || !others ? [number(own, "paper", "papers")] : [];
+    if (others) parts.push(number(others, "other resource", "other resources"));
+    return parts.join(" and ");
+  }
+
   function update(atOnce = STEP) {
     notWhenIdle(idle);
     shown = atOnce;
     found = ordered().filter(filter());
     const all = found.length === papers.length;
-    const noun = papers.length === 1 ? "paper" : "papers";
-    const number = (value) => value.toLocaleString("en");
-    count.textContent = `${all ? "" : `${number(found.length)} of `}${number(papers.length)} ${noun}`;
+    count.textContent = all
+      ? counted(papers)
+      : `${counted(found)} of ${number(papers.length, "entry", "entries")}`;
     none.hidden = found.length > 0;
     markSorted();
     layOut();

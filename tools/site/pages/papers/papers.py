@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from ....data.papers import full_authors, newest_first, years
-from ....data.schema import Catalog, Node, Paper
+from ....data.schema import RESOURCES, Catalog, Node, Paper
 from ....export.bibtex import entry
 from ....text.escape import html, safe
 from ...shared.site import Site
@@ -27,6 +27,7 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         nodes=[branch for top in catalog.taxonomy for branch in branches(top)],
         venues=sorted((v for v in catalog.venues if v.id in used), key=lambda v: v.id.casefold()),
         kinds=sorted({paper.kind for paper in papers}),
+        resources=RESOURCES,
     )
     yield "export/papers.bib.js", bibtex_script(catalog)
     yield from single.pages(site)
@@ -43,10 +44,12 @@ def row(site: Site, paper: Paper) -> Markup:
     """The paper's row, as HTML: nothing in it is left for MkDocs to do."""
     catalog = site.catalog
     venue = catalog.venue[paper.venue]
-    leaves = ", ".join(
+    *most, last = [
         f'<a href="../taxonomy/{leaf}.html">{html(catalog.leaves[leaf].name)}</a>'
         for leaf in paper.leaves
-    )
+    ]
+    # a comma stays with its leaf, though the links are blocks to fingers
+    leaves = "".join([*(f'<span class="comma">{leaf},</span> ' for leaf in most), last])
     methods = ", ".join(
         f'<a href="../methods/{html(method.name)}.html">{html(method.title)}</a>'
         for method in site.atlas.methods_of.get(paper.id, [])

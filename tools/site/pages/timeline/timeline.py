@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
 
 from ....atlas import Atlas
-from ....data.papers import short_authors
+from ....data.papers import Date, first_seen, short_authors
 from ....data.schema import Node, Paper
 from ...shared.site import Site
 
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 # Of the drawing, in its own units: a year, one that stands alone, the place of years left out; a
 # row of labels, what is above the first, a letter, a bold one, and the room on either side.
 YEAR, ALONE, BREAK = 112, 40, 18
 ROW, TOP, LETTER, BOLD = 17, 14, 6.6, 7.5
 LEFT, RIGHT = 6, 88
-
-
-class Date(NamedTuple):
-    """When a paper first appeared; the month is known where an arXiv identifier tells it."""
-
-    year: int
-    month: int | None = None
-
-    @property
-    def words(self) -> str:
-        return f"{MONTHS[self.month - 1]} {self.year}" if self.month else str(self.year)
 
 
 @dataclass(frozen=True)
@@ -60,8 +33,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Lane:
+    """A branch with the points of its entries; of `undated` ones it has no point."""
+
     node: Node
     points: list[Point]
+    undated: int
 
     @property
     def rows(self) -> int:
@@ -105,17 +81,6 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
     )
 
 
-def first_seen(paper: Paper) -> Date | None:
-    """The year that the id keeps, and the month where the preprint is of that year."""
-    found = re.match(r"[a-z]+([0-9]{4})", paper.id)
-    if not found:
-        return None
-    year = int(found[1])
-    posted = re.match(r"(?:[a-z.-]+/)?([0-9]{2})(0[1-9]|1[0-2])", paper.arxiv or "", re.IGNORECASE)
-    same = posted and int(posted[1]) == year % 100
-    return Date(year, int(posted[2]) if posted and same else None)
-
-
 def axis_of(years: Iterable[int]) -> Axis:
     """Years side by side; two or more without papers shrink to a break.
 
@@ -153,7 +118,7 @@ def lanes(atlas: Atlas, dates: dict[str, Date], axis: Axis) -> list[Lane]:
             points.append(Point(paper, dates[paper.id], label, x, row, paper.id in seen, runs))
         seen.update(paper.id for paper in papers)
         if points:
-            found.append(Lane(node, points))
+            found.append(Lane(node, points, len(atlas.papers(node)) - len(points)))
     return found
 
 
