@@ -8,9 +8,8 @@ What a method adds to a model goes through `attach` and `hook`, what it trains o
 weights through `train_base`, so that `detach` can take all of it back. Hooks read their module
 from their arguments, never from a closure: a deep copy of an adapted model is independent of it.
 
-One method at a time: `model.adapted_by` is the object that is on a model, and any other is refused
-until that one is merged or detached. A deep copy of the model has a copy of the object, which takes
-itself off: `copied.adapted_by.detach(copied)`.
+One method at a time: `model.adapted_by` is on a model, and another is refused until it is merged or
+detached. A deep copy has a copy of it, which takes itself off: `copied.adapted_by.detach(copied)`.
 """
 
 from __future__ import annotations

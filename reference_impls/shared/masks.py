@@ -7,6 +7,7 @@ on another model with the same base, such as one with another head.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -136,10 +137,10 @@ def fisher_information(
 ) -> Tensor:
     """Each candidate entry's squared gradient, the mean over `samples` single examples, (n,).
 
-    Dropout is off meanwhile.
+    Dropout is off meanwhile. Where there are fewer examples, a warning says how many.
 
     Raises:
-        ValueError: there are fewer examples.
+        ValueError: there are none.
     """
     parameters = list(method.candidates(anatomy(model)).values())
     trained = [p.requires_grad for p in parameters]
@@ -158,9 +159,11 @@ def fisher_information(
     for parameter, flag in zip(parameters, trained, strict=True):
         parameter.requires_grad_(flag)
     model.train(was_training)
+    if not seen:
+        raise ValueError(f"samples = {samples}: the data has no example")
     if seen < samples:
-        raise ValueError(f"samples = {samples}: the data ended after {seen} examples")
-    return flatten(total) / samples
+        warnings.warn(f"samples = {samples}: the data ended after {seen} examples", stacklevel=2)
+    return flatten(total) / seen
 
 
 def flatten(tensors: Iterable[Tensor]) -> Tensor:

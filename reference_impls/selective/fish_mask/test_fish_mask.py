@@ -1,5 +1,7 @@
 """FISH mask: what it ranks, what it trains, what it stores."""
 
+import warnings
+
 import pytest
 import torch
 from transformers import BertConfig
@@ -170,11 +172,16 @@ def test_a_density_that_leaves_nothing_is_refused():
     assert all(p.requires_grad for p in model.parameters())
 
 
-def test_fewer_examples_than_asked_for_are_refused_and_nothing_is_left():
-    model = models.build("bert")
+def test_fewer_examples_than_asked_for_are_told_and_none_are_refused():
+    two, model = [models.batch("bert")] * 2, models.build("bert")
     flags = [p.requires_grad for p in model.parameters()]
-    with pytest.raises(ValueError, match=r"samples = 9: the data ended after 8 examples"):
-        FishMask(samples=9).setup(model, iter([models.batch("bert")] * 2))
+    with pytest.raises(ValueError, match=r"samples = 9: the data has no example"):
+        FishMask(samples=9).setup(model, iter([]))
     assert [p.requires_grad for p in model.parameters()] == flags
     assert not model.training
-    FishMask(samples=8).setup(model, iter([models.batch("bert")] * 2))
+    method, enough = FishMask(samples=9), FishMask(samples=8)
+    with pytest.warns(UserWarning, match="samples = 9: the data ended after 8 examples"):
+        reference = method.fisher(model, two)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(enough.fisher(model, two), reference)
