@@ -39,7 +39,7 @@ Paper, official code, libraries
   that the norm was computed with. This file keeps the graph and backpropagates through it twice.
 - The paper also offers clipping by value, and norms of groups of parameters to save a pass. Neither
   is here; `clip=0` leaves the first pass out.
-- float16 needs the loss scaling of the official code, which is not here: such a model is refused.
+- float16 needs the loss scaling of the official code, which is not here: it is refused.
 
 Source: Lv et al. 2024, arXiv:2306.09782, §3. Official code: https://github.com/OpenLMLab/LOMO
 """
@@ -109,11 +109,7 @@ def _wide(parameter: nn.Parameter) -> torch.dtype:
 
 @register
 class LOMO(Method):
-    """Train everything by fused SGD; `clip` bounds the gradient's norm (0: it is not computed).
-
-    Raises:
-        ValueError: the model's weights are float16.
-    """
+    """Train everything by fused SGD; `clip` bounds the gradient's norm (0: it is not computed)."""
 
     name = "lomo"
     title = "LOMO"
@@ -131,8 +127,6 @@ class LOMO(Method):
     lr: NotNegative = 3e-2
 
     def setup(self, model, batches=None) -> None:
-        if model.dtype == torch.float16:
-            raise ValueError("LOMO has no loss scaling here for float16: use bfloat16 or float32")
         self.freeze(model)
         model.requires_grad_(True)
 

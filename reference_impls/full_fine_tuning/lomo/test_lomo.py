@@ -142,12 +142,6 @@ def test_bfloat16_weights_are_updated_in_float32_and_then_rounded():
         assert (new != wide.bfloat16()).float().mean() < 0.01
 
 
-def test_float16_is_refused():
-    model = models.build("bert").half()
-    with pytest.raises(ValueError, match="no loss scaling here for float16"):
-        LOMO().setup(model)
-
-
 @pytest.mark.parametrize("rate", [0.0, 0.03])
 def test_the_rate_is_that_of_the_optimizers_group(rate):
     method, model, optimizer, twin = adapted("bert", clip=0.0)
