@@ -64,7 +64,13 @@ IMPLEMENTATIONS = (
 FAULTS = [
     Case("S001", at="of methods", says="0xe9 is not UTF-8", spoil=_latin_1),
     Case("S001", at="yaml-language", says="byte-order mark", spoil=_byte_order_mark),
-    Case("S002", 'title: "A Survey"', "title: A: Survey", "A: Survey", "mapping values"),
+    Case(
+        "S002",
+        'title: "A Survey"',
+        "title: A: Survey",
+        "A: Survey",
+        "a colon in a text without quotes",
+    ),
     Case(
         "S002", 'title: "A Survey"', 'title: "A Survey', '"Rücklé, Andreas"]\n    year: 2020', "key"
     ),
