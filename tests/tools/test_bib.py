@@ -62,3 +62,29 @@ def test_an_entry_inherits_from_the_one_that_it_names():
       @proceedings{p, title={Some Proceedings}, year={2020}, author={Ed Itor}}"""
     record, _ = bib.records(text)
     assert (record.venue, record.year, record.authors) == ("Some Proceedings", 2020, ())
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (r"url={https://a.example/~doe/b_c%20d#e}", "https://a.example/~doe/b_c%20d#e"),
+        (r"url={https://a.example/\textasciitilde{}doe/b{\_}c\%20d}", "https://a.example/~doe/b_c%20d"),
+        (r"howpublished={\url{https://a.example/b_c}}", "https://a.example/b_c"),
+        (r"howpublished={Blog post}", ""),
+    ],
+)  # fmt: skip
+def test_an_address_is_no_text(field, expected):
+    (record,) = bib.records(f"@misc{{a, title={{A}}, {field}}}")
+    assert record.url == expected
+
+
+def test_an_identifier_as_reference_managers_write_it():
+    text = r"@a{a, title={A}, doi={10.1162/tacl{\_}a{\_}00577}, eprint={https://a.example/b.pdf}}"
+    (record,) = bib.records(text)
+    assert (record.doi, record.arxiv) == ("10.1162/tacl_a_00577", "")
+
+
+@pytest.mark.parametrize("text", ["Doe, J. and others", "Doe, J. et al.", "Doe, J. and et al."])
+def test_that_there_are_more_authors_is_kept(text):
+    (record,) = bib.records(f"@a{{a, title={{A}}, author={{{text}}}}}")
+    assert ([name.family for name in record.authors], record.truncated) == (["Doe"], True)

@@ -1,4 +1,4 @@
-"""Slips that make a file no YAML: told in our words, and read past where what was meant is plain."""
+"""Slips that make a file no YAML: told in our words, and read past where they can be mended."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def said(document: Document) -> list[tuple[int, str]]:
 @pytest.mark.parametrize(
     ("text", "line", "message", "value"),
     [
-        ("a: Thin Updates: A Study\n", 1, 'a colon in a text without quotes; write a: "Thin Updates: '
-         'A Study"', "Thin Updates: A Study"),
+        ("a: Thin Updates: A Study\n", 1, "a colon in a text without quotes; write a: "
+         '"Thin Updates: A Study"', "Thin Updates: A Study"),
         ("a: “Thin Updates: A Study”\n", 1, 'write a: "Thin Updates: A Study"',
          "Thin Updates: A Study"),
         ("a: “Thin”\n", 1, "“ is no quotation mark to YAML; write the text in straight", "“Thin”"),
         ("a: @b\n", 1, "cannot begin with '@'; write it in quotes", "@b"),
         ('a: `b "c"\n', 1, "cannot begin with '`'", '`b "c"'),
         ("a: - b\n", 1, "a list cannot begin behind its key", "- b"),
-        ("<<<<<<< HEAD\na: b\n=======\na: c\n>>>>>>> other\n", 1, "a merge conflict is not resolved:"
-         " keep one of its two sides", "b"),
+        ("<<<<<<< HEAD\na: b\n=======\na: c\n>>>>>>> other\n", 1, "a merge conflict is not "
+         "resolved: keep one of its two sides", "b"),
         ("<<<<<<< HEAD\na: b\n||||||| base\na: x\n=======\na: c\n>>>>>>> other\n", 1, "a merge "
          "conflict", "b"),
     ],
@@ -53,7 +53,7 @@ def test_what_was_meant_is_read_and_what_follows_is_checked(text, line, message,
         ("a:\n    - b\n   - c\n", (3, 4), "the indentation does not line up"),
         ("- a\nb: c\n", (2, 1), "the indentation does not line up"),
         ('a: "\\q"\n', (1, 5), "begins an escape that does not exist"),
-        ("a: *\n", (1, 5), "this cannot be read; write the text in quotes"),
+        ("a: |x\n", (1, 5), "this cannot be read; write the text in quotes"),
     ],
 )
 def test_what_cannot_be_guessed_is_told(text, place, message):

@@ -66,7 +66,7 @@ def read(
             block = block.ignore_error_block
         if isinstance(block, String):
             try:
-                strings[block.key.lower()] = evaluated(block.value, strings, f"@string {block.key}")
+                strings[block.key.lower()] = evaluated(block.value, strings)
             except SourceError:  # told where the name is used
                 strings.pop(block.key.lower(), None)
         elif isinstance(block, ParsingFailedBlock):
@@ -149,19 +149,24 @@ class _Reader:
             return ""
         value, line = self.fields[key]
         try:
-            return evaluated(value, self.strings, key)
+            return evaluated(value, self.strings)
         except SourceError as error:
-            raise self.fault(line, error) from None
+            raise self.fault(line, f"{key}: {error}{_option(key)}") from None
 
     def text(self, key: str) -> str:
+        """A field as plain text."""
         raw = self.raw(key)
         try:
             return decoded(raw)
         except SourceError as error:
-            hint = {"title": "title", "subtitle": "title"} | dict.fromkeys(VENUES, "venue")
-            option = f", or give --{hint[key]}" if key in hint else ""
-            message = f"{key}: {error}; write the characters themselves{option}"
+            message = f"{key}: {error}; write the characters themselves{_option(key)}"
             raise self.fault(self.fields[key].line, message) from None
+
+    def link(self, key: str) -> str:
+        """A field that holds an address or an identifier, in which '~' and '%' are themselves."""
+        text = re.sub(r"\\url\b|[{}]", "", self.raw(key))
+        text = re.sub(r"\\textasciitilde\s*|\$\\sim\$|\\~", "~", text)
+        return re.sub(r"\\([_%#&$])", r"\1", text).strip()
 
     def record(self) -> Record:
         title = "" if "title" in self.given else self._title()
@@ -174,15 +179,16 @@ class _Reader:
             year=year,
             venue="" if "venue" in self.given else self._venue(),
             arxiv=self._arxiv(),
-            doi=self.text("doi"),
-            url=self.text("url") or self.text("howpublished"),
+            doi=self.link("doi"),
+            url=self.link("url") or self.link("howpublished"),
             pages=self.text("pages"),
             truncated=truncated,
             place=f"{self.name}:{self.line}",
         ).tidy()
         kind = self.entry.entry_type.lower()
         lone = found.arxiv and not found.doi and kind in PREPRINTS
-        if not found.venue and (lone or self.raw("publisher").strip("{}").lower() == "arxiv"):
+        publisher = self.fields.get("publisher", Value("", 0)).text.strip('{}" ').lower()
+        if not found.venue and (lone or publisher == "arxiv"):
             found = replace(found, venue="arXiv")
         return found
 
@@ -199,7 +205,7 @@ class _Reader:
         return "" if found.startswith(("http://", "https://")) else found
 
     def _arxiv(self) -> str:
-        eprint = self.text("eprint") or self.text("arxivid")
+        eprint = self.link("eprint") or self.link("arxivid")
         archive = self.text("archiveprefix") or self.text("eprinttype")
         if eprint and (archive.lower() == "arxiv" or (not archive and "arxiv" in find(eprint))):
             return eprint
@@ -224,23 +230,29 @@ class _Reader:
             raise self.fault(self.fields["author"].line, f"author: {error}") from None
 
 
+def _option(key: str) -> str:
+    """The option of `add` that gives what a field does not."""
+    options = {"title": "title", "subtitle": "title"} | dict.fromkeys(VENUES, "venue")
+    return f", or give --{options[key]}" if key in options else ""
+
+
 def _year(text: str) -> int | None:
     found = re.search(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)", text)
     return int(found[0]) if found else None
 
 
-def evaluated(value: str, strings: Mapping[str, str], key: str) -> str:
+def evaluated(value: str, strings: Mapping[str, str]) -> str:
     """What a value says: texts in braces or quotes, numbers and names of strings, joined by '#'.
 
     Raises SourceError where a name is not defined, or something is left over.
     """
     pieces, rest = parsed(value)
     if rest:
-        raise SourceError(f"{key}: '{' '.join(rest.split())[:40]}' stands outside of the value")
+        raise SourceError(f"'{' '.join(rest.split())[:40]}' stands outside of the value")
     for kind, piece in pieces:
         if kind == "name" and piece.lower() not in strings:
             wanted = "write it out, or in braces"
-            raise SourceError(f"{key}: no @string before defines '{piece}'; {wanted}")
+            raise SourceError(f"no @string before defines '{piece}'; {wanted}")
     return "".join(strings[piece.lower()] if kind == "name" else piece for kind, piece in pieces)
 
 

@@ -6,6 +6,7 @@ know: as it comes it drops an unknown command together with its text.
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from typing import Any
@@ -23,6 +24,8 @@ from pylatexenc.macrospec import std_macro
 
 from .plain import RAISED, plain
 from .record import SourceError
+
+logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)  # what fails is raised here
 
 # Commands that set their argument in some style, and those that set what follows.
 STYLES = [
@@ -153,12 +156,15 @@ def decoded(latex: str) -> str:
 def _text(latex: str) -> str:
     try:
         nodes = LatexWalker(latex, latex_context=_SYNTAX, tolerant_parsing=False).get_latex_nodes()
-        return _DECODER.nodelist_to_text(nodes[0])
+        text = _DECODER.nodelist_to_text(nodes[0])
     except LatexWalkerError:
         raise SourceError("braces or '$' without their partner") from None
     except (IndexError, KeyError, TypeError, AttributeError, RecursionError, ValueError):
         # what the decoder raises for a command without its argument
         raise SourceError("this LaTeX cannot be read") from None
+    if "%s" in text and "%s" not in latex.replace("\\", ""):  # the decoder's own stand-in
+        raise SourceError("a LaTeX command lacks its argument; use braces")
+    return text
 
 
 class _Decoder(LatexNodes2Text):
@@ -189,14 +195,20 @@ def _operator(node: Any) -> str:
     return node.macroname + (" " if node.macro_post_space else "")
 
 
+def _argument(node: Any, l2tobj: LatexNodes2Text) -> str:
+    if not node.nodeargs:
+        raise SourceError(f"'\\{node.macroname}' lacks what it is to be set on; use braces")
+    return l2tobj.nodelist_to_text(node.nodeargs[:1])
+
+
 def _raised(node: Any, l2tobj: LatexNodes2Text) -> str:
-    text = l2tobj.nodelist_to_text(node.nodeargs[:1])
+    text = _argument(node, l2tobj)
     return text.translate(RAISED) if text.isdigit() else text
 
 
 def _accented(mark: str) -> Any:
     def accent(node: Any, l2tobj: LatexNodes2Text) -> str:
-        first, rest = (text := l2tobj.nodelist_to_text(node.nodeargs[:1]).strip())[:1], text[1:]
+        first, rest = (text := _argument(node, l2tobj).strip())[:1], text[1:]
         return unicodedata.normalize("NFC", first.translate(_DOTLESS) + mark) + rest
 
     return accent
@@ -212,7 +224,7 @@ def _contexts() -> tuple[Any, Any]:
         "ours", prepend=True, macros=[std_macro(name, False, 1) for name in arguments]
     )
     text = get_default_latex_context_db().filter_context(exclude_categories=list(_EXCLUDED))
-    macros = [MacroTextSpec(name, simplify_repl="%s") for name in STYLES]
+    macros = [MacroTextSpec(name, simplify_repl=_argument) for name in STYLES]
     macros += [MacroTextSpec(name, simplify_repl="") for name in _SWITCHES]
     macros += [MacroTextSpec(n, simplify_repl=lambda _, s=s: s) for n, s in _SYMBOLS.items()]
     macros += [MacroTextSpec(n, simplify_repl=_accented(mark)) for n, mark in _ACCENTS.items()]

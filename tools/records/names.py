@@ -119,7 +119,7 @@ def person(text: str) -> Name:
         return group(" ".join([*given, *family]).translate(_BACK))
     if "," not in bare and _INITIAL.fullmatch(family[-1]) and family[-1].isupper():
         raise SourceError(f"{_shown(text)} ends with an initial; write 'Family, Given'")
-    return guarded(Name(_joined([*family, *jr]), _joined(given)), text)
+    return _guarded(Name(_joined([*family, *jr]), _joined(given)), text)
 
 
 def _joined(words: list[str]) -> str:
@@ -142,7 +142,7 @@ def _extended(text: str) -> Name:
     family = [found.get(key, "") for key in ("prefix", "family", "suffix")]
     if not found.get("given"):
         return group(" ".join(filter(None, family)))
-    return guarded(Name(" ".join(filter(None, family)), found["given"]), text)
+    return _guarded(Name(" ".join(filter(None, family)), found["given"]), text)
 
 
 def group(text: str) -> Name:
@@ -153,9 +153,9 @@ def group(text: str) -> Name:
     return Name(text)
 
 
-def guarded(name: Name, shown: str = "") -> Name:
+def _guarded(name: Name, text: str) -> Name:
     """The person's name, if it is one. Raises SourceError, which says what is wrong with it."""
-    shown = _shown(shown or f"{name.family}, {name.given}")
+    shown = _shown(text)
     for part, what in ((name.family, "family name"), (name.given, "given name")):
         if not any(map(str.isalpha, part)):
             raise SourceError(f"{shown} has no {what}; write 'Family, Given', or a group in braces")
