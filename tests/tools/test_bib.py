@@ -19,6 +19,7 @@ from tools.records.record import SourceError
         ),
         ("@misc{a\ntitle={no comma}}", "f.bib:1: a comma is missing after the key (entry a)"),
         ("\n@misc{a, title}", "f.bib:2: a field has no '=' and value"),
+        ("@a{x, title={A},\nauthor=doe}", "f.bib:2: author: no @string before defines 'doe'"),
         ("@a{x,\ntitle=b # {c}}", "f.bib:2: title: no @string before defines 'b'; write it out"),
         ("@a{x,\ntitle={1},\nTitle={2}}", "f.bib:2: title is given twice, again on line 3"),
         ("@a{x,\ntitle={A} b,\nyear=1}", "f.bib:2: title: 'b' stands outside of the value"),
@@ -88,3 +89,8 @@ def test_an_identifier_as_reference_managers_write_it():
 def test_that_there_are_more_authors_is_kept(text):
     (record,) = bib.records(f"@a{{a, title={{A}}, author={{{text}}}}}")
     assert ([name.family for name in record.authors], record.truncated) == (["Doe"], True)
+
+
+def test_a_venue_may_be_a_name_that_another_file_defines():
+    (record,) = bib.records("@a{a, title={A}, booktitle=iclr # { 2020}, publisher=acm, month=x}")
+    assert record.venue == "iclr 2020"

@@ -33,6 +33,8 @@ from tools.records.record import SourceError, letters
         (r"10\({}^{\mbox{th}}\) 19$^{th}$ 3$^{\rm rd}$", "10th 19th 3rd"),
         (r"1\textsuperscript{st} m\textsuperscript{2}", "1st m²"),
         (r"\url{https://a.example/b_c}", "https://a.example/b_c"),
+        (r"\href{https://a.example/b_c}{Thin} Updates", "Thin Updates"),
+        (r"Vuji\ifmmode \acute{c}\else \'{c}\fi{}", "Vujić"),
         ("cafe\u0301", "café"),
     ],
 )  # fmt: skip
@@ -44,7 +46,7 @@ def test_what_it_prints(latex, text):
     ("latex", "complaint"),
     [
         (r"a \foo{bar}", r"'\foo' is no LaTeX command that is known here"),
-        (r"\href{https://a.example}{b}", r"'\href' is no LaTeX"),
+        (r"\'\href{b}", "cannot be read"),
         (r"\input{/etc/passwd}", r"'\input' is no LaTeX"),
         (r"\begin{foo}a\end{foo}", r"'\begin{foo}' is no LaTeX"),
         (r"\today", r"'\today' is no LaTeX"),

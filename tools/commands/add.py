@@ -55,15 +55,14 @@ def spliced(raw: bytes, name: str, texts: Mapping[str, str]) -> bytes:
     lines = raw.splitlines(keepends=True)
     ending = "\r\n" if raw.count(b"\r\n") else "\n"
     text = raw.decode()
-    inserted: dict[int, list[str]] = {}
+    before: dict[int | None, list[str]] = {}  # what goes before which of the papers
     for paper_id in sorted(texts):
         later = next((i for i, other in enumerate(ids) if other > paper_id), None)
-        at = (
-            len(lines)
-            if later is None
-            else before_entry(text, document.mark(("papers", later)).line - 1)
-        )
-        inserted.setdefault(at, []).append(texts[paper_id])
+        before.setdefault(later, []).append(texts[paper_id])
+    inserted = {
+        len(lines) if i is None else before_entry(text, document.mark(("papers", i)).line - 1): new
+        for i, new in before.items()
+    }
     if len(lines) in inserted and lines and not lines[-1].endswith(b"\n"):
         lines[-1] += ending.encode()
     out: list[bytes] = []
@@ -132,7 +131,8 @@ def from_registries(
             if asked == "arxiv" and found.doi:
                 found = merged(found, registries.doi(found.doi))
         except SourceError as error:
-            yield error
+            told = value in str(error)
+            yield error if told else SourceError(f"{asked} {value}: {error}")
         else:
             yield replace(found, place=identifier)
 
@@ -180,11 +180,11 @@ def put(found: Iterable[Record | SourceError], options: argparse.Namespace) -> i
     with path.open("rb") as file:
         raw = file.read(MAX_BYTES)
     on_file = {paper["id"]: paper for paper in parse(raw, path.name).data["papers"]}
-    index, drafts, refused = Index(catalog.papers), [], 0
+    index, drafts, refused = Index(catalog.papers), [], False
     for one in found:
         if isinstance(one, SourceError):
             print(one, file=sys.stderr)
-            refused += 1
+            refused = True
             continue
         record = replace(one, title=options.title or one.title)
         existing = index.known(record)
@@ -193,22 +193,27 @@ def put(found: Iterable[Record | SourceError], options: argparse.Namespace) -> i
             draft.faults = obstacles(draft.data, record, catalog, index.ids)
             if not draft.faults:
                 index.add(Paper.model_validate(draft.data))
+        elif existing.id not in on_file:
+            draft = Draft({}, record.place, faults=[f"'{record.title}' is given twice"])
         else:
-            old = on_file.get(existing.id)
-            new = gained(old, record, catalog) if old else None
-            draft = Draft(new or {}, record.place, old)
-            if new is None:
-                said = f"'{record.title}' is in the catalog already: {existing.id}"
-                draft.faults = [said if old else f"'{record.title}' is given twice"]
+            old = on_file[existing.id]
+            draft = Draft(gained(old, record, catalog) or {}, record.place, old)
+            if draft.data:
+                on_file[existing.id] = draft.data
             else:
-                on_file[existing.id] = new
+                said = f"'{record.title}' is in the catalog already: {existing.id}"
+                draft.faults.append(said)
         drafts.append(draft)
     try:
         result = checked(raw, path, [draft for draft in drafts if not draft.faults])
     except AddError as error:
         print(error, file=sys.stderr)
         return 1
-    return 1 if _told(drafts, options, result) or refused else 0
+    if options.write and any(not draft.faults for draft in drafts):
+        write(path, result.decode())
+    for draft in drafts:
+        _tell(draft, options)
+    return int(refused or any(draft.faults for draft in drafts))
 
 
 def checked(raw: bytes, path: Path, drafts: list[Draft]) -> bytes:
@@ -232,32 +237,27 @@ def checked(raw: bytes, path: Path, drafts: list[Draft]) -> bytes:
             return result
         by_id = {draft.data["id"]: draft for draft in fresh}
         for finding in findings:
-            draft = by_id.get(finding.entry) or (fresh[0] if len(fresh) == 1 else None)
+            own = finding.entry in by_id
+            draft = by_id[finding.entry] if own else fresh[0] if len(fresh) == 1 else None
             if draft is not None:
                 hint = "; give another with --title" if finding.field == "title" else ""
-                draft.faults.append(f"{finding.field}: {finding.message}{hint} ({finding.code})")
+                field = finding.field if own else f"beside it, {finding.entry}.{finding.field}"
+                draft.faults.append(f"{field}: {finding.message}{hint} ({finding.code})")
         if not any(draft.faults for draft in fresh):
             raise AddError(as_text(findings, "nothing was written").rstrip())
 
 
-def _told(drafts: list[Draft], options: argparse.Namespace, result: bytes) -> int:
-    refused = 0
-    if options.write and any(not draft.faults for draft in drafts):
-        write(options.catalog, result.decode())
-    for draft in drafts:
-        where = ": ".join(filter(None, (draft.place, draft.data.get("id", ""))))
-        if draft.faults:
-            refused = 1
-            sys.stdout.write(str(draft) if draft.data else "")
-            for fault in draft.faults:
-                print(f"{where}: {fault}", file=sys.stderr)
-            continue
-        if draft.old and draft.old["authors"] != draft.data["authors"]:
-            print(f"{where}: the authors are now those of the publication", file=sys.stderr)
-        if options.write:
-            verb = "updated" if draft.old else "added"
-            name = options.catalog.name
-            print(f"{draft.data['id']} {verb} in {name}; now run `python -m tools build`")
-        else:
-            sys.stdout.write(str(draft))
-    return refused
+def _tell(draft: Draft, options: argparse.Namespace) -> None:
+    where = ": ".join(filter(None, (draft.place, draft.data.get("id", ""))))
+    if draft.faults:
+        sys.stdout.write(str(draft) if draft.data else "")
+        for fault in draft.faults:
+            print(f"{where}: {fault}", file=sys.stderr)
+        return
+    if draft.old and draft.old["authors"] != draft.data["authors"]:
+        print(f"{where}: the authors are now those of the publication", file=sys.stderr)
+    if options.write:
+        verb, name = "updated" if draft.old else "added", options.catalog.name
+        print(f"{draft.data['id']} {verb} in {name}; now run `python -m tools build`")
+    else:
+        sys.stdout.write(str(draft))

@@ -112,7 +112,7 @@ class _Reader:
         self.entry, self.name, self.strings, self.given = entry, name, strings, given
         self.line = (entry.start_line or 0) + 1
         self.fields = self._fields(entry)
-        parent = parents.get(self.raw("crossref").lower())
+        parent = parents.get(self.bare("crossref"))
         if parent is not None:
             inherited = self._fields(parent)
             inherited.setdefault("booktitle", inherited.get("title", Value("{}", 0)))
@@ -149,9 +149,13 @@ class _Reader:
             return ""
         value, line = self.fields[key]
         try:
-            return evaluated(value, self.strings)
+            return evaluated(value, self.strings, named=key in VENUES)
         except SourceError as error:
             raise self.fault(line, f"{key}: {error}{_option(key)}") from None
+
+    def bare(self, key: str) -> str:
+        """A field in lower case without what encloses it; it need not be one that can be read."""
+        return self.fields.get(key, Value("", 0)).text.strip('{}" ').lower()
 
     def text(self, key: str) -> str:
         """A field as plain text."""
@@ -187,8 +191,7 @@ class _Reader:
         ).tidy()
         kind = self.entry.entry_type.lower()
         lone = found.arxiv and not found.doi and kind in PREPRINTS
-        publisher = self.fields.get("publisher", Value("", 0)).text.strip('{}" ').lower()
-        if not found.venue and (lone or publisher == "arxiv"):
+        if not found.venue and (lone or self.bare("publisher") == "arxiv"):
             found = replace(found, venue="arXiv")
         return found
 
@@ -241,8 +244,10 @@ def _year(text: str) -> int | None:
     return int(found[0]) if found else None
 
 
-def evaluated(value: str, strings: Mapping[str, str]) -> str:
+def evaluated(value: str, strings: Mapping[str, str], *, named: bool = False) -> str:
     """What a value says: texts in braces or quotes, numbers and names of strings, joined by '#'.
+
+    named: a name that is defined elsewhere may stand for itself, as "iclr" does for a venue.
 
     Raises SourceError where a name is not defined, or something is left over.
     """
@@ -250,10 +255,12 @@ def evaluated(value: str, strings: Mapping[str, str]) -> str:
     if rest:
         raise SourceError(f"'{' '.join(rest.split())[:40]}' stands outside of the value")
     for kind, piece in pieces:
-        if kind == "name" and piece.lower() not in strings:
+        if kind == "name" and piece.lower() not in strings and not named:
             wanted = "write it out, or in braces"
             raise SourceError(f"no @string before defines '{piece}'; {wanted}")
-    return "".join(strings[piece.lower()] if kind == "name" else piece for kind, piece in pieces)
+    return "".join(
+        strings.get(piece.lower(), piece) if kind == "name" else piece for kind, piece in pieces
+    )
 
 
 def parsed(value: str) -> tuple[list[tuple[str, str]], str]:

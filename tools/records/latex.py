@@ -125,6 +125,7 @@ _EXCLUDED = ("latex-placeholders", "latex-approximations", "latex-ethuebung")
 _NEVER = ("input", "include", "today")
 
 _ACCENT = r"\\(?:[`'^\"~=.]|[uvHcdbkrhG](?![A-Za-z]))\s*"
+_TEXT_MODE = re.compile(r"\\ifmmode\b.*?\\else\b\s*(.*?)\\fi\b(?:\{\})?", re.DOTALL)
 _STACKED = re.compile(rf"({_ACCENT})({_ACCENT}(?:\{{[^{{}}]*\}}|\\[ij](?![A-Za-z])|[^\s\\{{}}]))")
 _ORDINAL = re.compile(r"(?:\{\})?\^(?:\{|\\[a-z]+|\s)*(st|nd|rd|th)\}*")  # 10$^{\rm th}$
 _SCRIPT = re.compile(r"([_^])(?:\{\s*([\w+-]+)\s*\}|([^\W_]))")
@@ -148,6 +149,7 @@ def decoded(latex: str) -> str:
     if not _SPECIAL.search(latex):
         return plain(latex)
     latex = re.sub(r"(?<!\\)%", r"\%", latex)  # in a field no comment begins there
+    latex = _TEXT_MODE.sub(r"\1", latex)
     latex = _STACKED.sub(r"\1{\2}", latex)
     latex = _SINGLE_QUOTES.sub("‘\\1’", latex)
     return plain(_text(latex))
@@ -220,9 +222,8 @@ _DOTLESS = str.maketrans("ıȷ", "ij")
 def _contexts() -> tuple[Any, Any]:
     syntax = default_syntax()
     arguments = [*STYLES, *_ACCENTS, "textsuperscript"]
-    syntax.add_context_category(
-        "ours", prepend=True, macros=[std_macro(name, False, 1) for name in arguments]
-    )
+    macros = [*(std_macro(name, False, 1) for name in arguments), std_macro("href", False, 2)]
+    syntax.add_context_category("ours", prepend=True, macros=macros)
     text = get_default_latex_context_db().filter_context(exclude_categories=list(_EXCLUDED))
     macros = [MacroTextSpec(name, simplify_repl=_argument) for name in STYLES]
     macros += [MacroTextSpec(name, simplify_repl="") for name in _SWITCHES]
@@ -231,6 +232,7 @@ def _contexts() -> tuple[Any, Any]:
     macros += [MacroTextSpec(name, simplify_repl=_operator) for name in _OPERATORS]
     macros += [MacroTextSpec(name, simplify_repl=_refused) for name in _NEVER]
     macros.append(MacroTextSpec("textsuperscript", simplify_repl=_raised))
+    macros.append(MacroTextSpec("href", simplify_repl="%(2)s"))
     specials = [SpecialsTextSpec("~", " ")]
     text.add_context_category("ours", prepend=True, macros=macros, specials=specials)
     text.set_unknown_macro_spec(MacroTextSpec("", simplify_repl=_refused))

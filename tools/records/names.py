@@ -22,10 +22,10 @@ _HOMONYM = re.compile(r"(?<=[\w.])\s+\d{4}(?=,|$)")  # DBLP numbers people of th
 _INITIAL = re.compile(r"[^\W\d_]\.?")
 # Words of which a team's name has one first or last, and a person's none.
 _TEAM = re.compile(
-    "Teams?|Collaboration|Consortium|Group|Initiative|Foundation|Institute|University|AI|Inc\\.?|"
-    "Laborator(?:y|ies)|Labs?|Ltd\\.?|LLC|GmbH|Corporation|Research|Project|Committee|Association|"
-    "Society|Community|Organi[sz]ation|Cent(?:er|re)|Department|Workshop|Network|Alliance|Council|"
-    "Agency|Ministry|Company|Academy|Contributors|Developers"
+    "AI|LLC|(?i:teams?|collaboration|consortium|group|initiative|foundation|institute|university|"
+    "inc\\.?|ltd\\.?|gmbh|laborator(?:y|ies)|labs?|corporation|research|project|committee|"
+    "association|society|community|organi[sz]ation|cent(?:er|re)|department|workshop|network|"
+    "alliance|council|agency|ministry|company|academy|contributors|developers)"
 )
 _PARTS = frozenset({"family", "given", "prefix", "suffix"})
 _SETTINGS = re.compile(
@@ -94,7 +94,7 @@ def person(text: str) -> Name:
         return _extended(text)
     if sign := re.search(r"[{}\\]", text):
         raise SourceError(f"{_shown(text)} holds '{sign[0]}'; write the letters themselves")
-    bare = _HOMONYM.sub("", text).strip(" ;")
+    bare = _HOMONYM.sub("", re.sub(r"^\d{4},\s*", "", text)).strip(" ;")
     bare, closed = bare.rstrip(" ,"), bare.endswith(",")  # RIS closes a group's name with a comma
     if "," not in bare and (closed or " " not in bare or _is_team(bare)):
         return group(bare.translate(_BACK))
