@@ -94,3 +94,23 @@ def test_that_there_are_more_authors_is_kept(text):
 def test_a_venue_may_be_a_name_that_another_file_defines():
     (record,) = bib.records("@a{a, title={A}, booktitle=iclr # { 2020}, publisher=acm, month=x}")
     assert record.venue == "iclr 2020"
+
+
+def test_an_entry_without_a_key_is_nobodys_parent():
+    child, _ = bib.records("@article{, title={A}}\n@book{, title={B}, year=2000}")
+    assert (child.venue, child.year) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("journal={Ar{X}iv:1803.03635}", ("1803.03635", None)),
+        ("volume={abs/1803.03635}, year={c2001}", ("1803.03635", 2001)),
+        ("year={1662}", ("", 1662)),
+        ("year={20010}, date={2001-05/2002}", ("", 2001)),
+        ("eprint={1803.03635}, eprinttype={jstor}", ("", None)),
+    ],
+)
+def test_identifiers_and_years_of_odd_forms(fields, expected):
+    (record,) = bib.records(f"@article{{a, title={{A}}, {fields}}}")
+    assert (record.arxiv, record.year) == expected

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tools.data.schema import Name
 from tools.records import csl
-from tools.records.names import people, person, split_name
+from tools.records.names import people, person, split_name, split_names
 from tools.records.record import SourceError
 
 
@@ -71,6 +71,7 @@ def test_people_are_what_stands_between_ands(field, names):
         ("Team, Foo", "Foo Team", ""),
         ("the Foo Upgrade team", "the Foo Upgrade team", ""),
         ("The Foo Collaboration", "The Foo Collaboration", ""),
+        ("University of Foo Bar", "University of Foo Bar", ""),
         ("Foo Research,", "Foo Research", ""),
         ("Foo Corp,", "Foo Corp", ""),
     ],
@@ -107,6 +108,15 @@ def test_what_no_name_holds_is_refused(latex, complaint):
     with pytest.raises(SourceError) as caught:
         split_name(latex)
     assert complaint in str(caught.value)
+
+
+def test_two_people_with_a_comma_between_them():
+    assert split_names(["García Márquez, Gabriel José"]) == (
+        Name("García Márquez", "Gabriel José"),
+    )
+    assert len(split_names(["Di Doe, Jane", "van der Roe, Ann Lee", "Max Poe"])) == 3
+    with pytest.raises(SourceError, match="'Jane Doe, Ann Roe' is two people or one; write every"):
+        split_names(["Jane Doe, Ann Roe", "Max Poe"])
 
 
 @pytest.mark.parametrize(

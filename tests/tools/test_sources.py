@@ -135,6 +135,13 @@ def test_what_is_no_ris(text):
         ris.records(text, "f.ris")
 
 
+def test_a_record_without_an_end_is_told_with_its_line():
+    text = "TY  - CONF\nTI  - never ends\n\n" + RIS
+    error, record = ris.read(text, "f.ris")
+    assert str(error) == "f.ris:1: the record has no end; write 'ER  - ' behind it"
+    assert record.place == "f.ris:4"
+
+
 def test_csl():
     (record,) = csl.records(json.dumps([CSL]))
     assert record.title == "LoRA: Low-Rank Adaptation"

@@ -20,7 +20,8 @@ from bibtexparser.model import (
 
 from .identifiers import find
 from .latex import decoded
-from .names import OTHERS, people, split_name
+from .names import OTHERS, people, split_names
+from .names import split_name as split_name  # registries print names as BibTeX does
 from .record import Record, SourceError, all_of
 
 logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # what fails is said here
@@ -75,7 +76,7 @@ def read(
             entries.append(block)
     if not entries:
         entries.append(SourceError(f"{name}: holds no BibTeX entry"))
-    parents = {e.key.lower(): e for e in entries if isinstance(e, Entry)}
+    parents = {e.key.lower(): e for e in entries if isinstance(e, Entry) and e.key}
     for entry in entries:
         if isinstance(entry, SourceError):
             yield entry
@@ -213,7 +214,7 @@ class _Reader:
         if eprint and (archive.lower() == "arxiv" or (not archive and "arxiv" in find(eprint))):
             return eprint
         for key in ("journal", "journaltitle", "howpublished", "volume"):
-            value = self.fields.get(key, Value("", 0)).text
+            value = re.sub("[{}]", "", self.fields.get(key, Value("", 0)).text)
             if match := _ARXIV.search(value):
                 return match[1]
         return ""
@@ -228,7 +229,7 @@ class _Reader:
         ):
             names[-1], truncated = short, True
         try:
-            return tuple(map(split_name, names)), truncated
+            return split_names(names), truncated
         except SourceError as error:
             raise self.fault(self.fields["author"].line, f"author: {error}") from None
 
@@ -240,7 +241,7 @@ def _option(key: str) -> str:
 
 
 def _year(text: str) -> int | None:
-    found = re.search(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)", text)
+    found = re.search(r"(?<!\d)(?:1\d|20)\d\d(?!\d)", text)
     return int(found[0]) if found else None
 
 

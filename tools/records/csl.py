@@ -49,7 +49,7 @@ def record(item: Any, name: str, source: str = "csl", given: Collection[str] = (
     """One item. Raises SourceError where it is none."""
     if not isinstance(item, dict):
         raise SourceError(f"{name}: is no object")
-    title = "" if "title" in given else _title(item)
+    title = _title(item)
     if not title and "title" not in given:
         raise SourceError(f"{name}: has no title; write one, or give --title")
     people = item.get("author") or []

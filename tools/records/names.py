@@ -52,6 +52,25 @@ def people(field: str) -> list[str]:
     return [" ".join(name.split()) for name in found if name.strip()]
 
 
+def split_names(names: list[str]) -> tuple[Name, ...]:
+    """The names of a list as BibTeX writes them.
+
+    Raises SourceError where one is none, or is probably two: among names with the family name last,
+    "Jane Doe, Ann Roe" is no "Family, Given".
+    """
+    given_first = any("," not in name and " " in name and name[0] != "{" for name in names)
+    for name in names:
+        halves = [half.split() for half in name.split(",")]
+        whole = [word for half in halves for word in half if word[:1].isupper() and "." not in word]
+        if (
+            given_first
+            and len(halves) == 2
+            and len(halves[0]) == len(halves[1]) == 2 == len(whole) / 2
+        ):
+            raise SourceError(f"'{name}' is two people or one; write every name as 'Family, Given'")
+    return tuple(map(split_name, names))
+
+
 def split_name(latex: str) -> Name:
     """A name as BibTeX writes it; one that is all in braces is a group's.
 

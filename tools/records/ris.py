@@ -56,10 +56,10 @@ def _record(entry: dict, place: str, given: Collection[str]) -> Record:
         values = (value[0] if isinstance(value, list) and value else value for value in found)
         return next((value.strip() for value in values if isinstance(value, str) and value), "")
 
-    title = "" if "title" in given else text("title", "primary_title", "short_title")
+    title = text("title", "primary_title", "short_title")
     if not title and "title" not in given:
         raise SourceError(f"{place}: has no title; write 'TI  - ', or give --title")
-    year = re.search(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)", text("year", "publication_year", "date"))
+    year = re.search(r"(?<!\d)(?:1\d|20)\d\d(?!\d)", text("year", "publication_year", "date"))
     arxiv = re.match(r"arxiv:(\S+)", text("accession_number"), re.IGNORECASE)
     people = entry.get("authors") or entry.get("first_authors") or []
     try:
