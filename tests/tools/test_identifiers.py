@@ -70,6 +70,8 @@ def test_identifiers_in_the_catalogs_form(given, expected):
         ("https://www.doi.org/10.1162/tacl_a_00577", {"doi": "10.1162/tacl_a_00577"}),
         ("https://doi.org/10.1016%2F0009-2614", {"doi": "10.1016/0009-2614"}),
         ("10.1000/x 10.1000/y", {"doi": "10.1000/x"}),
+        ("http://doi.acm.org/10.1145/267580", {"doi": "10.1145/267580"}),
+        ("10.1002/(SICI)1521(199910)5:5<237::AID-CVDE237>3.0.CO;2-U", {}),  # not cut in two
         ("10.1000/x, 10.1000/y;", {"doi": "10.1000/x"}),
         (
             "10.18653/V1/2021.ACL-LONG.353",

@@ -35,7 +35,9 @@ from tools.records.record import SourceError, letters
         (r"\url{https://a.example/b_c}", "https://a.example/b_c"),
         (r"\href{https://a.example/b_c}{Thin} Updates", "Thin Updates"),
         (r"Vuji\ifmmode \acute{c}\else \'{c}\fi{}", "Vujić"),
-        ("cafe\u0301", "café"),
+        (r"pp\ifmmode\bar\else\textasciimacron\fi{} b", "pp¯ b"),
+        ("cafe\u0301 d{\\i}\u0301a", "café día"),
+        (r"a\textperiodcentered b \textasciitilde 5", "a·b ~5"),
     ],
 )  # fmt: skip
 def test_what_it_prints(latex, text):
@@ -46,6 +48,7 @@ def test_what_it_prints(latex, text):
     ("latex", "complaint"),
     [
         (r"a \foo{bar}", r"'\foo' is no LaTeX command that is known here"),
+        (r"Ji{\'{}\i}", r"the accent '\'' stands on no letter"),
         (r"\'\href{b}", "cannot be read"),
         (r"\input{/etc/passwd}", r"'\input' is no LaTeX"),
         (r"\begin{foo}a\end{foo}", r"'\begin{foo}' is no LaTeX"),
@@ -53,6 +56,7 @@ def test_what_it_prints(latex, text):
         (r"\t{oo}", r"'\t' is no LaTeX"),
         (r"$\frac{1}{2}$", r"'\frac' is no LaTeX"),
         (r"$\ell_\infty$", "has no plain form"),
+        (r"$p^{\ensuremath{\prime}}$", "has no plain form"),
         ("$x_{A}$", "has no plain form"),
         ("a $5 bill", "without their partner"),
         ("{a", "without their partner"),

@@ -164,7 +164,7 @@ class _Reader:
         try:
             return decoded(raw)
         except SourceError as error:
-            message = f"{key}: {error}; write the characters themselves{_option(key)}"
+            message = f"{key}: {error}{_option(key)}"
             raise self.fault(self.fields[key].line, message) from None
 
     def link(self, key: str) -> str:

@@ -24,7 +24,7 @@ _ARXIV_FORMS = tuple(
     )
 )
 _LINK = re.compile(r"https?://|[\w-]+(?:\.[\w-]+)*\.org/", re.IGNORECASE)
-_DOI_PREFIX = re.compile(r"(?:https?://)?(?:(?:dx\.|www\.)?doi\.org/)?(?:doi:)?", re.IGNORECASE)
+_DOI_PREFIX = re.compile(r"(?:https?://)?(?:(?:dx\.|www\.)?doi(?:\.acm)?\.org/)?(?:doi:)?", re.I)
 _ACL_FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -48,12 +48,14 @@ def find(text: str) -> dict[str, str]:
 
 def _tokens(text: str) -> list[str]:
     """The words of a text without the marks around them; what stands in brackets is one."""
-    pieces = re.split(r"[\s<>]+|\]\(|[,;](?=\s*(?:10\.|$))", text)
+    pieces = re.split(r"\s+|\]\(|[,;](?=\s*(?:10\.|$))", text)
     return [token for piece in pieces if (token := _trimmed(piece))]
 
 
 def _trimmed(token: str) -> str:
-    token = token.lstrip("[('\"").rstrip(".,;:'\"]")
+    token = token.lstrip("<[('\"").rstrip(".,;:'\"]")
+    if token.endswith(">") and "<" not in token:  # old DOIs hold both
+        token = token[:-1]
     while token.endswith(")") and token.count(")") > token.count("("):
         token = token[:-1].rstrip(".,;:'\"]")
     return token

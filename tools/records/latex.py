@@ -97,6 +97,7 @@ _SYMBOLS = {
     "ohorn": "ơ", "uhorn": "ư", "Ohorn": "Ơ", "Uhorn": "Ư", "OHORN": "Ơ", "UHORN": "Ư",
     "quad": " ", "qquad": " ", "space": " ", "nobreakspace": " ", ",": " ", ";": " ", ":": " ",
     "!": "", "@": "", " ": " ", "\n": " ", "\t": " ", "\\": " ", "newline": " ", "&": "&",
+    "textperiodcentered": "·", "textasciicircum": "^", "textasciitilde": "~",
     "textquoteright": "'", "lq": "‘", "rq": "’", "textapos": "'", "cdot": "·", "cdots": "⋯",
 }  # fmt: skip
 _OPERATORS = [
@@ -119,7 +120,14 @@ _OPERATORS = [
     "argmin",
     "argmax",
 ]
-_ACCENTS = {"h": "\u0309", "textcommabelow": "\u0326", "cb": "\u0326", "G": "\u030f"}
+_ACCENTS = {
+    "'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302", "~": "\u0303", "=": "\u0304",
+    ".": "\u0307", "u": "\u0306", "v": "\u030c", "H": "\u030b", "c": "\u0327", "k": "\u0328",
+    "d": "\u0323", "b": "\u0331", "r": "\u030a", "h": "\u0309", "G": "\u030f", "cb": "\u0326",
+    "textcommabelow": "\u0326", "acute": "\u0301", "grave": "\u0300", "ddot": "\u0308",
+    "hat": "\u0302", "tilde": "\u0303", "bar": "\u0304", "dot": "\u0307", "breve": "\u0306",
+    "check": "\u030c", "vec": "\u20d7",
+}  # fmt: skip
 # What the default context holds and no title or name does: references, headings, boxes, tables.
 _EXCLUDED = ("latex-placeholders", "latex-approximations", "latex-ethuebung")
 _NEVER = ("input", "include", "today")
@@ -127,7 +135,9 @@ _NEVER = ("input", "include", "today")
 _ACCENT = r"\\(?:[`'^\"~=.]|[uvHcdbkrhG](?![A-Za-z]))\s*"
 _TEXT_MODE = re.compile(r"\\ifmmode\b.*?\\else\b\s*(.*?)\\fi\b(?:\{\})?", re.DOTALL)
 _STACKED = re.compile(rf"({_ACCENT})({_ACCENT}(?:\{{[^{{}}]*\}}|\\[ij](?![A-Za-z])|[^\s\\{{}}]))")
-_ORDINAL = re.compile(r"(?:\{\})?\^(?:\{|\\[a-z]+|\s)*(st|nd|rd|th)\}*")  # 10$^{\rm th}$
+_ORDINAL = re.compile(  # 10$^{\rm th}$
+    r"(?:\{\})?\^(?:\{|\\(?:mbox|text|textrm|mathrm|rm)(?![a-z])|\s)*(st|nd|rd|th)(?![a-z])\}*"
+)
 _SCRIPT = re.compile(r"([_^])(?:\{\s*([\w+-]+)\s*\}|([^\W_]))")
 _HIGH = dict(
     zip(
@@ -149,10 +159,13 @@ def decoded(latex: str) -> str:
     if not _SPECIAL.search(latex):
         return plain(latex)
     latex = re.sub(r"(?<!\\)%", r"\%", latex)  # in a field no comment begins there
-    latex = _TEXT_MODE.sub(r"\1", latex)
+    latex = _TEXT_MODE.sub(r"{\1}", latex)
     latex = _STACKED.sub(r"\1{\2}", latex)
     latex = _SINGLE_QUOTES.sub("‘\\1’", latex)
-    return plain(_text(latex))
+    try:
+        return plain(_text(latex))
+    except SourceError as error:
+        raise SourceError(f"{error}; write the characters themselves") from None
 
 
 def _text(latex: str) -> str:
@@ -210,8 +223,10 @@ def _raised(node: Any, l2tobj: LatexNodes2Text) -> str:
 
 def _accented(mark: str) -> Any:
     def accent(node: Any, l2tobj: LatexNodes2Text) -> str:
-        first, rest = (text := _argument(node, l2tobj).strip())[:1], text[1:]
-        return unicodedata.normalize("NFC", first.translate(_DOTLESS) + mark) + rest
+        text = _argument(node, l2tobj).strip()
+        if not text[:1].isalpha():
+            raise SourceError(f"the accent '\\{node.macroname}' stands on no letter")
+        return unicodedata.normalize("NFC", text[0].translate(_DOTLESS) + mark) + text[1:]
 
     return accent
 

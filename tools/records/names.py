@@ -61,12 +61,8 @@ def split_names(names: list[str]) -> tuple[Name, ...]:
     given_first = any("," not in name and " " in name and name[0] != "{" for name in names)
     for name in names:
         halves = [half.split() for half in name.split(",")]
-        whole = [word for half in halves for word in half if word[:1].isupper() and "." not in word]
-        if (
-            given_first
-            and len(halves) == 2
-            and len(halves[0]) == len(halves[1]) == 2 == len(whole) / 2
-        ):
+        written_out = all(w[0].isupper() and "." not in w for half in halves for w in half)
+        if given_first and written_out and [len(half) for half in halves] == [2, 2]:
             raise SourceError(f"'{name}' is two people or one; write every name as 'Family, Given'")
     return tuple(map(split_name, names))
 
@@ -113,7 +109,8 @@ def person(text: str) -> Name:
         return _extended(text)
     if sign := re.search(r"[{}\\]", text):
         raise SourceError(f"{_shown(text)} holds '{sign[0]}'; write the letters themselves")
-    bare = _HOMONYM.sub("", re.sub(r"^\d{4},\s*", "", text)).strip(" ;")
+    bare = re.sub(r"^\d{4},\s*", "", text)  # the same number, taken for a family name
+    bare = _HOMONYM.sub("", bare).strip(" ;")
     bare, closed = bare.rstrip(" ,"), bare.endswith(",")  # RIS closes a group's name with a comma
     if "," not in bare and (closed or " " not in bare or _is_team(bare)):
         return group(bare.translate(_BACK))
@@ -134,8 +131,8 @@ def person(text: str) -> Name:
         jr, family, given = family, [*inner.von, *inner.last], inner.first
     if len(given) > 1 and SUFFIX.fullmatch(given[-1]):  # "Doe, Jane III"
         jr, given = [given[-1]], given[:-1]
-    if len(family) == 1 and _TEAM.fullmatch(family[0]) and given:  # "Team, Gemini"
-        return group(" ".join([*given, *family]).translate(_BACK))
+    if len(family) == 1 and _TEAM.fullmatch(family[0]) and _is_team(" ".join([*given, *family])):
+        return group(_joined([*given, *family]))  # "Team, Gemini"
     if "," not in bare and _INITIAL.fullmatch(family[-1]) and family[-1].isupper():
         raise SourceError(f"{_shown(text)} ends with an initial; write 'Family, Given'")
     return _guarded(Name(_joined([*family, *jr]), _joined(given)), text)
@@ -147,7 +144,10 @@ def _joined(words: list[str]) -> str:
 
 def _is_team(text: str) -> bool:
     words = text.split()
-    return any(_TEAM.fullmatch(word) for word in (words[0], words[-1]))
+    if any(map(_INITIAL.fullmatch, words)):
+        return False
+    team = _TEAM.fullmatch(words[0]) or _TEAM.fullmatch(words[-1])
+    return bool(team) or not {"for", "of", "the"}.isdisjoint(words)
 
 
 def _extended(text: str) -> Name:
@@ -167,7 +167,9 @@ def _extended(text: str) -> Name:
 def group(text: str) -> Name:
     """A group's name, which may hold digits and signs. Raises SourceError where it is empty."""
     text = plain(text)
-    if not any(map(str.isalnum, text)):
+    if sign := re.search(r"[{}\\]", text):
+        raise SourceError(f"{_shown(text)} holds '{sign[0]}'; write the letters themselves")
+    if not any(map(str.isalpha, text)):
         raise SourceError(f"{_shown(text)} is no name")
     return Name(text)
 
@@ -181,7 +183,7 @@ def _guarded(name: Name, text: str) -> Name:
         _check_letters(part, shown)
     if SUFFIX.fullmatch(name.family):
         raise SourceError(f"{shown} has only a suffix for family name; write 'Family, Jr., Given'")
-    if re.match(r"[^\W\d_]\.(?:\s|$)", name.family):
+    if re.search(r"(?:^|\s)[^\W\d_]\.(?:\s|$)", name.family):
         wanted = "write 'Family, Given', and 'and' between names"
         raise SourceError(f"{shown} has an initial for family name; {wanted}")
     return name
@@ -193,7 +195,8 @@ def _check_letters(part: str, shown: str) -> None:
         if kind == "Nd":
             raise SourceError(f"{shown} holds a digit; take it off, or put a group in braces")
         alone = kind == "Mn" and part[:place][-1:] in ("", " ")
-        if kind == "Sk" or char in "ˆˇˉˊˋ~" or alone:
+        astray = char in "áàéèíìóòúù" and part[:place].endswith("ı")  # of "\\'\\i a" or the like
+        if kind == "Sk" or char in "ˆˇˉˊˋ~" or alone or astray:
             raise SourceError(f"{shown} holds a loose accent '{char}'; write the letter with it")
         if kind[0] not in "LMZ" and char not in ".'‘’-–·()\"“”":
             wanted = "write 'Family, Given', with 'and' between names"

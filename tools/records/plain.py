@@ -36,4 +36,5 @@ def plain(text: str) -> str:
     text = _UNSEEN.sub("", text).translate(_HYPHENS)
     if "’" in text and "‘" not in text:
         text = text.replace("’", "'")
+    text = re.sub("ı(?=[\u0300-\u036f])", "i", text)  # an accent takes the place of the dot
     return " ".join(unicodedata.normalize("NFC", text).split())
