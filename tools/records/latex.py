@@ -28,65 +28,15 @@ from .record import SourceError
 logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)  # what fails is raised here
 
 # Commands that set their argument in some style, and those that set what follows.
-STYLES = [
-    "emph",
-    "textrm",
-    "textit",
-    "textbf",
-    "textmd",
-    "textsc",
-    "textsf",
-    "textsl",
-    "texttt",
-    "textup",
-    "textnormal",
-    "text",
-    "mbox",
-    "hbox",
-    "uppercase",
-    "textsubscript",
-    "url",
-    "enquote",
-    "mathrm",
-    "mathbf",
-    "mathit",
-    "mathsf",
-    "mathtt",
-    "mathbb",
-    "mathcal",
-    "mathscr",
-    "mathfrak",
-    "mathnormal",
-    "operatorname",
-]
-_SWITCHES = [
-    "rm",
-    "it",
-    "bf",
-    "sc",
-    "sf",
-    "sl",
-    "tt",
-    "em",
-    "upshape",
-    "itshape",
-    "slshape",
-    "scshape",
-    "bfseries",
-    "mdseries",
-    "rmfamily",
-    "sffamily",
-    "ttfamily",
-    "normalfont",
-    "relax",
-    "protect",
-    "displaystyle",
-    "textstyle",
-    "allowbreak",
-    "nobreak",
-    "-",
-    "/",
-]
+STYLES = """
+    emph textrm textit textbf textmd textsc textsf textsl texttt textup textnormal text mbox hbox
+    uppercase textsubscript url enquote mathrm mathbf mathit mathsf mathtt mathbb mathcal mathscr
+    mathfrak mathnormal operatorname
+""".split()  # noqa: SIM905
+_SWITCHES = """
+    rm it bf sc sf sl tt em upshape itshape slshape scshape bfseries mdseries rmfamily sffamily
+    ttfamily normalfont relax protect displaystyle textstyle allowbreak nobreak - /
+""".split()  # noqa: SIM905
 _SYMBOLS = {
     "LaTeX": "LaTeX", "TeX": "TeX", "BibTeX": "BibTeX", "LaTeXe": "LaTeX2e",
     "textless": "<", "textgreater": ">", "textbar": "|", "textunderscore": "_", "textdollar": "$",
@@ -100,26 +50,9 @@ _SYMBOLS = {
     "textperiodcentered": "·", "textasciicircum": "^", "textasciitilde": "~",
     "textquoteright": "'", "lq": "‘", "rq": "’", "textapos": "'", "cdot": "·", "cdots": "⋯",
 }  # fmt: skip
-_OPERATORS = [
-    "log",
-    "ln",
-    "exp",
-    "min",
-    "max",
-    "sup",
-    "inf",
-    "lim",
-    "sin",
-    "cos",
-    "tan",
-    "arg",
-    "det",
-    "dim",
-    "ker",
-    "Pr",
-    "argmin",
-    "argmax",
-]
+_OPERATORS = """
+    log ln exp min max sup inf lim sin cos tan arg det dim ker Pr argmin argmax
+""".split()  # noqa: SIM905
 _ACCENTS = {
     "'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302", "~": "\u0303", "=": "\u0304",
     ".": "\u0307", "u": "\u0306", "v": "\u030c", "H": "\u030b", "c": "\u0327", "k": "\u0328",
