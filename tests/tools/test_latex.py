@@ -56,6 +56,7 @@ def test_what_it_prints(latex, text):
         (r"\t{oo}", r"'\t' is no LaTeX"),
         (r"$\frac{1}{2}$", r"'\frac' is no LaTeX"),
         (r"$\ell_\infty$", "has no plain form"),
+        (r"\$\ell_1\$-norm", "is a formula with '\\$'"),
         (r"$p^{\ensuremath{\prime}}$", "has no plain form"),
         ("$x_{A}$", "has no plain form"),
         ("a $5 bill", "without their partner"),

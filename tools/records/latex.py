@@ -96,9 +96,12 @@ def decoded(latex: str) -> str:
     latex = _STACKED.sub(r"\1{\2}", latex)
     latex = _SINGLE_QUOTES.sub("‘\\1’", latex)
     try:
-        return plain(_text(latex))
+        text = plain(_text(latex))
+        if formula := re.search(r"\$[^$]*[_^][^$]*\$", text):
+            raise SourceError(f"'{formula[0]}' is a formula with '\\$'")
     except SourceError as error:
         raise SourceError(f"{error}; write the characters themselves") from None
+    return text
 
 
 def _text(latex: str) -> str:

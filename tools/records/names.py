@@ -17,9 +17,9 @@ from .plain import plain
 from .record import SourceError
 
 OTHERS = frozenset({"others", "et al", "et al.", "...", "…"})
+LONGEST = 7  # words of a person's name
 SUFFIX = re.compile(r"(?:[Jj]r|JR|[Ss]r|SR)\.?|I{2,3}|IV|2nd|3rd|4th")
 _HOMONYM = re.compile(r"(?<=[\w.])\s+\d{4}(?=,|$)")  # DBLP numbers people of the same name
-_INITIAL = re.compile(r"[^\W\d_]\.?")
 # Words of which a team's name has one first or last, and a person's none.
 _TEAM = re.compile(
     "AI|LLC|(?i:teams?|collaboration|consortium|group|initiative|foundation|institute|university|"
@@ -27,6 +27,7 @@ _TEAM = re.compile(
     "association|society|community|organi[sz]ation|cent(?:er|re)|department|workshop|network|"
     "alliance|council|agency|ministry|company|academy|contributors|developers)"
 )
+_NO_FAMILY = frozenset({"and", "for", "of", "the"})
 _PARTS = frozenset({"family", "given", "prefix", "suffix"})
 _SETTINGS = re.compile(
     r"(?:family|given|prefix|suffix)-i|useprefix|id|hash|sortingnamekeytemplatename"
@@ -133,9 +134,16 @@ def person(text: str) -> Name:
         jr, given = [given[-1]], given[:-1]
     if len(family) == 1 and _TEAM.fullmatch(family[0]) and _is_team(" ".join([*given, *family])):
         return group(_joined([*given, *family]))  # "Team, Gemini"
-    if "," not in bare and _INITIAL.fullmatch(family[-1]) and family[-1].isupper():
-        raise SourceError(f"{_shown(text)} ends with an initial; write 'Family, Given'")
+    if "," not in bare:
+        if _is_initial(family[-1]):
+            raise SourceError(f"{_shown(text)} ends with an initial; write 'Family, Given'")
+        if len(bare.split()) > LONGEST or any(map(_is_initial, family)):
+            raise SourceError(f"{_shown(text)} is several people's; write 'and' between names")
     return _guarded(Name(_joined([*family, *jr]), _joined(given)), text)
+
+
+def _is_initial(word: str) -> bool:
+    return word[0].isupper() and re.fullmatch(r"[^\W\d_]\.?", word) is not None
 
 
 def _joined(words: list[str]) -> str:
@@ -144,10 +152,10 @@ def _joined(words: list[str]) -> str:
 
 def _is_team(text: str) -> bool:
     words = text.split()
-    if any(map(_INITIAL.fullmatch, words)):
+    if any(map(_is_initial, words)):
         return False
     team = _TEAM.fullmatch(words[0]) or _TEAM.fullmatch(words[-1])
-    return bool(team) or not {"for", "of", "the"}.isdisjoint(words)
+    return bool(team) or not _NO_FAMILY.isdisjoint(words)
 
 
 def _extended(text: str) -> Name:
@@ -181,6 +189,9 @@ def _guarded(name: Name, text: str) -> Name:
         if not any(map(str.isalpha, part)):
             raise SourceError(f"{shown} has no {what}; write 'Family, Given', or a group in braces")
         _check_letters(part, shown)
+    if not _NO_FAMILY.isdisjoint(name.family.split()):
+        wanted = "put a group in braces, and one 'and' between names"
+        raise SourceError(f"{shown} is no person's; {wanted}")
     if SUFFIX.fullmatch(name.family):
         raise SourceError(f"{shown} has only a suffix for family name; write 'Family, Jr., Given'")
     if re.search(r"(?:^|\s)[^\W\d_]\.(?:\s|$)", name.family):
@@ -195,7 +206,8 @@ def _check_letters(part: str, shown: str) -> None:
         if kind == "Nd":
             raise SourceError(f"{shown} holds a digit; take it off, or put a group in braces")
         alone = kind == "Mn" and part[:place][-1:] in ("", " ")
-        astray = char in "áàéèíìóòúù" and part[:place].endswith("ı")  # of "\\'\\i a" or the like
+        pair = part[max(place - 1, 0) : place + 1]
+        astray = pair == "'ı" or re.fullmatch("ı[áàéèíìóòúù]", pair)  # of {'\\i} or \\i\\'a
         if kind == "Sk" or char in "ˆˇˉˊˋ~" or alone or astray:
             raise SourceError(f"{shown} holds a loose accent '{char}'; write the letter with it")
         if kind[0] not in "LMZ" and char not in ".'‘’-–·()\"“”":
