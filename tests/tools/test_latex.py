@@ -31,6 +31,8 @@ from tools.records.record import SourceError, letters
         (r"$\ell_1$ and {$\mathcal{O}(n \log n)$}", "ℓ₁ and O(n log n)"),
         (r"H$_2$O, $x^{2}$, $\ell_p$, $k$-NN, $\alpha\to\beta$", "H₂O, x², ℓₚ, k-NN, α→β"),
         (r"10\({}^{\mbox{th}}\) 19$^{th}$ 3$^{\rm rd}$", "10th 19th 3rd"),
+        (r"\(\ell\)\({}_{\mbox{p}}\) x\({}^{\mbox{3}}\) 10\(^{\mbox{-2}}\)", "ℓₚ x³ 10⁻²"),
+        (r"${\rm CO_{2}}$ $x^{\text{a}}$ $y_\mathrm{i}$ ${x_{1}}^{2}$", "CO₂ xᵃ yᵢ x₁²"),
         (r"1\textsuperscript{st} m\textsuperscript{2}", "1st m²"),
         (r"\url{https://a.example/b_c}", "https://a.example/b_c"),
         (r"\href{https://a.example/b_c}{Thin} Updates", "Thin Updates"),

@@ -68,9 +68,12 @@ _NEVER = ("input", "include", "today")
 _ACCENT = r"\\(?:[`'^\"~=.]|[uvHcdbkrhG](?![A-Za-z]))\s*"
 _TEXT_MODE = re.compile(r"\\ifmmode\b.*?\\else\b\s*(.*?)\\fi\b(?:\{\})?", re.DOTALL)
 _STACKED = re.compile(rf"({_ACCENT})({_ACCENT}(?:\{{[^{{}}]*\}}|\\[ij](?![A-Za-z])|[^\s\\{{}}]))")
-_ORDINAL = re.compile(  # 10$^{\rm th}$
-    r"(?:\{\})?\^(?:\{|\\(?:mbox|text|textrm|mathrm|rm)(?![a-z])|\s)*(st|nd|rd|th)(?![a-z])\}*"
+# 10$^{\rm th}$, and how DBLP writes what is raised or lowered: \({}_{\mbox{p}}\)
+_COMMAND = r"\\(?:mbox|textrm|text|mathrm|rm)(?![a-z])"
+_UPRIGHT = re.compile(
+    rf"([_^])(?:\{{{_COMMAND}(?:\{{([\w+-]+)\}}|\s+([\w+-]+))\}}|{_COMMAND}\{{([\w+-]+)\}})"
 )
+_ORDINAL = re.compile(r"\^\{(st|nd|rd|th)\}")
 _SCRIPT = re.compile(r"([_^])(?:\{\s*([\w+-]+)\s*\}|([^\W_]))")
 _HIGH = dict(
     zip(
@@ -124,6 +127,8 @@ class _Decoder(LatexNodes2Text):
     def math_node_to_text(self, node: Any) -> str:
         source = node.latex_verbatim()
         inner = "".join(part.latex_verbatim() for part in node.nodelist)
+        inner = re.sub(r"\{\}(?=[_^])", "", inner)
+        inner = _UPRIGHT.sub(lambda m: f"{m[1]}{{{m[2] or m[3] or m[4]}}}", inner)
         inner = _SCRIPT.sub(_script, _ORDINAL.sub(r"\1", inner))
         if re.search(r"(?<!\\)[_^&]", inner):
             raise SourceError(f"the formula {source} has no plain form")
