@@ -72,7 +72,11 @@ FAULTS = [
         "a colon in a text without quotes",
     ),
     Case(
-        "S002", 'title: "A Survey"', 'title: "A Survey', '"Rücklé, Andreas"]\n    year: 2020', "key"
+        "S002",
+        'title: "A Survey"',
+        'title: "A Survey',
+        '"Rücklé, Andreas"]\n    year: 2020',
+        "a closing quotation mark",
     ),
     Case("S002", 'title: "A Survey"', "? [title]\n    : A", "? [title]", "plain text"),
     Case("S003", "[mao2021unipelt]", "[" * 40 + "]" * 40, "related: [", "levels deep"),

@@ -67,8 +67,9 @@ def explained(error: yaml.MarkedYAMLError, text: str) -> Slip:
         message = "a backslash in double quotes begins an escape that does not exist; write '\\\\'"
     elif "flow" in context:
         message = "a list or mapping in brackets is not closed, or lacks a comma"
-    elif (key := _KEY.match(line)) and key[2][0] in "\"'" and column > key.start(2):
-        message = "text stands behind the closing quotation mark; inside, write \\\" or ''"
+    elif line[:column].rstrip().endswith(("'", '"')) and "expected" in problem:
+        message = "text stands behind a closing quotation mark; is one above never closed, or does "
+        message += "one inside lack its backslash?"
     elif "block sequence entries" in problem:
         message = "a list cannot begin behind its key; begin it on the next line"
     elif "expected ':'" in problem:
