@@ -106,6 +106,7 @@ def test_names(latex, family, given):
         (", Jane", "has no family name"),
         (r"\foo{Jane} Doe", r"'\foo' is no LaTeX command"),
         ("{--}", "is no name"),
+        ("{Doe, Jane Ann}", "is a group's in braces; a person's stands without them"),
         ("{2015}", "is no name"),
         ("A. Itai abd C. H. Doe", "is several people's; write 'and' between names"),
         ("Ann B Doe adn C D Roe", "is several people's"),

@@ -75,8 +75,17 @@ def split_name(latex: str) -> Name:
     """
     latex = latex.strip()
     if latex.startswith("{") and _closes_at_the_end(latex):
-        return group(decoded(latex))
+        return _braced(decoded(latex))
     return person(decoded(_kept_together(latex)))
+
+
+def _braced(text: str) -> Name:
+    """A group; but a person whose name somebody put in braces with its comma is told."""
+    halves = [half.split() for half in text.split(",")]
+    words = [word for half in halves for word in half]
+    if len(halves) == 2 and max(map(len, halves)) <= 2 and not any(map(_TEAM.fullmatch, words)):
+        raise SourceError(f"{_shown(text)} is a group's in braces; a person's stands without them")
+    return group(text)
 
 
 def _closes_at_the_end(text: str) -> bool:
