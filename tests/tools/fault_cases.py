@@ -65,9 +65,19 @@ IMPLEMENTATIONS = (
 FAULTS = [
     Case("S001", at="of methods", says="0xe9 is not UTF-8", spoil=_latin_1),
     Case("S001", at="yaml-language", says="byte-order mark", spoil=_byte_order_mark),
-    Case("S002", 'title: "A Survey"', "title: A: Survey", "A: Survey", "mapping values"),
     Case(
-        "S002", 'title: "A Survey"', 'title: "A Survey', '"Rücklé, Andreas"]\n    year: 2020', "key"
+        "S002",
+        'title: "A Survey"',
+        "title: A: Survey",
+        "A: Survey",
+        "a colon in a text without quotes",
+    ),
+    Case(
+        "S002",
+        'title: "A Survey"',
+        'title: "A Survey',
+        '"Rücklé, Andreas"]\n    year: 2020',
+        "a closing quotation mark",
     ),
     Case("S002", 'title: "A Survey"', "? [title]\n    : A", "? [title]", "plain text"),
     Case("S003", "[mao2021unipelt]", "[" * 40 + "]" * 40, "related: [", "levels deep"),

@@ -1,170 +1,75 @@
-"""`python -m tools add`: an entry for `papers.yaml` from an identifier or a citation file."""
+"""`python -m tools add`: entries for `papers.yaml` from identifiers or citation files."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from datetime import date
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from .. import rules
 from ..data.files import ROOT, write
-from ..data.findings import as_text
+from ..data.findings import Finding, as_text
 from ..data.loader import MAX_BYTES, parse
-from ..data.schema import Catalog, Paper, Venue
+from ..data.schema import ACL, ARXIV, DOI, OPENREVIEW, PATTERNS, Paper
 from ..export import entry
-from ..records.record import Record, SourceError, letters, same_title
+from ..records.identifiers import KINDS
+from ..records.record import Record, SourceError
 from ..rules.catalog import examine, in_order, read
+from .entries import Index, as_entry, gained, merged, obstacles
 
 FILES = ("bibtex", "ris", "csl")
-REGISTRIES = ("arxiv", "doi", "acl", "openreview")
+REGISTRIES = KINDS
 LARGEST = 5_000_000  # bytes of a citation file
-_SKIPPED = frozenset("a an the on of for to in and with how what why when is are do does".split())  # noqa: SIM905
-_ASKED = ("summary", "leaf", "kind", "modality", "venue", "code")
 
 
 class AddError(Exception):
     """An entry cannot be made or written; one line an obstacle."""
 
 
-def merged(preprint: Record, published: Record) -> Record:
-    """One record of a work that appeared twice: published where it says something."""
-    return replace(
-        published,
-        title=published.title or preprint.title,
-        authors=published.authors or preprint.authors,
-        year=published.year or preprint.year,
-        first_year=preprint.first_year or preprint.year,
-        venue=published.venue or preprint.venue,
-        arxiv=preprint.arxiv or published.arxiv,
-        doi=published.doi or preprint.doi,
-        openreview=published.openreview or preprint.openreview,
-    )
+@dataclass
+class Draft:
+    """An entry that is to be: its data, where they come from, and what they replace."""
+
+    data: dict[str, Any]
+    place: str
+    old: dict[str, Any] | None = None
+    faults: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return entry.text(self.data)
 
 
-def venue_of(text: str, catalog: Catalog) -> Venue | None:
-    """The venue that a source means: the longest id or name that its text contains.
+def spliced(raw: bytes, name: str, texts: Mapping[str, str]) -> bytes:
+    """The catalog with entries more, each where its id belongs; every other byte as it was.
 
-    An id counts only as a word of its own.
+    texts: the entries' texts by id.
     """
-    words = {letters(word) for word in re.split(r"[\s:,()]+", text)}
-    whole = letters(text)
-    found = [
-        (len(name), venue)
-        for venue in catalog.venues
-        for name in (letters(venue.name), letters(venue.id))
-        if name and (name in words or (len(name) > 12 and name in whole))
-    ]
-    return max(found, key=lambda pair: pair[0])[1] if found else None
-
-
-def new_id(record: Record, taken: Iterable[str]) -> str:
-    """Family name, first year and the first word of the title that is not taken yet."""
-    family = re.sub(r"[^a-z]", "", letters(record.authors[0].family)) if record.authors else "anon"
-    year = record.first_year or record.year or "nd"
-    words = [re.sub(r"[^a-z0-9]", "", letters(word)) for word in record.title.split()]
-    words = [word for word in words if word and word not in _SKIPPED] or ["untitled"]
-    taken = set(taken)
-    for count in range(1, len(words) + 1):
-        for word in (words[count - 1], "".join(words[:count])):
-            if f"{family}{year}{word}" not in taken:
-                return f"{family}{year}{word}"
-    raise AddError(f"every id that '{record.title}' suggests is taken")
-
-
-def known(record: Record, catalog: Catalog) -> Paper | None:
-    """The entry of the same work, by any identifier or by title."""
-    for paper in catalog.papers:
-        keys = ("arxiv", "doi", "acl", "openreview")
-        if any(
-            getattr(record, key)
-            and letters(getattr(record, key)) == letters(getattr(paper, key) or "")
-            for key in keys
-        ):
-            return paper
-        if any(same_title(record.title, title) for title in (paper.title, *paper.also_titled)):
-            return paper
-    return None
-
-
-def as_entry(record: Record, catalog: Catalog, options: argparse.Namespace) -> dict[str, Any]:
-    """The entry's data in the catalog's form, as far as record and options give it."""
-    venue = options.venue or getattr(venue_of(record.venue, catalog), "id", None)
-    found = {
-        "id": new_id(record, (paper.id for paper in catalog.papers)),
-        "title": record.title,
-        "authors": [
-            f"{name.family}, {name.given}" if name.given else {"literal": name.family}
-            for name in record.authors
-        ],
-        "year": record.year,
-        "venue": venue,
-        "kind": options.kind,
-        "leaves": options.leaf,
-        "modality": options.modality,
-        "arxiv": record.arxiv,
-        "doi": record.doi,
-        "acl": record.acl,
-        "openreview": record.openreview,
-        "url": "" if record.arxiv or record.doi or record.acl else record.url,
-        "code": options.code,
-        "pages": record.pages,
-        "summary": options.summary,
-        "added": date.today().isoformat(),
-    }
-    return {key: value for key, value in found.items() if value}
-
-
-def obstacles(data: dict[str, Any], record: Record, catalog: Catalog) -> list[str]:
-    """What keeps the data from being an entry, each with what to do."""
-    found = []
-    if record.truncated:
-        found.append("authors: the source ends with 'and others'; name them all")
-    if "venue" not in data:
-        unknown = f"'{record.venue}' is none of the catalog's"
-        found.append(
-            f"venue: {unknown if record.venue else 'the source has none'}; choose one with --venue"
-        )
-    elif data["venue"] not in catalog.venue:
-        found.append(f"venue: '{data['venue']}' is none of the catalog's")
-    found += [
-        f"leaves: '{leaf}' is no leaf of the taxonomy"
-        for leaf in data.get("leaves", ())
-        if leaf not in catalog.leaves
-    ]
-    try:
-        Paper.model_validate({**data, "venue": data.get("venue", "?")})
-    except ValidationError as error:
-        for fault in error.errors():
-            key = str(fault["loc"][0]) if fault["loc"] else "entry"
-            option = {"leaves": "leaf"}.get(key, key)
-            hint = f"; give it with --{option}" if option in _ASKED else ""
-            found.append(f"{key}: {fault['msg'].lower()}{hint}")
-    return found
-
-
-def spliced(raw: bytes, name: str, text: str, paper_id: str) -> bytes:
-    """The catalog with one entry more, where its id belongs; every other byte as it was."""
     from .fmt import before_entry
 
     document = parse(raw, name)
     ids = [paper["id"] for paper in document.data["papers"]]
-    later = next((i for i, other in enumerate(ids) if other > paper_id), None)
     lines = raw.splitlines(keepends=True)
     ending = "\r\n" if raw.count(b"\r\n") else "\n"
-    if later is None:
-        at = len(lines)
-        if lines and not lines[-1].endswith(b"\n"):
-            lines[-1] += ending.encode()
-    else:
-        at = before_entry(raw.decode(), document.mark(("papers", later)).line - 1)
-    return b"".join([*lines[:at], text.replace("\n", ending).encode(), *lines[at:]])
+    text = raw.decode()
+    before: dict[int | None, list[str]] = {}  # what goes before which of the papers
+    for paper_id in sorted(texts):
+        later = next((i for i, other in enumerate(ids) if other > paper_id), None)
+        before.setdefault(later, []).append(texts[paper_id])
+    inserted = {
+        len(lines) if i is None else before_entry(text, document.mark(("papers", i)).line - 1): new
+        for i, new in before.items()
+    }
+    if len(lines) in inserted and lines and not lines[-1].endswith(b"\n"):
+        lines[-1] += ending.encode()
+    out: list[bytes] = []
+    for at in range(len(lines) + 1):
+        out += [new.replace("\n", ending).encode() for new in inserted.get(at, ())]
+        out += lines[at : at + 1]
+    return b"".join(out)
 
 
 def replaced(raw: bytes, old: dict[str, Any], new: dict[str, Any]) -> bytes:
@@ -172,63 +77,64 @@ def replaced(raw: bytes, old: dict[str, Any], new: dict[str, Any]) -> bytes:
     before = entry.text(old).encode()
     if raw.count(before) != 1:
         raise AddError(
-            f"{old['id']}: is in the catalog as a preprint, but its entry has comments or is not "
-            "in its canonical form: run `python -m tools fmt`, or change it by hand"
+            f"{old['id']}: is in the catalog already, but its entry has comments or is not in its "
+            "canonical form: run `python -m tools fmt`, or change it by hand"
         )
     return raw.replace(before, entry.text(new).encode())
 
 
-def promoted(old: dict[str, Any], record: Record, catalog: Catalog) -> dict[str, Any] | None:
-    """A preprint's entry with what its publication adds; None if the record adds nothing."""
-    venue = venue_of(record.venue, catalog)
-    current = catalog.venue[old["venue"]]
-    if current.kind != "preprint" or venue is None or venue.kind == "preprint":
-        return None
-    gained = {"year": record.year, "venue": venue.id}
-    for key in ("doi", "acl", "openreview", "pages"):
-        gained[key] = old.get(key) or getattr(record, key)
-    if not same_title(record.title, old["title"]):
-        gained |= {"title": record.title, "also_titled": [old["title"]]}
-    return {**old, **{key: value for key, value in gained.items() if value}}
-
-
-def checked(raw: bytes, path: Path) -> None:
-    """Raises AddError where a catalog with that content would have findings."""
-    document = parse(raw, path.name)
-    context, findings = examine(document, path.resolve().parent)
+def findings_of(raw: bytes, path: Path) -> list[Finding]:
+    """What `validate` would say of the papers of a catalog with that content."""
+    context, findings = examine(parse(raw, path.name), path.resolve().parent)
     if context is not None:
         findings += rules.check(context, "S200", "S699")
-    if findings:
-        raise AddError(as_text(in_order(findings, path.name), "nothing was written").rstrip())
+    return in_order(findings, path.name)
 
 
-def from_files(kind: str, names: Iterable[str]) -> Iterator[Record]:
-    """The records of citation files. Raises SourceError, OSError."""
+def from_files(
+    kind: str, names: Iterable[str], given: Collection[str] = ()
+) -> Iterator[Record | SourceError]:
+    """The records of citation files, and what cannot be read of them. Raises OSError."""
     from ..records import bib, csl, ris
 
-    reader = {"bibtex": bib.records, "ris": ris.records, "csl": csl.records}[kind]
+    reader = {"bibtex": bib.read, "ris": ris.read, "csl": csl.read}[kind]
     for name in names:
         with Path(name).open("rb") as file:
             raw = file.read(LARGEST + 1)
         if len(raw) > LARGEST:
-            raise SourceError(f"{name}: is larger than {LARGEST:,} bytes")
+            yield SourceError(f"{name}: is larger than {LARGEST:,} bytes")
+            continue
         try:
-            text = raw.decode("utf-8")
+            text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            message = f"byte 0x{raw[error.start]:02x} at {error.start} is not UTF-8"
-            raise SourceError(f"{name}: {message}") from None
-        yield from reader(text, name)
+            line = raw.count(b"\n", 0, error.start) + 1
+            message = f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
+            yield SourceError(f"{name}:{line}: {message}")
+            continue
+        yield from reader(text, name, given)
 
 
-def from_registries(kind: str, identifiers: Iterable[str], registries: Any) -> Iterator[Record]:
-    """What registries say, of a preprint together with its publication. Raises SourceError."""
+def from_registries(
+    kind: str, identifiers: Iterable[str], registries: Any
+) -> Iterator[Record | SourceError]:
+    """What registries say, of a preprint together with its publication."""
+    patterns = {"arxiv": ARXIV, "doi": DOI, "acl": ACL, "openreview": OPENREVIEW}
     for identifier in identifiers:
         blank = Record(source="", **{kind: identifier}).tidy()
-        asked = next(key for key in REGISTRIES if getattr(blank, key))
-        found = getattr(registries, asked)(getattr(blank, asked)).tidy()
-        if asked == "arxiv" and found.doi:
-            found = merged(found, registries.doi(found.doi))
-        yield found
+        asked = next((key for key in REGISTRIES if getattr(blank, key)), kind)
+        value = getattr(blank, asked)
+        if not re.search(patterns[asked], value):
+            yield SourceError(f"'{identifier}' is not {PATTERNS[patterns[asked]]}")
+            continue
+        try:
+            found = getattr(registries, asked)(value).tidy()
+            if asked == "arxiv" and found.doi:
+                found = merged(found, registries.doi(found.doi))
+        except SourceError as error:
+            told = value in str(error)
+            yield error if told else SourceError(f"{asked} {value}: {error}")
+        else:
+            yield replace(found, place=identifier)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -242,52 +148,116 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--venue", default="", help="id of the venue, where it is not recognized")
     parser.add_argument("--summary", default="", help="one sentence of your own")
     parser.add_argument("--code", default="", help="link to the authors' code")
+    parser.add_argument("--title", default="", help="instead of the one that the source has")
+    parser.add_argument("--id", default="", help="instead of the one that author and title give")
     parser.add_argument("--catalog", type=Path, default=ROOT / "papers.yaml")
 
 
 def main(options: argparse.Namespace, registries: Any = None) -> int:
-    options.modality = options.modality or ["LLM"]
-    try:
-        if options.source in FILES:
-            records: Iterable[Record] = from_files(options.source, options.names)
-        elif not options.network and registries is None:
-            raise AddError(f"'{options.source}' asks a registry; allow it with --network")
-        else:
-            from ..records.registries import Registries
-
-            records = from_registries(options.source, options.names, registries or Registries())
-        return sum(_add(record, options) for record in list(records)) and 1
-    except (AddError, SourceError) as error:
-        print(error, file=sys.stderr)
+    if options.source in FILES:
+        given = [key for key in ("title", "venue") if getattr(options, key)]
+        found = from_files(options.source, options.names, given)
+    elif not options.network and registries is None:
+        print(f"'{options.source}' asks a registry; allow it with --network", file=sys.stderr)
         return 1
+    else:
+        from ..records.registries import Registries
+
+        found = from_registries(options.source, options.names, registries or Registries())
+    return put(found, options)
 
 
-def _add(record: Record, options: argparse.Namespace) -> int:
-    """Print or write one entry; returns 0, or 1 where something is in the way."""
+def put(found: Iterable[Record | SourceError], options: argparse.Namespace) -> int:
+    """Print or write what can be an entry, and tell of the rest; 1 where something is refused."""
+    options.modality = options.modality or ["LLM"]
+    found = list(found)
+    one_only = [key for key in ("id", "title") if getattr(options, key)]
+    if one_only and len(found) > 1:
+        print(f"--{one_only[0]} is for one entry, and {len(found)} are given", file=sys.stderr)
+        return 1
     path: Path = options.catalog
     catalog = read(path)
     with path.open("rb") as file:
         raw = file.read(MAX_BYTES)
-    existing = known(record, catalog)
-    if existing is not None:
-        old = next(p for p in parse(raw, path.name).data["papers"] if p["id"] == existing.id)
-        data = promoted(old, record, catalog)
-        if data is None:
-            raise AddError(f"'{record.title}' is in the catalog already: {existing.id}")
-        result = replaced(raw, old, data)
-    else:
-        data = as_entry(record, catalog, options)
-        hindrances = obstacles(data, record, catalog)
-        if hindrances:
-            sys.stdout.write(entry.text(data))
-            print("\n".join(f"{data['id']}: {said}" for said in hindrances), file=sys.stderr)
-            return 1
-        result = spliced(raw, path.name, entry.text(data), data["id"])
-    checked(result, path)
-    if options.write:
+    on_file = {paper["id"]: paper for paper in parse(raw, path.name).data["papers"]}
+    index, drafts, refused = Index(catalog.papers), [], False
+    for one in found:
+        if isinstance(one, SourceError):
+            print(one, file=sys.stderr)
+            refused = True
+            continue
+        record = replace(one, title=options.title or one.title)
+        existing = index.known(record)
+        if existing is None:
+            draft = Draft(as_entry(record, catalog, index.ids, options), record.place)
+            draft.faults = obstacles(draft.data, record, catalog, index.ids)
+            if not draft.faults:
+                index.add(Paper.model_validate(draft.data))
+        elif existing.id not in on_file:
+            draft = Draft({}, record.place, faults=[f"'{record.title}' is given twice"])
+        else:
+            old = on_file[existing.id]
+            draft = Draft(gained(old, record, catalog) or {}, record.place, old)
+            if draft.data:
+                on_file[existing.id] = draft.data
+            else:
+                said = f"'{record.title}' is in the catalog already: {existing.id}"
+                draft.faults.append(said)
+        drafts.append(draft)
+    try:
+        result = checked(raw, path, [draft for draft in drafts if not draft.faults])
+    except AddError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.write and any(not draft.faults for draft in drafts):
         write(path, result.decode())
-        verb = "updated" if existing else "added"
-        print(f"{data['id']} {verb} in {path.name}; now run `python -m tools build`")
+    for draft in drafts:
+        _tell(draft, options)
+    return int(refused or any(draft.faults for draft in drafts))
+
+
+def checked(raw: bytes, path: Path, drafts: list[Draft]) -> bytes:
+    """The catalog with the drafts that have no findings; the others get them as faults.
+
+    Raises AddError where findings are nobody's.
+    """
+    while True:
+        result, fresh = raw, [draft for draft in drafts if not draft.faults]
+        for draft in fresh:
+            if draft.old is not None:
+                try:
+                    result = replaced(result, draft.old, draft.data)
+                except AddError as error:
+                    draft.faults.append(str(error))
+        fresh = [draft for draft in fresh if not draft.faults]
+        new = {draft.data["id"]: str(draft) for draft in fresh if draft.old is None}
+        result = spliced(result, path.name, new) if new else result
+        findings = findings_of(result, path) if fresh else []
+        if not findings:
+            return result
+        by_id = {draft.data["id"]: draft for draft in fresh}
+        for finding in findings:
+            own = finding.entry in by_id
+            draft = by_id[finding.entry] if own else fresh[0] if len(fresh) == 1 else None
+            if draft is not None:
+                hint = "; give another with --title" if finding.field == "title" else ""
+                field = finding.field if own else f"beside it, {finding.entry}.{finding.field}"
+                draft.faults.append(f"{field}: {finding.message}{hint} ({finding.code})")
+        if not any(draft.faults for draft in fresh):
+            raise AddError(as_text(findings, "nothing was written").rstrip())
+
+
+def _tell(draft: Draft, options: argparse.Namespace) -> None:
+    where = ": ".join(filter(None, (draft.place, draft.data.get("id", ""))))
+    if draft.faults:
+        sys.stdout.write(str(draft) if draft.data else "")
+        for fault in draft.faults:
+            print(f"{where}: {fault}", file=sys.stderr)
+        return
+    if draft.old and draft.old["authors"] != draft.data["authors"]:
+        print(f"{where}: the authors are now those of the publication", file=sys.stderr)
+    if options.write:
+        verb, name = "updated" if draft.old else "added", options.catalog.name
+        print(f"{draft.data['id']} {verb} in {name}; now run `python -m tools build`")
     else:
-        sys.stdout.write(entry.text(data))
-    return 0
+        sys.stdout.write(str(draft))

@@ -10,13 +10,14 @@ import argparse
 import os
 import re
 import sys
-import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..data.files import ROOT
-from ..data.schema import ACL, ARXIV, DOI
-from ..records.record import Record
+from ..records import bib
+from ..records.identifiers import find
+from ..records.record import Record, SourceError, all_of, letters
 from . import add
 
 LARGEST = 20_000  # characters of the whole text
@@ -33,6 +34,7 @@ FIELDS = {
 }
 REQUIRED = ("identifier", "leaf", "summary")
 NO_ANSWER = "_No response_"
+BIBTEX = "BibTeX"  # what errors call that answer
 
 
 class FormError(Exception):
@@ -74,20 +76,14 @@ def _answer(text: str) -> str:
 
 def identifier(text: str) -> tuple[str, str]:
     """Which registry to ask, and for what. Raises FormError."""
-    text = text.strip()
-    for key, pattern in (("arxiv", ARXIV), ("doi", DOI), ("acl", ACL)):
-        bare = Record(source="", **{key: text}).tidy() if key != "acl" else None
-        value = getattr(bare, key) if bare else text
-        if value and re.search(pattern, value):
-            return key, value
-    linked = Record(source="", url=text).tidy()
+    found = find(text)
     for key in add.REGISTRIES:
-        if value := getattr(linked, key):
-            return key, value
+        if key in found:
+            return key, found[key]
     raise FormError("the identifier is no arXiv id, DOI or ACL id, and no link that holds one")
 
 
-def as_arguments(answers: dict[str, str], bib: Path) -> list[str]:
+def as_arguments(answers: dict[str, str]) -> list[str]:
     """The arguments of `add` that do what the form asks for. Raises FormError."""
     leaves = [leaf for leaf in re.split(r"[,\s]+", answers["leaf"]) if leaf]
     # one word an option, so that an answer that begins with a dash stays an answer
@@ -95,10 +91,28 @@ def as_arguments(answers: dict[str, str], bib: Path) -> list[str]:
     options += [f"--summary={' '.join(answers['summary'].split())}", "--write"]
     options += [f"--{key}={answers[key]}" for key in ("kind", "code") if key in answers]
     if answers.get("bibtex"):
-        bib.write_text(answers["bibtex"], encoding="utf-8")
-        return [*options, "bibtex", str(bib)]
+        return [*options, "bibtex", BIBTEX]
     source, value = identifier(answers["identifier"])
     return [*options, "--network", source, "--", value]
+
+
+def described(answers: dict[str, str]) -> Record:
+    """What the BibTeX says, with the identifier that is asked for beside it.
+
+    Raises FormError where they contradict each other, SourceError where the BibTeX cannot be read.
+    """
+    found = list(bib.read(answers["bibtex"], BIBTEX))
+    if len(found) != 1:
+        raise FormError(f"the BibTeX holds {len(found)} entries; suggest one paper a form")
+    (record,) = all_of(found)
+    text = answers["identifier"]
+    if re.fullmatch(r"https?://\S+", text) and not find(text):
+        return replace(record, url=record.url or text)
+    key, value = identifier(text)
+    told = getattr(record, key)
+    if told and letters(told) != letters(value):
+        raise FormError(f"the identifier is {value}, and the BibTeX says {told}; which is right?")
+    return replace(record, **{key: told or value}).tidy()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,12 +122,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace, registries: Any = None) -> int:
     try:
         answers = parse(os.environ.get("ISSUE_BODY", ""))
-        with tempfile.TemporaryDirectory() as folder:
-            parser = argparse.ArgumentParser(exit_on_error=False)
-            add.arguments(parser)
-            wanted = parser.parse_args(as_arguments(answers, Path(folder) / "issue.bib"))
-            wanted.catalog = options.catalog
-            return add.main(wanted, registries)
-    except (FormError, argparse.ArgumentError) as error:
+        parser = argparse.ArgumentParser(exit_on_error=False)
+        add.arguments(parser)
+        wanted = parser.parse_args(as_arguments(answers))
+        wanted.catalog = options.catalog
+        if wanted.source == "bibtex":
+            return add.put([described(answers)], wanted)
+        return add.main(wanted, registries)
+    except (FormError, SourceError, argparse.ArgumentError) as error:
         print(f"{' '.join(str(error).split())}", file=sys.stderr)
         return 1

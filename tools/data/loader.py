@@ -28,9 +28,11 @@ from yaml.events import (
 )
 
 from .findings import Finding
+from .slips import TYPOGRAPHIC, Slip, explained, mended, without_conflicts
 
 MAX_BYTES = 50_000_000
 MAX_DEPTH = 32
+MAX_SLIPS = 20  # that are mended, to show what else is wrong
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
 # What YAML 1.1 or 1.2 reads as a number, a date, a truth value or nothing, unless quoted.
@@ -113,16 +115,39 @@ def parse(raw: bytes, name: str) -> Document:
     try:
         text = _checked_text(_decoded(raw, document), document)
         document.first_line = text.partition("\n")[0]
-        _Reader(document).read(text)
+        text, conflicts = without_conflicts(text)
+        for slip in conflicts:
+            _report(document, "S002", Mark(slip.line, slip.column), slip.message)
+        _read(text, document)
     except _UnreadableError:
         document.data = None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
-        parts = [getattr(error, key, None) for key in ("context", "problem")]
-        _report(document, "S002", place, ", ".join(filter(None, parts)) or "is not YAML")
-        document.data = None
     return document
+
+
+def _read(text: str, document: Document) -> None:
+    """Read the text, or where it has slips what was meant by it; every slip is reported.
+
+    Raises _UnreadableError where one cannot be mended, or there are too many.
+    """
+    told = len(document.findings)
+    for _ in range(MAX_SLIPS):
+        try:
+            return _Reader(document).read(text)
+        except yaml.MarkedYAMLError as error:
+            slip = explained(error, text)
+        except yaml.YAMLError:
+            slip = Slip(1, 1, "holds what no YAML file may hold")
+        del document.findings[told:]
+        document.data = None
+        document.marks.clear()
+        document.dropped.clear()
+        _report(document, "S002", Mark(slip.line, slip.column), slip.message)
+        told += 1
+        better = mended(text, slip)
+        if better is None:
+            break
+        text = better
+    raise _UnreadableError
 
 
 def _report(document: Document, code: str, mark: Mark, message: str) -> None:
@@ -298,6 +323,9 @@ class _Reader:
         if not value:
             self.report("S009", event, "has no value; give one or remove the key")
             return None
+        if value[0] in TYPOGRAPHIC:
+            message = f"{value[0]} is no quotation mark to YAML; write the text in straight quotes"
+            self.report("S002", event, message)
         if value[0] not in _MAY_BE_RETYPED:
             return value
         if value in ("true", "false"):

@@ -86,3 +86,11 @@ def years(papers: Iterable[Paper]) -> tuple[int, int] | None:
     """The first and the last year of publication."""
     known = [paper.year for paper in papers if paper.year]
     return (min(known), max(known)) if known else None
+
+
+def arxiv_year(identifier: str | None) -> int | None:
+    """The year in which arXiv gave the identifier out; None where there is none."""
+    if not identifier:
+        return None
+    digits = identifier.rpartition("/")[2][:2]
+    return int(digits) + (1900 if digits > "90" else 2000) if digits.isdigit() else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..data.schema import Name
-
-ARXIV_DOI = re.compile(r"10\.48550/arxiv\.(.+)", re.IGNORECASE)
+from .identifiers import KINDS, find
+from .plain import plain
 
 
 class SourceError(Exception):
@@ -22,7 +22,8 @@ class Record:
 
     source: where this comes from ("arxiv", "crossref", "bibtex", …). authors: given names empty for
     groups. year: of this publication; first_year: of its first version, a preprint's. venue: as the
-    source writes it. truncated: the source says that there are more authors than it names.
+    source writes it. truncated: the source says that there are more authors than it names. place:
+    the file and line, for messages.
     """
 
     source: str
@@ -38,46 +39,51 @@ class Record:
     url: str = ""
     pages: str = ""
     truncated: bool = False
+    place: str = field(default="", compare=False)
 
     def tidy(self) -> Record:
-        """With identifiers in the catalog's form, also those that hide in another.
+        """With clean texts, and identifiers in the catalog's form, also those that hide in another.
 
         An arXiv DOI or link is an arXiv identifier, an ACL DOI or link is one of the Anthology.
-        Between pages stands one hyphen, whichever dash the source has.
+        What is given for an identifier and is none stays, so that it can be told. Between pages
+        stands one hyphen, whichever dash the source has.
         """
-        doi = re.sub(r"^(?:https?://(?:dx\.)?doi\.org/|doi:)", "", self.doi.strip(), flags=re.I)
-        arxiv = re.sub(r"^arxiv:", "", self.arxiv.strip(), flags=re.IGNORECASE)
-        acl, openreview, url = self.acl, self.openreview, self.url.strip()
-        if match := ARXIV_DOI.fullmatch(doi):
-            arxiv, doi = arxiv or match[1], ""
-        if match := re.match(r"https?://(?:www\.|export\.)?arxiv\.org/(?:abs|pdf)/(.+)", url):
-            arxiv, url = arxiv or match[1].removesuffix(".pdf"), ""
-        if match := re.match(r"https?://(?:www\.)?aclanthology\.org/([^/]+)/?$", url):
-            acl, url = acl or match[1].removesuffix(".pdf"), ""
-        if match := re.match(r"https?://openreview\.net/(?:forum|pdf)\?id=([\w-]+)", url):
-            openreview, url = openreview or match[1], ""
-        if match := re.match(r"https?://(?:dx\.)?doi\.org/(10\..+)", url):
-            doi, url = doi or match[1], ""
-        if match := re.match(r"10\.18653/v1/(.+)", doi):
-            acl = acl or match[1]
+        own = {kind: getattr(self, kind).strip() for kind in KINDS}
+        own["url"] = url = self.url.strip().strip("<>")
+        seen = {kind: find(value) for kind, value in own.items()}
+        found = {
+            kind: next((seen[key][kind] for key in (kind, *own) if kind in seen[key]), "")
+            or (own[kind] if not seen[kind] else "")
+            for kind in KINDS
+        }
+        if seen["url"] or not url.startswith(("http://", "https://")):
+            url = ""
+        title = plain(self.title)
         return replace(
             self,
-            title=" ".join(self.title.split()).removesuffix("."),
-            venue=" ".join(self.venue.split()),
-            arxiv=re.sub(r"v\d+$", "", arxiv),
-            doi=doi,
-            acl=acl,
-            openreview=openreview,
-            url=url if url.startswith(("http://", "https://")) else "",
+            **found,
+            title=title if title.endswith("..") else title.removesuffix("."),
+            venue=plain(self.venue),
+            url=url,
             pages=re.sub(r"\s*[-\u2010-\u2015\u2212]+\s*", "-", self.pages.strip()),
         )
+
+
+def all_of(found: Iterable[Record | SourceError]) -> list[Record]:
+    """The records. Raises the first error among them."""
+    records = []
+    for one in found:
+        if isinstance(one, SourceError):
+            raise one
+        records.append(one)
+    return records
 
 
 def letters(text: str) -> str:
     """Only letters and digits, without case and accents: what two spellings have in common."""
     plain = re.sub(r"\\[a-zA-Z]+|[{}$]", "", text).replace("ß", "ss")
-    plain = plain.translate(str.maketrans("łŁøØđĐıæÆœŒþÞ", "lLoOdDiaAoOtT"))
-    plain = unicodedata.normalize("NFKD", plain).casefold()
+    plain = unicodedata.normalize("NFKD", plain)
+    plain = plain.translate(str.maketrans("łŁøØđĐıæÆœŒþÞ", "lLoOdDiaAoOtT")).casefold()
     return "".join(char for char in plain if char.isalnum())
 
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from ..data.papers import arxiv_year
 from ..data.schema import Paper
 from . import Context, Fault, rule
 
@@ -38,13 +39,6 @@ def _plausible(posted: int, published: int) -> bool:
     return posted - 1 <= published <= posted + 5
 
 
-def _arxiv_year(paper: Paper) -> int | None:
-    if not paper.arxiv:
-        return None
-    digits = paper.arxiv.rpartition("/")[2][:2]
-    return int(digits) + (1900 if digits > "90" else 2000)
-
-
 def _id_year(paper: Paper) -> int | None:
     digits = re.search("[0-9]{4}", paper.id)
     return int(digits[0]) if digits else None
@@ -60,7 +54,7 @@ def _id_year(paper: Paper) -> int | None:
 )
 def year_against_arxiv(context: Context) -> Iterator[Fault]:
     for path, paper in context.papers:
-        posted = _arxiv_year(paper)
+        posted = arxiv_year(paper.arxiv)
         if posted is not None and paper.year is not None and not _plausible(posted, paper.year):
             message = f"{paper.year} does not go with arXiv identifier {paper.arxiv} of {posted}"
             yield Fault((*path, "year"), message)
@@ -77,7 +71,7 @@ def year_against_arxiv(context: Context) -> Iterator[Fault]:
 )
 def year_in_id(context: Context) -> Iterator[Fault]:
     for path, paper in context.papers:
-        named, posted = _id_year(paper), _arxiv_year(paper)
+        named, posted = _id_year(paper), arxiv_year(paper.arxiv)
         where = (*path, "id")
         if named is None:
             if paper.year is not None:
@@ -190,7 +184,7 @@ def preprint_against_published(context: Context) -> Iterator[Fault]:
     "Id against first author",
     "An id starts with the first author's family name in lower-case ASCII (Rücklé: ruckle, Ben "
     "Zaken: benzaken), followed by the year. Of a name of several words, the first or the last "
-    "ones will do.",
+    "ones will do, and of a name in other letters than Latin ones any spelling.",
     bad="- id: mitndtuning",
     good="- id: microsoftndtuning",
 )
@@ -201,6 +195,8 @@ def id_against_author(context: Context) -> Iterator[Fault]:
         # The whole name, then its last words, then its first ones: mahabadi, logan (of Logan IV).
         names = [ascii_fold("".join(words[i:])) for i in range(len(words))]
         names += [ascii_fold("".join(words[:i])) for i in range(len(words) - 1, 0, -1)]
+        if not any(names):
+            continue  # a name in other letters, which whoever adds the paper writes as they see fit
         followed = (paper.id.removeprefix(name) for name in names if paper.id.startswith(name))
         if not any(_YEAR.match(rest) for rest in followed):
             message = f"'{paper.id}' does not start with '{names[0]}' and a year"
@@ -321,7 +317,7 @@ def built_on_later(context: Context) -> Iterator[Fault]:
 def _first(paper: Paper) -> tuple[int | None, int | None]:
     """Year and month in which a paper first appeared, as far as its identifiers tell."""
     year = _id_year(paper)
-    if paper.arxiv and year == _arxiv_year(paper):
+    if paper.arxiv and year == arxiv_year(paper.arxiv):
         return year, int(paper.arxiv.rpartition("/")[2][2:4])
     return year, None
 
