@@ -24,6 +24,7 @@ from tools.records.record import SourceError
         ("@a{x,\ntitle={1},\nTitle={2}}", "f.bib:2: title is given twice, again on line 3"),
         ("@a{x,\ntitle={A} b,\nyear=1}", "f.bib:2: title: 'b' stands outside of the value"),
         ("@a{x, year={2020}}", "f.bib:1: has no title (entry x)"),
+        ("@a{x\ny, title={A $x_\n{B}$}}", "f.bib:2: title: the formula $x_ {B}$ has no plain form"),
         ("@a{x, title={A}, author={A B},\nsome words\nyear=2020}", "f.bib:3: 'some words year'"),
     ],
 )

@@ -122,7 +122,8 @@ class _Reader:
                     self.fields.setdefault(key, inherited[key])
 
     def fault(self, line: int, message: object) -> SourceError:
-        return SourceError(f"{self.name}:{line}: {message} (entry {self.entry.key})")
+        told = " ".join(f"{message} (entry {self.entry.key})".split())  # on one line
+        return SourceError(f"{self.name}:{line}: {told}")
 
     def _fields(self, entry: Entry) -> dict[str, Value]:
         found: dict[str, Value] = {}
