@@ -29,6 +29,7 @@ START = """
 [[start]]
 ours = "A"
 official = "lora_A"
+law = "normal 0.02"
 std = 0.02
 mean = 0.0
 how = "the model of run.sh, made without a checkpoint"
@@ -52,7 +53,7 @@ def test_what_is_read(tmp_path: Path) -> None:
     official = written(tmp_path, OFFICIAL + START)
     assert official.code[0].url.startswith("https://github.com/microsoft/LoRA/tree/c4593f0")
     assert official.number[0].value == (0.1,)
-    assert official.start[0].ours_std is None
+    assert official.start[0].ours_law == ""
     assert [key for key, setting in official.settings.items() if setting.differs] == ["decay"]
 
 

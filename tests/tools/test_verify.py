@@ -189,7 +189,7 @@ def test_a_registry_that_does_not_answer_changes_nothing(
     before = (root / FOLDER / "csl.txt").read_bytes()
     _, out, err = verify(root, answer(body, status), capsys)
     assert (root / FOLDER / "csl.txt").read_bytes() == before
-    assert (out, err.count("\n")) == ("1 papers: 1 verified\n", 1)
+    assert (out, err.count("\n")) == ("1 entry: 1 verified\n", 1)
 
 
 def test_what_was_answered_is_kept_when_the_run_is_stopped(root) -> None:
@@ -241,7 +241,7 @@ def test_a_disagreement_with_a_reason_is_shown_and_is_no_fault(root, capsys) -> 
     assert main(options(root)) == 0
     first, last = capsys.readouterr().out.splitlines()
     assert " V200 hu2021lora: year is 2019 there: A slip. (https://doi.org/" in first
-    assert last == "1 papers: 1 verified; 1 disagreements (V200) have a reason"
+    assert last == "1 entry: 1 verified; 1 disagreements (V200) have a reason"
     assert main(options(root, "--format", "github")) == 0
     assert "V200 hu" not in capsys.readouterr().out
 

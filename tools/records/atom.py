@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from . import bib
+from .names import split_name
 from .record import Record, SourceError
 
 _SPACES = {"a": "http://www.w3.org/2005/Atom", "arxiv": "http://arxiv.org/schemas/atom"}
@@ -31,7 +31,7 @@ def record(body: str | bytes, name: str) -> Record:
     return Record(
         source="arxiv",
         title=title,
-        authors=tuple(bib.split_name(person) for person in people if person),
+        authors=tuple(split_name(person) for person in people if person),
         year=int(year) if year.isdigit() else None,
         first_year=int(year) if year.isdigit() else None,
         venue="arXiv",

@@ -21,7 +21,6 @@ from bibtexparser.model import (
 from .identifiers import find
 from .latex import decoded
 from .names import OTHERS, people, split_names
-from .names import split_name as split_name  # registries print names as BibTeX does
 from .record import Record, SourceError, all_of
 
 logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # what fails is said here

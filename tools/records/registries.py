@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from . import atom, bib, csl
 from .connections import FetchError
+from .names import split_name
 from .record import Record, SourceError
 from .web import Answer, Fetcher, Politeness
 
@@ -87,7 +88,7 @@ class Registries:
         return Record(
             source="openreview",
             title=str(title),
-            authors=tuple(bib.split_name(str(name)) for name in names),
+            authors=tuple(split_name(str(name)) for name in names),
             venue=str(content.get("venue", "")),
             openreview=identifier,
         ).tidy()
