@@ -49,7 +49,7 @@ class Record:
         stands one hyphen, whichever dash the source has.
         """
         own = {kind: getattr(self, kind).strip() for kind in KINDS}
-        own["url"] = url = self.url.strip().strip("<>")
+        own["url"] = url = re.sub(r"^[\s<>]+|[\s<>]+$", "", self.url)
         seen = {kind: find(value) for kind, value in own.items()}
         found = {
             kind: next((seen[key][kind] for key in (kind, *own) if kind in seen[key]), "")

@@ -40,8 +40,9 @@ Paper, official code, libraries
 - The paper starts the side blocks from the model's own weights, pruned to width $w$ by Fisher
   information. Here they start at random: blocks of one form (pre-norm, GELU, no position encoding,
   since the ladders carry positions) serve every family, and weights of other forms do not fit them.
-- All maps of the side network start normal with deviation 0.01 and biases at zero, as the official
-  model draws what its checkpoint lacks. [`modeling_side_t5.py`, `_init_weights`]
+- The official model draws the ladders and the last map up normal with deviation 0.01, biases zero;
+  here they start as torch draws linear maps, about twice as wide at 768 features.
+  [`modeling_side_t5.py`, `_init_weights`]
 - The official T5-base runs give a side block to nine of the twelve layers only
   (`encoder_side_layers`); here every layer has one.
 - The ladder of the last layer reads the model's last hidden states, that is after the final
@@ -139,10 +140,6 @@ class SideNetwork(nn.Module):
         self.norm = nn.LayerNorm(width)
         last = stack is parts.stacks[-1]
         self.up = nn.Linear(width, parts.hidden_size) if last else nn.Identity()
-        for linear in (m for m in self.modules() if isinstance(m, nn.Linear)):
-            nn.init.normal_(linear.weight, std=0.01)
-            if linear.bias is not None:
-                nn.init.zeros_(linear.bias)
         self.source: tuple[Tensor, Tensor | None] | None = None
 
     def forward(self, hidden: tuple[Tensor, ...], mask: Tensor, cache: Cache | None) -> Tensor:
