@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 
 import pytest
 import torch
@@ -158,6 +160,14 @@ def test_the_perceptron_is_an_option_and_dropped_after_training():
     head = {id(p) for p in anatomy(model).head_parameters()}
     left = numel(p for p in trainable(model) if id(p) not in head)
     assert left == method.stored(anatomy(model))
+
+
+def test_the_perceptron_leaves_the_memory_once_it_is_folded():
+    method, model = tuned("bert", reparametrize=True, bottleneck=5)
+    trunk = weakref.ref(blocks_of(model)[0].attention.prefix.trunk)
+    method.fold_prefixes(model)
+    gc.collect()
+    assert trunk() is None
 
 
 def test_the_count_of_the_script_for_rte():
