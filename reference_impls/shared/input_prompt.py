@@ -40,9 +40,9 @@ def enter(given: dict[str, Any], tokens: int, length: int, room: int | None) -> 
             is not (batch, tokens).
     """
     cache, mask = given.get("past_key_values"), given.get("attention_mask")
-    if isinstance(cache, PromptedCache):
-        cache.hidden = 0
+    prompted = isinstance(cache, PromptedCache)
     known = 0 if cache is None else int(cache.get_seq_length())
+    known += cache.hidden if prompted else 0
     if mask is not None and (isinstance(mask, dict) or mask.ndim != 2):
         raise ValueError("a prompt at the input needs an attention mask of (batch, tokens)")
     text, places = max(known - length, 0) + tokens, max(known, length) + tokens
@@ -56,6 +56,8 @@ def enter(given: dict[str, Any], tokens: int, length: int, room: int | None) -> 
             f"{text} tokens and a prompt of {length} are more than a static cache of "
             f"{cache.get_max_length()} holds: make it larger, or use one that grows"
         )
+    if prompted:
+        cache.hidden = 0
     return known == 0
 
 
