@@ -18,7 +18,7 @@ NEURIPS = "Advances in Neural Information Processing Systems"
 
 @pytest.mark.parametrize("venue", REAL.venues, ids=lambda venue: venue.id)
 def test_every_venue_is_known_by_its_id_and_name(venue):
-    assert venue_of(venue.id, REAL) == venue_of(venue.name, REAL) == venue
+    assert venue_of(venue.id, REAL.venues) == venue_of(venue.name, REAL.venues) == venue
 
 
 @pytest.mark.parametrize(
@@ -77,5 +77,5 @@ def test_every_venue_is_known_by_its_id_and_name(venue):
     ],
 )  # fmt: skip
 def test_venues(text, venue):
-    found = venue_of(text, REAL)
+    found = venue_of(text, REAL.venues)
     assert (found.id if found else None) == venue

@@ -90,7 +90,7 @@ def as_entry(
         "title": record.title,
         "authors": listed(record.authors),
         "year": record.year,
-        "venue": options.venue or getattr(venue_of(record.venue, catalog), "id", None),
+        "venue": options.venue or getattr(venue_of(record.venue, catalog.venues), "id", None),
         "kind": options.kind,
         "leaves": options.leaf,
         "modality": options.modality,
@@ -155,7 +155,7 @@ def gained(old: dict[str, Any], record: Record, catalog: Catalog) -> dict[str, A
     A preprint's publication brings year, venue and title with it, and its authors where they are
     others. Any record brings the arXiv id, one of the same venue the other identifiers, too.
     """
-    venue, ours = venue_of(record.venue, catalog), _names(old["authors"])
+    venue, ours = venue_of(record.venue, catalog.venues), _names(old["authors"])
     together = any(same_person(one, other) for one in ours for other in record.authors)
     if not together and not any(
         old.get(key) == getattr(record, key) for key in KINDS if key in old

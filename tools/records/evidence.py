@@ -14,6 +14,7 @@ from ..data.schema import Name, Paper, Venue
 from .cut import cut
 from .record import Record, differences, letters, same_person, same_title
 from .store import Evidence, digest
+from .venues import venue_of
 
 State = Literal["verified", "seconded", "unverified", "contradicted"]
 # What the states mean, for readers.
@@ -69,8 +70,9 @@ def compared(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> dict[s
             told = differences(part, (titles or [paper.title])[0], paper.names, paper.year)
             if told or not part.truncated:
                 found[name] = "; ".join(told)
-    if (venue := _venue(record.venue, venues)) and not _of_preprint(record):
-        found["venue"] = "" if venue == paper.venue else f"venue is {venue} there"
+    venue = venue_of(record.venue, venues.values())
+    if venue and venue.kind != "preprint":
+        found["venue"] = "" if venue.id == paper.venue else f"venue is {venue.id} there"
     for name in FIELDS[FIELDS.index("pages") :]:
         theirs, ours = getattr(record, name), getattr(paper, name)
         if theirs and not _same(name, theirs, ours or ""):
@@ -178,23 +180,6 @@ def _fuller(ours: Name, theirs: Name) -> bool:
 
 def _of_preprint(record: Record) -> bool:
     return bool(re.match(r"arxiv\b", record.venue, re.IGNORECASE))
-
-
-def _venue(text: str, venues: Mapping[str, Venue]) -> str:
-    """The venue that a record names, matched whole; empty where it is none of the catalog's.
-
-    Proceedings are of their conference, and DBLP writes "…, NeurIPS 2022, New Orleans, …".
-    """
-    short = re.sub(
-        r"^proceedings of (?:the )?|\b\d+(?:st|nd|rd|th) ", "", text, flags=re.IGNORECASE
-    )
-    named = re.fullmatch(r"(.+) \((\w+)\)", text)
-    years = re.findall(r"(?:^|, )([^,]+?) \d{4}(?=,|$)", text)
-    for written in (text, short, *(named.groups() if named else ()), *years):
-        for venue in venues.values():
-            if letters(written) in (letters(venue.id), letters(venue.name)):
-                return venue.id
-    return ""
 
 
 def _same(name: str, theirs: str, ours: str) -> bool:

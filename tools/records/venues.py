@@ -8,9 +8,10 @@ name or its id; else nothing is said, and a person has to choose.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
-from ..data.schema import Catalog, Venue
+from ..data.schema import Venue
 from .plain import plain
 from .record import letters
 
@@ -56,10 +57,10 @@ _PREPRINT = re.compile(
 )
 
 
-def venue_of(text: str, catalog: Catalog) -> Venue | None:
-    """The venue that the text names; None where it names none of the catalog's, or one in part."""
+def venue_of(text: str, venues: Iterable[Venue]) -> Venue | None:
+    """The venue that the text names; None where it names none of these, or one in part."""
     text = plain(text)
-    names = _names(catalog.venues)
+    names = _names(tuple(venues))
     if _PREPRINT.fullmatch(text):
         return names.get("arxiv")
     head, *rest = (part.strip() for part in text.split(","))
