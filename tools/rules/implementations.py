@@ -13,7 +13,7 @@ from ..data.digests import unchanged
 from ..data.findings import nearest
 from ..data.implementations import FIELDS, Implementation, shared_parts
 from . import Context, Fault, Source, official_code, rule  # noqa: F401 (its rules enter themselves)
-from .places import at, file_beside, source_of
+from .places import at, file_beside, source_of, unread
 
 _PARTS = {
     "title": "a title",
@@ -284,8 +284,7 @@ def without_planted_faults(context: Context) -> Iterator[Fault]:
 )
 def unreadable_card(context: Context) -> Iterator[Fault]:
     cards, unreadable = context.cards
-    for error in unreadable.values():
-        yield Fault(Source(error.path, error.line, Path(error.path).parent.name), error.message)
+    yield from unread(unreadable)
     papers = context.ids["papers"]
     for path, card in cards.items():
         for i, entry in enumerate(card.published):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..data import official
 from ..data.twins import without_claim, without_twin
 from . import Context, Fault, Source, rule
-from .places import at, file_beside, source_of
+from .places import at, file_beside, source_of, unread
 
 
 @rule(
@@ -24,8 +23,7 @@ from .places import at, file_beside, source_of
 )
 def not_compared(context: Context) -> Iterator[Fault]:
     found, unreadable = context.officials
-    for error in unreadable.values():
-        yield Fault(Source(error.path, error.line, Path(error.path).parent.name), error.message)
+    yield from unread(unreadable)
     for implementation in context.implementations[0].values():
         path = file_beside(implementation, official.FILE)
         if path not in found and path not in unreadable:
