@@ -1,141 +1,169 @@
 """Where each transformer keeps its parts.
 
 Methods speak in the terms of `Anatomy` ("each layer's query projection", "the end of each
-feed-forward block"), so that one method file serves BERT, RoBERTa, GPT-2, Llama and T5 alike. Only
-the files in `families` know module names; a new family is one file there.
+feed-forward block"), so that one method file serves every model. The parts are found by watching
+one forward pass (`find.py`). Only the files in `families` know a model by its type, and only what
+watching does not tell.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification, PretrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
-from .families import AttentionNames, StackNames, family_of, known
-from .parts import Anatomy, Attention, Layer, Projection, Stack, numel, width
+from .classes import built, class_of, model_on_meta, shape
+from .families import family_of
+from .find import Found, FoundAttention, FoundLayer, Map, find
+from .named import put
+from .parts import (
+    ATTENTION,
+    Anatomy,
+    Attention,
+    Block,
+    Layer,
+    Projection,
+    Stack,
+    Widen,
+    numel,
+    whole,
+    width,
+)
 
 __all__ = [
+    "ATTENTION",
     "Anatomy",
     "Attention",
+    "Block",
     "Layer",
     "Projection",
     "Stack",
+    "Widen",
     "anatomy",
     "built",
+    "class_of",
     "model_on_meta",
     "numel",
+    "shape",
+    "whole",
+    "width",
 ]
 
+_FOUND: dict[tuple, Found] = {}
 
-def anatomy(model: PreTrainedModel) -> Anatomy:
+
+def anatomy(model: PreTrainedModel, **names: Any) -> Anatomy:
     """Locate the parts of `model`.
 
+    Where some are not found, they may be given by name, once; the model remembers them: `layers` is
+    the list of layers within the base model, the other names are those of a layer's parts within
+    it, a fused projection's with its features: `anatomy(model, layers="h", query=("attn", 0, 64))`.
+
     Raises:
-        ValueError: no file in `families` serves the model's type, the model lacks parts that its
-            type has (an encoder alone), or it is wrapped in another module.
+        ValueError: it is no transformers model or wrapped in another module, or a name is none of
+            a part, or none of a module that can be that part.
     """
     if not isinstance(model, PreTrainedModel):
         raise ValueError(f"this is a {type(model).__name__}: pass the transformers model itself")
-    config, base = model.config, model.base_model
-    family = family_of(config.model_type)
-    if family is None:
-        raise ValueError(
-            f"no anatomy for model type '{config.model_type}' (known: {', '.join(known())}); "
-            "add a file for it in reference_impls/anatomy/families"
-        )
-    try:
-        stacks = tuple(_stack(base, names) for names in family.stacks)
-        final = base.get_submodule(family.final)
-        outer_norms = tuple(base.get_submodule(name) for name in family.outer_norms)
-    except AttributeError as error:
-        raise ValueError(
-            f"{type(model).__name__} is no whole model of type '{config.model_type}': {error}"
-        ) from None
+    base = model.base_model
+    found = _found(base)
+    known = {**family_of(model.config.model_type).names, **vars(model).get("_named_parts", {})}
+    if known or names:
+        found = put(base, found, {**known, **names})
+    if names:
+        vars(model)["_named_parts"] = {**vars(model).get("_named_parts", {}), **names}
+    return _resolved(model, base, found)
+
+
+def _found(base: PreTrainedModel) -> Found:
+    """What watching finds; what was found in a model of the same structure is not looked for."""
+    structure = (
+        type(base),
+        base.config.to_json_string(),
+        tuple((name, type(module)) for name, module in base.named_modules()),
+        tuple(tuple(p.shape) for p in base.parameters()),
+    )
+    if structure not in _FOUND:
+        _FOUND[structure] = find(base)
+    return _FOUND[structure]
+
+
+def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> Anatomy:
+    modules = dict(base.named_modules())
     is_language_model = model.get_output_embeddings() is not None or model is base
+    table = modules.get(found.positions)
+    text = base.config.get_text_config()
+    width, heads = (getattr(text, n, None) for n in ("hidden_size", "num_attention_heads"))
     return Anatomy(
         model=model,
         base=base,
-        embedding=model.get_input_embeddings(),
-        stacks=stacks,
-        final=final,
-        norms=tuple(norm for stack in stacks for layer in stack.layers for norm in layer.norms)
-        + outer_norms,
+        found_stacks=tuple(_stacks(base, modules, found)),
+        found_final=modules.get(found.final),
+        norms=tuple(modules[name] for name in found.norms),
         head=() if is_language_model else tuple(m for m in model.children() if m is not base),
-        hidden_size=config.hidden_size,
-        heads=config.num_attention_heads,
-        kv_heads=getattr(config, "num_key_value_heads", None) or config.num_attention_heads,
-        head_dim=getattr(config, "head_dim", None)
-        or config.hidden_size // config.num_attention_heads,
-        positions=_positions(base.get_submodule(family.positions)) if family.positions else None,
+        positions=table and _positions(table),
+        reason=found.unseen or "no attention was seen that adds to a residual stream",
+        sizes={
+            "heads": heads,
+            "kv_heads": getattr(text, "num_key_value_heads", None) or heads,
+            "key_dim": getattr(text, "head_dim", None) or (width and heads and width // heads),
+        },
     )
+
+
+def _stacks(base: PreTrainedModel, modules: dict[str, nn.Module], found: Found) -> Iterator[Stack]:
+    """Layers by the innermost model that they are in, those that attend to others last."""
+    owners: dict[str, list[FoundLayer]] = {}
+    models = [name for name, module in modules.items() if isinstance(module, PreTrainedModel)]
+    for layer in found.layers:
+        around = (n for n in models if not n or layer.block.startswith(f"{n}."))
+        owners.setdefault(max(around, key=len), []).append(layer)
+    for name, layers in sorted(owners.items(), key=lambda item: any(x.cross for x in item[1])):
+        seen = {layer.own.causal for layer in layers if layer.own} - {None}
+        crossing = any(layer.cross for layer in layers)
+        causal = seen == {True} if seen else crossing or shape(base.config) == "decoder"
+        yield Stack(modules[name], tuple(_layer(base, modules, x) for x in layers), causal)
+
+
+def _layer(base: PreTrainedModel, modules: dict[str, nn.Module], found: FoundLayer) -> Layer:
+    place = f"{type(base).__name__}'s layer '{found.block}'"
+    own = found.own or FoundAttention()
+    reasons = {} if found.own else dict.fromkeys(("attention", *ATTENTION), "it has no attention")
+    return Layer(
+        place=place,
+        found=_parts(modules, {**own.parts, **found.parts}),
+        missing={**reasons, **own.missing, **found.missing},
+        **_heads(own),
+        block=modules[found.block],
+        width=found.width,
+        post_norm=found.post_norm,
+        norms=tuple(modules[name] for name in found.norms),
+        cross=found.cross and _cross(modules, place, found.cross),
+    )
+
+
+def _cross(modules: dict[str, nn.Module], place: str, found: FoundAttention) -> Attention:
+    parts = _parts(modules, found.parts)
+    return Attention(f"the cross-attention of {place}", parts, found.missing, **_heads(found))
+
+
+def _heads(found: FoundAttention) -> dict[str, Any]:
+    return {
+        n: getattr(found, n) for n in ("heads", "kv_heads", "key_dim", "value_dim", "registered")
+    }
+
+
+def _parts(modules: dict[str, nn.Module], parts: dict[str, Any]) -> dict[str, Any]:
+    def resolved(part: Any) -> Any:
+        if isinstance(part, Map):
+            return Projection(modules[part.module], part.runs)
+        return tuple(map(resolved, part)) if isinstance(part, tuple) else modules[part]
+
+    return {name: resolved(part) for name, part in parts.items()}
 
 
 def _positions(table: nn.Embedding) -> int:
     """How many tokens have one: where padding has a position, counting begins behind it."""
     return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-
-
-def _stack(base: nn.Module, names: StackNames) -> Stack:
-    layers = tuple(_layer(block, names) for block in base.get_submodule(names.layers))
-    return Stack(base.get_submodule(names.module), layers, names.causal)
-
-
-def _attention(block: nn.Module, names: AttentionNames) -> Attention:
-    get = block.get_submodule
-    if names.query == names.key == names.value:
-        fused = get(names.query)
-        third = width(fused) // 3
-        query, key, value = (Projection(fused, i * third, (i + 1) * third) for i in range(3))
-    else:
-        query, key, value = (_whole(get(n)) for n in (names.query, names.key, names.value))
-    return Attention(
-        attention=get(names.attention),
-        query=query,
-        key=key,
-        value=value,
-        attention_output=_whole(get(names.attention_output)),
-        attention_end=get(names.attention_end),
-    )
-
-
-def _layer(block: nn.Module, names: StackNames) -> Layer:
-    get = block.get_submodule
-    present = {name for name, _ in block.named_modules()}
-    return Layer(
-        **vars(_attention(block, names.self_attention)),
-        feed_forward_input=get(names.feed_forward_input),
-        feed_forward_up=tuple(_whole(get(n)) for n in names.feed_forward_up if n in present),
-        feed_forward_down=_whole(get(names.feed_forward_down)),
-        feed_forward_end=get(names.feed_forward_end),
-        norms=tuple(get(name) for name in names.norms),
-        end=get(names.end),
-        post_norm=names.post_norm,
-        block=block,
-        cross=names.cross_attention and _attention(block, names.cross_attention),
-    )
-
-
-def _whole(module: nn.Module) -> Projection:
-    return Projection(module, 0, width(module))
-
-
-def built(config: PretrainedConfig, **arguments: Any) -> PreTrainedModel:
-    """A model with random weights, of its family's class (else a classifier), tied as released.
-
-    `arguments` are those of transformers' `from_config`.
-    """
-    family = family_of(config.model_type)
-    auto = family.model_class if family else AutoModelForSequenceClassification
-    model = auto.from_config(config, **arguments)
-    if family and family.untied(config):
-        output = model.get_output_embeddings()
-        output.weight = nn.Parameter(output.weight.detach().clone())
-    return model
-
-
-def model_on_meta(config: PretrainedConfig) -> PreTrainedModel:
-    """The architecture without weights, as `built` makes it."""
-    with torch.device("meta"):
-        return built(config)

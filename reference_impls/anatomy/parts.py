@@ -1,29 +1,35 @@
 """A model in the terms that methods speak in: stacks of layers, their attention and projections.
 
-Nothing here knows how a model family names its modules.
+Nothing here knows how a model names its modules. A part that a model lacks raises a ValueError when
+it is asked for, saying why it was not found: so a method that does not need it runs, and another is
+refused by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+Runs = tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True)
 class Projection:
-    """A linear map from `d_in` to `d_out` features: outputs `start:stop` of `module`.
+    """A linear map from `d_in` to `d_out` features: some of the outputs of `module`.
 
-    GPT-2 computes query, key and value with one module, of which each is a slice; its `Conv1D`
-    stores the weight as (d_in, d_out), `nn.Linear` as (d_out, d_in).
+    GPT-2 computes query, key and value with one module, of which each is a slice; GPT-NeoX does so
+    head by head, so that a query is many slices: `runs` of (start, stop). `Conv1D` stores the
+    weight as (d_in, d_out), `nn.Linear` as (d_out, d_in).
     """
 
     module: nn.Module
-    start: int
-    stop: int
+    runs: Runs
 
     @property
     def d_in(self) -> int:
@@ -32,47 +38,118 @@ class Projection:
 
     @property
     def d_out(self) -> int:
-        return self.stop - self.start
+        return sum(stop - start for start, stop in self.runs)
+
+    @property
+    def columns(self) -> slice | Tensor:
+        """The features of the module's output that belong to this projection."""
+        if len(self.runs) == 1:
+            return slice(*self.runs[0])
+        return torch.cat([torch.arange(*run) for run in self.runs])
 
     @property
     def weight(self) -> Tensor:
-        """A (d_out, d_in) view of the weight; writing to it in place changes the model."""
+        """The (d_out, d_in) weight. A view where the columns are one slice, else a copy."""
         weight = self.module.weight
-        return (weight.T if isinstance(self.module, Conv1D) else weight)[self.start : self.stop]
+        return (weight.T if isinstance(self.module, Conv1D) else weight)[self.columns]
 
     @property
     def bias(self) -> Tensor | None:
-        """A (d_out,) view of the bias, or None where the projection has none."""
-        return None if self.module.bias is None else self.module.bias[self.start : self.stop]
+        """The (d_out,) bias, as `weight`, or None where the projection has none."""
+        return None if self.module.bias is None else self.module.bias[self.columns]
+
+    @torch.no_grad()
+    def write(self, weight: Tensor, bias: Tensor | None = None) -> None:
+        """Replace the weight (d_out, d_in), and the bias where one is given, in the model."""
+        own = self.module.weight
+        (own.T if isinstance(self.module, Conv1D) else own)[self.columns] = weight.to(own.dtype)
+        if bias is not None:
+            self.module.bias[self.columns] = bias.to(self.module.bias.dtype)
 
     @property
-    def columns(self) -> slice:
-        """The features of the module's output that belong to this projection."""
-        return slice(self.start, self.stop)
-
-    @property
-    def padding(self) -> tuple[int, int]:
-        """Zeros left and right that widen d_out features to the module's whole output."""
-        return self.start, width(self.module) - self.stop
+    def widen(self) -> Widen:
+        """What puts d_out features at their places in the module's whole output."""
+        return Widen(self.runs, width(self.module))
 
 
 @dataclass(frozen=True)
-class Attention:
+class Widen:
+    """x (…, d_out) -> (…, width): its features in their `runs`, `fill` elsewhere."""
+
+    runs: Runs
+    width: int
+
+    def __call__(self, x: Tensor, fill: float = 0.0) -> Tensor:
+        if len(self.runs) == 1:
+            start, stop = self.runs[0]
+            return nn.functional.pad(x, (start, self.width - stop), value=fill)
+        places = torch.cat([torch.arange(*run, device=x.device) for run in self.runs])
+        return x.new_full((*x.shape[:-1], self.width), fill).index_copy(-1, places, x)
+
+
+class Part:
+    """A part of a block; reading one that was not found raises a ValueError with the reason."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, block: Block | None, owner: type | None = None) -> Any:
+        return self if block is None else block.part(self.name)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Block:
+    """Parts of a model by their names; of others, why they are missing. `place`: where it is."""
+
+    place: str
+    found: dict[str, Any]
+    missing: dict[str, str]
+
+    def part(self, name: str) -> Any:
+        """A part.
+
+        Raises:
+            ValueError: the model lacks it, or it was not found.
+        """
+        if name in self.found:
+            return self.found[name]
+        raise ValueError(
+            f"{self.place} has no {name}: {self.missing.get(name, 'it is not there')}; "
+            f"if it is, name it: anatomy(model, {name}=…)"
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether a part was found."""
+        return name in self.found
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Attention(Block):
     """An attention block.
 
     `attention` is the module that attends; what `attention_end` returns is added to the residual
-    stream.
+    stream. Of keys and values (batch, kv_heads, n, key_dim and value_dim), what reaches the
+    attention function; None where it is none of transformers' table, as `registered` says.
     """
 
-    attention: nn.Module
-    query: Projection
-    key: Projection
-    value: Projection
-    attention_output: Projection
-    attention_end: nn.Module
+    heads: int | None = None
+    kv_heads: int | None = None
+    key_dim: int | None = None
+    value_dim: int | None = None
+    registered: bool = False
+
+    attention = Part()
+    query = Part()
+    key = Part()
+    value = Part()
+    attention_output = Part()
+    attention_end = Part()
 
 
-@dataclass(frozen=True)
+ATTENTION = ("query", "key", "value", "attention_output")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Layer(Attention):
     """One transformer layer; the fields of `Attention` are those of its self-attention.
 
@@ -82,37 +159,45 @@ class Layer(Attention):
     sub-blocks, on the residual stream, so that `end` is the last of them; else they open them.
     """
 
-    feed_forward_input: nn.Module
-    feed_forward_up: tuple[Projection, ...]
-    feed_forward_down: Projection
-    feed_forward_end: nn.Module
-    norms: tuple[nn.Module, ...]
-    end: nn.Module
-    post_norm: bool
-    block: nn.Module
-    cross: Attention | None
+    block: nn.Module | None = None
+    width: int = 0
+    post_norm: bool = False
+    norms: tuple[nn.Module, ...] = ()
+    cross: Attention | None = None
+
+    feed_forward_input = Part()
+    feed_forward_up = Part()
+    feed_forward_down = Part()
+    feed_forward_end = Part()
+    end = Part()
 
     @property
     def attentions(self) -> tuple[Attention, ...]:
         """Its self-attention and, in the decoder of an encoder-decoder, its cross-attention."""
         return (self, self.cross) if self.cross else (self,)
 
+    @property
+    def linear_maps(self) -> tuple[Projection, ...]:
+        """All of them: of each attention query, key, value and output, then up and down."""
+        attention = (getattr(block, name) for block in self.attentions for name in ATTENTION)
+        return (*attention, *self.feed_forward_up, self.feed_forward_down)
+
     def projections(self, name: str) -> tuple[Projection, ...]:
-        """All projections called `name`: a field of `Attention` in every attention, or its own.
+        """All projections called `name`: of every attention, or of the feed-forward block.
 
         Raises:
             ValueError: a layer has no such projection.
         """
-        found = getattr(self, name, None)
-        if isinstance(found, Projection):
-            owners = self.attentions if name in Attention.__dataclass_fields__ else (self,)
-            return tuple(getattr(owner, name) for owner in owners)
+        if name in ATTENTION:
+            return tuple(getattr(block, name) for block in self.attentions)
         if name == "feed_forward_up":
-            return found
+            return self.feed_forward_up
+        if name == "feed_forward_down":
+            return (self.feed_forward_down,)
         raise ValueError(f"a layer has no projection '{name}'")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Stack:
     """Layers that follow one another, and the module that takes their inputs."""
 
@@ -121,25 +206,39 @@ class Stack:
     causal: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Anatomy:
-    """The parts of a model. `final` is the module that returns the last hidden states.
+    """The parts of a model. `norms`: all that scale features by a trained vector.
 
     `positions`: how many tokens it has learned positions for, None if it computes positions.
+    `reason`: why there are no stacks, where there are none.
     """
 
     model: PreTrainedModel
     base: PreTrainedModel
-    embedding: nn.Embedding
-    stacks: tuple[Stack, ...]
-    final: nn.Module
+    found_stacks: tuple[Stack, ...]
+    found_final: nn.Module | None
     norms: tuple[nn.Module, ...]
     head: tuple[nn.Module, ...]
-    hidden_size: int
-    heads: int
-    kv_heads: int
-    head_dim: int
     positions: int | None
+    reason: str = ""
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """Encoder or decoder, or both in this order.
+
+        Raises:
+            ValueError: no layers were found.
+        """
+        if not self.found_stacks:
+            raise ValueError(f"{self.title} has no layers that were found: {self.reason}")
+        return self.found_stacks
+
+    @property
+    def title(self) -> str:
+        """What messages call the model."""
+        return type(self.base).__name__
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -147,9 +246,66 @@ class Anatomy:
         return tuple(layer for stack in self.stacks for layer in stack.layers)
 
     @property
+    def final(self) -> nn.Module:
+        """The module that returns the last hidden states.
+
+        Raises:
+            ValueError: none does.
+        """
+        if self.found_final is None:
+            raise ValueError(f"no module of {self.title} returns its last hidden states")
+        return self.found_final
+
+    @property
+    def embedding(self) -> nn.Embedding:
+        """The table of tokens.
+
+        Raises:
+            ValueError: the model has none, since it reads no text.
+        """
+        try:
+            table = self.model.get_input_embeddings()
+        except (NotImplementedError, AttributeError):
+            table = None
+        if not isinstance(table, nn.Embedding):
+            raise ValueError(f"{self.title} has no table of tokens: it reads no text")
+        return table
+
+    @property
+    def hidden_size(self) -> int:
+        """The features of a token in every layer."""
+        return self._same("width", (layer.width for layer in self.layers))
+
+    @property
+    def heads(self) -> int:
+        """Attention heads in every layer."""
+        return self._same("number of heads", self._attention("heads"))
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads of keys and values in every layer."""
+        return self._same("number of key heads", self._attention("kv_heads"))
+
+    @property
+    def head_dim(self) -> int:
+        """The features of a head's query and key in every layer."""
+        return self._same("width of heads", self._attention("key_dim"))
+
+    def _attention(self, what: str) -> Iterator[int]:
+        for layer in self.layers:
+            for block in layer.attentions:
+                yield getattr(block, what) or self.sizes[what]
+
+    def _same(self, what: str, values: Iterable[int]) -> int:
+        different = sorted(set(values))
+        if len(different) > 1:
+            raise ValueError(f"{self.title} has no one {what}: its layers have {different}")
+        return different[0]
+
+    @property
     def encoder_decoder(self) -> bool:
         """Whether a second stack attends to the first."""
-        return len(self.stacks) > 1
+        return any(layer.cross for stack in self.found_stacks for layer in stack.layers)
 
     @property
     def causal(self) -> bool:
@@ -165,6 +321,11 @@ class Anatomy:
         """All other parameters, tied ones once."""
         head = {id(parameter) for parameter in self.head_parameters()}
         yield from (p for p in self.model.parameters() if id(p) not in head)
+
+
+def whole(module: nn.Module) -> Projection:
+    """All that a linear module returns."""
+    return Projection(module, ((0, width(module)),))
 
 
 def width(module: nn.Module) -> int:

@@ -23,7 +23,7 @@ import torch
 from transformers import AutoConfig, PreTrainedModel
 from transformers.utils import cached_file, logging
 
-from ..anatomy.families import family_of
+from .. import anatomy
 
 WEIGHTS = Path(__file__).parent / "weights"
 WEIGHTS_FILE = "model.safetensors"
@@ -71,9 +71,8 @@ def load(name: str, model_class: type, seed: int = 0, **config_overrides: Any) -
 
 
 def shape(name: str) -> str:
-    """What a backbone is: 'encoder', 'decoder' or 'encoder-decoder'; '' if it is unknown."""
-    family = family_of(model_type(name))
-    return family.shape if family else ""
+    """What a backbone is: 'encoder', 'decoder' or 'encoder-decoder'."""
+    return anatomy.shape(AutoConfig.from_pretrained(_source(name)))
 
 
 def model_type(name: str) -> str:

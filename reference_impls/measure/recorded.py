@@ -16,7 +16,7 @@ import torch
 import transformers
 from transformers import PreTrainedModel
 
-from ..anatomy.families import file_of
+from ..anatomy.families import files_of as family_files
 from ..core import training
 from ..core.method import Method
 from ..core.training import Loop
@@ -50,7 +50,7 @@ def sources_of(method: type[Method], task: str) -> dict[str, str]:
         Path(training.__file__),
         *given_files(method),
         *files_of(task),
-        file_of(backbones.model_type(TASKS[task].backbone)),
+        *family_files(backbones.model_type(TASKS[task].backbone)),
     )
 
 

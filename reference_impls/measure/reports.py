@@ -24,7 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, LlamaConfig, PretrainedConfig, PreTrainedModel
 
 from ..anatomy import anatomy, built, numel
-from ..anatomy.families import family_of, file_of
+from ..anatomy.families import files_of as family_files
+from ..anatomy.inputs import inputs as inputs_of
 from ..core.batches import Batch, rows, singles
 from ..core.method import Method
 from ..core.training import Loop
@@ -179,7 +180,7 @@ def on_model(
 
 def batch_for(model: PreTrainedModel, rows: int, length: int) -> Batch:
     """Any batch of full length: labels for a classifier's rows, or else for each token."""
-    inputs = family_of(model.config.model_type).inputs(model.config, rows, length)
+    inputs = inputs_of(model, rows, length)
     shape = (rows,) if anatomy(model).head else (rows, length)
     return {**inputs, "labels": torch.zeros(shape, dtype=torch.long)}
 
@@ -214,7 +215,7 @@ def sources_of(method: type[Method]) -> dict[str, str]:
         Path(__file__),
         *given_files(method),
         *(path for task in tasks for path in files_of(task)),
-        *map(file_of, types),
+        *family_files(*types),
     )
 
 

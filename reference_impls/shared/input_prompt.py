@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
+from torch import Tensor
 from transformers import Cache, StaticCache
 
 from ..anatomy import Anatomy
@@ -23,6 +25,8 @@ class PromptedCache:
 
 def hide(output: Any, length: int) -> None:
     """After a pass: let a cache in its output tell the number of its tokens, without the prompt."""
+    if isinstance(output, Tensor):
+        return
     for cache in output if isinstance(output, tuple) else vars(output).values():
         if isinstance(cache, Cache):
             if not isinstance(cache, PromptedCache):
@@ -62,11 +66,17 @@ def enter(given: dict[str, Any], tokens: int, length: int, room: int | None) -> 
 
 
 def check_room(parts: Anatomy, length: int) -> None:
-    """Refuse a prompt that leaves no position for a text.
+    """Refuse a model that takes no prompt, or a prompt that leaves no position for a text.
 
     Raises:
-        ValueError: saying how many there are.
+        ValueError: saying what the model lacks, or how many positions there are.
     """
+    _ = parts.embedding
+    for stack in parts.stacks[:1]:
+        if "inputs_embeds" not in inspect.signature(stack.module.forward).parameters:
+            raise ValueError(f"{type(stack.module).__name__} takes no inputs_embeds")
+    if len(parts.stacks) > 1 and not parts.encoder_decoder:
+        raise ValueError(f"{parts.title} has several towers, and a prompt is for one of them")
     if parts.positions is not None and length >= parts.positions:
         raise ValueError(
             f"a prompt of {length} leaves no room in the {parts.positions} positions of this model"

@@ -12,7 +12,7 @@ from ..anatomy import Projection
 
 
 class LowRank(nn.Module):
-    """x (…, d_in) -> scale · B A x, zero outside the projection's slice of the module's output.
+    """x (…, d_in) -> scale · B A x, zero where the module's output is not the projection's.
 
     B starts at zero, A at random (Hu et al. 2021, §4.1, as loralib draws it).
     """
@@ -21,13 +21,13 @@ class LowRank(nn.Module):
         super().__init__()
         self.a = nn.Parameter(torch.empty(r, projection.d_in))
         self.b = nn.Parameter(torch.zeros(projection.d_out, r))
-        self.scale, self.padding = scale, projection.padding
+        self.scale, self.widen = scale, projection.widen
         self.dropout = nn.Dropout(dropout)
         nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
         update = self.scale * (self.dropout(x.to(self.a.dtype)) @ self.a.T) @ self.b.T
-        return nn.functional.pad(update, self.padding)
+        return self.widen(update)
 
 
 def low_rank_count(projections: Iterable[Projection], r: int) -> int:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Prefix(nn.Module):
-    """Trained keys and values of one attention block, each (length, kv_heads, head_dim).
+    """Trained keys and values of one attention block, (length, kv_heads, key_dim and value_dim).
 
     Any module whose forward takes nothing and returns keys and values can stand in its place; both
     may have a first dimension more, the rows of the batch.
@@ -61,14 +61,15 @@ class Trunk(nn.Module):
 class Reparametrized(nn.Module):
     """A layer's prefix as a function of the shared trunk; stands in for a `Prefix` in training."""
 
-    def __init__(self, trunk: Trunk, kv_heads: int, head_dim: int, std: float | None) -> None:
+    def __init__(self, trunk: Trunk, block: Attention, std: float | None) -> None:
         super().__init__()
-        self.trunk, self.shape = trunk, (2, kv_heads, head_dim)
-        self.up = _linear(trunk.down.out_features, 2 * kv_heads * head_dim, std)
+        self.trunk, self.heads = trunk, block.kv_heads
+        self.sizes = [block.kv_heads * block.key_dim, block.kv_heads * block.value_dim]
+        self.up = _linear(trunk.down.out_features, sum(self.sizes), std)
 
     def forward(self) -> tuple[Tensor, Tensor]:
-        keys, values = self.up(self.trunk()).unflatten(-1, self.shape).unbind(-3)
-        return keys, values
+        keys, values = self.up(self.trunk()).split(self.sizes, -1)
+        return keys.unflatten(-1, (self.heads, -1)), values.unflatten(-1, (self.heads, -1))
 
 
 def _linear(d_in: int, d_out: int, std: float | None) -> nn.Linear:
@@ -87,13 +88,17 @@ def prefix_attention(
     attention_mask: Tensor | None,
     is_causal: bool | None = None,
     position_bias: Tensor | None = None,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
     **kwargs,
 ) -> tuple[Tensor, None]:
     """Attention over [prefix; tokens]; every query sees the whole prefix.
 
     query (batch, heads, n, head_dim), key and value (batch, kv_heads, m, head_dim), attention_mask
     (batch, 1, n, m), boolean or additive, or None. position_bias (1, heads, n, m): what T5 adds to
-    the scores; a prefix has no position, so none there. Returns (batch, n, heads, head_dim).
+    the scores; a prefix has no position, so none there. softcap: the scores are s -> c tanh(s / c);
+    s_aux (heads,): attention sinks, one score more in each softmax, of nothing. Returns (batch, n,
+    heads, head_dim).
     """
     prefix = getattr(module, "prefix", None)
     if prefix is not None:
@@ -111,6 +116,10 @@ def prefix_attention(
         if position_bias is not None:
             position_bias = nn.functional.pad(position_bias, (keys.shape[2], 0))
         key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
+    if softcap is not None or s_aux is not None:
+        causal = module.is_causal if is_causal is None else is_causal
+        mask = _additive(attention_mask, query, key, causal)
+        return by_formula(query, key, value, mask, softcap, s_aux, **kwargs), None
     return sdpa_attention_forward(
         module,
         query,
@@ -121,6 +130,40 @@ def prefix_attention(
         position_bias=position_bias,
         **kwargs,
     )
+
+
+def _additive(mask: Tensor | None, query: Tensor, key: Tensor, causal: bool) -> Tensor:
+    """What is added to the scores (…, n, m): 0 where a key is seen."""
+    if mask is None:
+        seen = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=key.device)
+        mask = seen.tril() if causal and query.shape[2] > 1 else seen
+    if mask.dtype != torch.bool:
+        return mask
+    return query.new_zeros(mask.shape).masked_fill(~mask, torch.finfo(query.dtype).min)
+
+
+def by_formula(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    softcap: float | None,
+    s_aux: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **kwargs,
+) -> Tensor:
+    """Attention that scaled dot-product attention has no arguments for: softcap and sinks."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
+    scores = query @ key.transpose(-2, -1) * (scaling or query.shape[-1] ** -0.5)
+    scores = (scores if softcap is None else softcap * (scores / softcap).tanh()) + mask
+    if s_aux is not None:
+        sinks = s_aux.to(scores.dtype).view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
+        scores = torch.cat([scores, sinks], dim=-1)
+    weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)[..., : key.shape[2]]
+    weights = nn.functional.dropout(weights, dropout)
+    return (weights @ value).transpose(1, 2)
 
 
 # the registered name remembers which implementation the model had
@@ -184,6 +227,13 @@ class PrefixMethod(Method):
 
     def check(self, parts: Anatomy) -> None:
         check_attention(parts.base)
+        for block in (block for blocks in _attention_groups(parts) for block in blocks):
+            _ = block.attention
+            if not block.registered or block.heads is None:
+                raise ValueError(
+                    f"{block.place} computes attention by itself and not by a function of "
+                    "transformers' AttentionInterface, so it would not see a prefix"
+                )
 
     def freeze(self, model: PreTrainedModel) -> Anatomy:
         parts = super().freeze(model)
@@ -207,10 +257,10 @@ class PrefixMethod(Method):
             trunk = bottleneck and Trunk(length, parts.hidden_size, bottleneck, std)
             for block in blocks:
                 if trunk:
-                    prefix = Reparametrized(trunk, parts.kv_heads, parts.head_dim, std)
+                    prefix = Reparametrized(trunk, block, std)
                 else:
-                    rows = torch.randn(2, length, parts.kv_heads, parts.head_dim)
-                    prefix = Prefix(*(rows if std is None else std * rows))
+                    rows = (torch.randn(length, block.kv_heads, d) for d in _widths(block))
+                    prefix = Prefix(*(x if std is None else std * x for x in rows))
                 self.attach(block.attention, "prefix", prefix)
 
     def fold_prefixes(self, model: PreTrainedModel) -> None:
@@ -242,15 +292,20 @@ class PrefixMethod(Method):
 
 def _attention_groups(parts: Anatomy) -> list[tuple[Attention, ...]]:
     """The attention blocks that share a trunk: of the same kind, in all layers of a stack."""
-    own = [stack.layers for stack in parts.stacks]
+    own: list[tuple[Attention, ...]] = [stack.layers for stack in parts.stacks]
     across = tuple(layer.cross for layer in parts.layers if layer.cross)
     return [*own, across] if across else own
 
 
 def stored_prefix_count(parts: Anatomy, length: int) -> int:
     """Numbers in the keys and values of all attention blocks."""
-    blocks = sum(map(len, _attention_groups(parts)))
-    return 2 * blocks * length * parts.kv_heads * parts.head_dim
+    blocks = (block for blocks in _attention_groups(parts) for block in blocks)
+    return length * sum(block.kv_heads * sum(_widths(block)) for block in blocks)
+
+
+def _widths(block: Attention) -> tuple[int, int]:
+    """The features of a key and of a value."""
+    return block.key_dim, block.value_dim
 
 
 def trained_prefix_count(parts: Anatomy, length: int, bottleneck: int | None) -> int:

@@ -30,7 +30,7 @@ from transformers import (
     T5ForSequenceClassification,
 )
 
-from reference_impls.anatomy.families import family_of
+from reference_impls import anatomy
 
 VOCABULARY = 40
 _SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -122,7 +122,7 @@ MODELS = CLASSIFIERS | LANGUAGE_MODELS
 
 
 def _of_shape(shape: str) -> tuple[str, ...]:
-    return tuple(name for name in MODELS if family_of(tiny(name).config.model_type).shape == shape)
+    return tuple(name for name in MODELS if anatomy.shape(tiny(name).config) == shape)
 
 
 def tiny(name: str) -> Tiny:

@@ -100,12 +100,12 @@ class Houlsby(Method):
         parts = self.freeze(model)
         for layer in parts.layers:
             for end in (layer.attention_end, layer.feed_forward_end):
-                self.attach(end, "adapter", Bottleneck(parts.hidden_size, self.size, self.std))
+                self.attach(end, "adapter", Bottleneck(layer.width, self.size, self.std))
                 self.hook(end, adapt)
         for norm in parts.norms:
-            for parameter in norm.parameters():
+            for parameter in norm.parameters(recurse=False):  # an adapter may be in it
                 self.train_base(parameter)
 
     def trained(self, parts: Anatomy) -> int:
-        norms = sum(numel(norm.parameters()) for norm in parts.norms)
-        return 2 * len(parts.layers) * bottleneck_count(parts.hidden_size, self.size) + norms
+        norms = sum(numel(norm.parameters(recurse=False)) for norm in parts.norms)
+        return 2 * sum(bottleneck_count(x.width, self.size) for x in parts.layers) + norms

@@ -59,20 +59,20 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from ...anatomy import Anatomy, Projection, anatomy
+from ...anatomy import Anatomy, Projection, Widen, anatomy
 from ...core.method import Method, register
 from ...core.options import NotNegative
 
 
 class Scale(nn.Module):
-    """x (…, width) -> factor · x, the features that `padding` adds left and right unscaled."""
+    """x (…, width) -> factor · x; `widen`: where the factors act, other features are unscaled."""
 
-    def __init__(self, width: int, padding: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, width: int, widen: Widen | None = None) -> None:
         super().__init__()
-        self.factor, self.padding = nn.Parameter(torch.ones(width)), padding
+        self.factor, self.widen = nn.Parameter(torch.ones(width)), widen
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x * nn.functional.pad(self.factor, self.padding, value=1.0)).to(x.dtype)
+        return (x * (self.widen(self.factor, 1.0) if self.widen else self.factor)).to(x.dtype)
 
 
 def scale_output(module: nn.Module, args, kwargs, output: Tensor, name: str) -> Tensor:
@@ -115,7 +115,7 @@ class IA3(Method):
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)
         for name, projection in keys_and_values(parts):
-            scale = Scale(projection.d_out, projection.padding)
+            scale = Scale(projection.d_out, projection.widen)
             self.attach(projection.module, name, scale)
             self.hook(projection.module, partial(scale_output, name=name))
         for layer in parts.layers:
@@ -132,9 +132,10 @@ class IA3(Method):
         parts = anatomy(model)
         for name, projection in keys_and_values(parts):
             factor = projection.module.get_submodule(name).factor
-            projection.weight.mul_(factor[:, None])
-            if projection.bias is not None:
-                projection.bias.mul_(factor)
+            bias = projection.bias
+            projection.write(
+                factor[:, None] * projection.weight, bias if bias is None else factor * bias
+            )
         for layer in parts.layers:
             down = layer.feed_forward_down
-            down.weight.mul_(down.module.get_submodule("ia3_input").factor)
+            down.write(down.weight * down.module.get_submodule("ia3_input").factor)

@@ -153,10 +153,10 @@ class Compacter(Method):
                 self.attach(projection.module, "adapter", adapter)
                 self.hook(projection.module, adapt)
         for norm in parts.norms:
-            for parameter in norm.parameters():
+            for parameter in norm.parameters(recurse=False):  # an adapter may be in it
                 self.train_base(parameter)
 
     def trained(self, parts: Anatomy) -> int:
         adapters = len(parts.layers) * (2 if self.attention else 1)
-        norms = sum(numel(norm.parameters()) for norm in parts.norms)
+        norms = sum(numel(norm.parameters(recurse=False)) for norm in parts.norms)
         return self.n**3 + adapters * 3 * (parts.hidden_size + self.size) + norms

@@ -196,8 +196,10 @@ class UniPELT(PrefixMethod):
         if any(stack.causal for stack in parts.stacks):
             raise ValueError(
                 "UniPELT's gates average over the whole input, which a causal model "
-                f"({type(parts.base).__name__}) must not see; use an encoder"
+                f"({parts.title}) must not see; use an encoder"
             )
+        if any(layer.query.module is layer.value.module for layer in parts.layers):
+            raise ValueError(f"{parts.title} has queries and values in one map, UniPELT needs two")
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)

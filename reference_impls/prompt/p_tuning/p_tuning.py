@@ -173,6 +173,8 @@ def remove(module: nn.Module, args, kwargs, output):
     hide(output, len(pseudo.place))
     if kept is None:
         return output
+    if isinstance(output, Tensor):
+        return output.take_along_dim(kept[..., None], 1)
     states = output[0].take_along_dim(kept[..., None], 1)
     if isinstance(output, tuple):
         return (states, *output[1:])
@@ -230,7 +232,7 @@ class PTuning(Method):
         parts = self.freeze(model)
         blocks = zip(self.template, self._places(parts), strict=True)
         place = [place for size, place in blocks for _ in range(size)]
-        encoder, base = Encoder(len(place), parts.hidden_size), parts.base
+        encoder, base = Encoder(len(place), parts.embedding.embedding_dim), parts.base
         # an encoder's pooler reads the states inside the base model, a decoder has none
         end = base if parts.causal else parts.final
         self.attach(end, "pseudo", PseudoTokens(encoder, place))
@@ -246,11 +248,11 @@ class PTuning(Method):
         self.hook(end, remove)
 
     def trained(self, parts: Anatomy) -> int:
-        d = parts.hidden_size
+        d = parts.embedding.embedding_dim
         return self.stored(parts) + 14 * d**2 + 18 * d
 
     def stored(self, parts: Anatomy) -> int:
-        return sum(self.template) * parts.hidden_size
+        return sum(self.template) * parts.embedding.embedding_dim
 
     def fit(self, model, loop) -> None:
         super().fit(model, loop)

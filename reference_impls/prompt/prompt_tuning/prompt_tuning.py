@@ -124,6 +124,8 @@ def strip(module: nn.Module, args, kwargs, output):
     hide(output, len(prompt.rows))
     if not prompt.shown:
         return output
+    if isinstance(output, Tensor):
+        return output[:, len(prompt.rows) :]
     states = output[0][:, len(prompt.rows) :]
     if isinstance(output, tuple):
         return (states, *output[1:])
@@ -204,7 +206,7 @@ class PromptTuning(Method):
         return rows
 
     def trained(self, parts: Anatomy) -> int:
-        return self.length * parts.hidden_size
+        return self.length * parts.embedding.embedding_dim  # ALBERT's is not the layers' width
 
     def optimizer(self, parameters) -> torch.optim.Optimizer:
         from transformers import Adafactor  # seconds to import: it brings the Trainer along

@@ -121,4 +121,4 @@ class LoRA(Method):
     def fold(self, model) -> None:
         for target, projection in self._projections(anatomy(model)):
             update = projection.module.get_submodule(f"lora_{target}")
-            projection.weight.add_(update.scale * update.b @ update.a)
+            projection.write(projection.weight + update.scale * update.b @ update.a)

@@ -62,7 +62,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ...anatomy import Anatomy, Layer, Projection
+from ...anatomy import Anatomy, Projection, whole
 from ...core.method import Method, register
 from ...core.options import Count, NotNegative, Part, Positive
 from ...shared.low_rank import LowRank, low_rank_count
@@ -131,17 +131,17 @@ class Product(torch.autograd.Function):
 
 
 class QuantizedLinear(nn.Module):
-    """What takes the place of a linear map, made of its slices' weights and biases."""
+    """What takes the place of a linear map."""
 
-    def __init__(self, slices: list[Projection]) -> None:
+    def __init__(self, whole: Projection) -> None:
         super().__init__()
-        weight = torch.cat([projection.weight for projection in slices])
+        weight = whole.weight
         self.shape = tuple(weight.shape)
         names = ("codes", "constants", "scales", "mean")
         for name, tensor in zip(names, quantize(weight), strict=True):
             self.register_buffer(name, tensor)
-        biases = [projection.bias for projection in slices if projection.bias is not None]
-        self.bias = nn.Parameter(torch.cat(biases), requires_grad=False) if biases else None
+        bias = whole.bias
+        self.bias = bias if bias is None else nn.Parameter(bias.clone(), requires_grad=False)
 
     @property
     def quantized(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -160,16 +160,6 @@ class QuantizedLinear(nn.Module):
 def add_updates(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     """Forward hook: add the update of each slice to the module's output, in the output's dtype."""
     return output + sum(update(args[0]) for update in module.qlora).to(output.dtype)
-
-
-def linear_maps(layer: Layer) -> list[Projection]:
-    """Every linear map of a layer; slices of one module in their order."""
-    attention = [
-        projection
-        for block in layer.attentions
-        for projection in (block.query, block.key, block.value, block.attention_output)
-    ]
-    return [*attention, *layer.feed_forward_up, layer.feed_forward_down]
 
 
 @register
@@ -196,7 +186,7 @@ class QLoRA(Method):
     def setup(self, model, batches=None) -> None:
         slices: dict[nn.Module, list[Projection]] = {}
         for layer in self.freeze(model).layers:
-            for projection in linear_maps(layer):
+            for projection in layer.linear_maps:
                 slices.setdefault(projection.module, []).append(projection)
         places = {
             child: (parent, name)
@@ -204,7 +194,7 @@ class QLoRA(Method):
             for name, child in parent.named_children()
         }
         for module, projections in slices.items():
-            quantized = QuantizedLinear(projections).train(module.training)
+            quantized = QuantizedLinear(whole(module)).train(module.training)
             parent, name = places[module]
             setattr(parent, name, quantized)
             scale = self.alpha / self.r
@@ -213,4 +203,4 @@ class QLoRA(Method):
             self.hook(quantized, add_updates)
 
     def trained(self, parts: Anatomy) -> int:
-        return low_rank_count((p for layer in parts.layers for p in linear_maps(layer)), self.r)
+        return low_rank_count((p for layer in parts.layers for p in layer.linear_maps), self.r)

@@ -40,7 +40,9 @@ https://github.com/benzakenelad/BitFit
 
 from __future__ import annotations
 
-from ...anatomy import Anatomy
+from torch import nn
+
+from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
 from ...core.options import NotNegative
 
@@ -67,24 +69,16 @@ class BitFit(Method):
 
     def check(self, parts: Anatomy) -> None:
         if not self.trained(parts):
-            raise ValueError(f"BitFit trains biases, and {type(parts.base).__name__} has none")
+            raise ValueError(f"BitFit trains biases, and {parts.title} has none")
 
     def setup(self, model, batches=None) -> None:
-        for name, parameter in self.freeze(model).base.named_parameters():
-            if name.endswith("bias"):
-                self.train_base(parameter)
+        for bias in biases(self.freeze(model)):
+            self.train_base(bias)
 
     def trained(self, parts: Anatomy) -> int:
-        projections = [
-            projection
-            for layer in parts.layers
-            for projection in (
-                *(layer.query, layer.key, layer.value, layer.attention_output),
-                *(*layer.feed_forward_up, layer.feed_forward_down),
-            )
-        ]
-        pooler = getattr(parts.base, "pooler", None) is not None
-        norms = sum(getattr(norm, "bias", None) is not None for norm in parts.norms)
-        return sum(p.d_out for p in projections if p.bias is not None) + (
-            (norms + pooler) * parts.hidden_size
-        )
+        return numel(biases(parts))
+
+
+def biases(parts: Anatomy) -> list[nn.Parameter]:
+    """Every bias that the model came with, its head's apart."""
+    return [p for name, p in parts.base.named_parameters() if name.endswith("bias")]

@@ -80,4 +80,4 @@ class LnTuning(Method):
 def affine(parts: Anatomy) -> Iterator[nn.Parameter]:
     """The gain of every norm, and its bias where it has one."""
     for norm in parts.norms:
-        yield from norm.parameters()
+        yield from norm.parameters(recurse=False)

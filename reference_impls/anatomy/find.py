@@ -1,0 +1,438 @@
+"""Finds the parts of a transformer by watching one forward pass: no name of a module is asked for.
+
+A layer is a repeated module whose output is its input plus what an attention and a feed-forward
+block add to it (the residual stream, norms on it included). Behind the attention, the nearest
+linear maps are query, key and value; in front of it, the first one is the output projection. The
+last linear map of the feed-forward block leads down, those behind it lead up. A block ends at the
+module that returned what is added.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from .graph import ADDS, ancestors, columns, cores, mixes, nearest
+from .inputs import inputs
+from .watch import Call, Core, Node, Watch, is_linear, watch
+
+TOKENS = 6
+RESHAPES = {"view", "reshape", "contiguous", "flatten", "squeeze", "unsqueeze", "transpose"}
+
+
+@dataclass(frozen=True)
+class Map:
+    """A linear map: these features of what a module returns, as (start, stop) runs."""
+
+    module: str
+    runs: tuple[tuple[int, int], ...]
+
+
+@dataclass
+class Block:
+    """Parts by their names (a `Map`, or the name of a module), and why others were not found."""
+
+    parts: dict[str, Any] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def note(self, name: str, found: Any, reason: str) -> None:
+        """A part, or why it is missing."""
+        if found is None or found == ():
+            self.missing[name] = reason
+        else:
+            self.parts[name] = found
+
+
+@dataclass
+class FoundAttention(Block):
+    """An attention block. `registered`: it asks transformers' table for its attention function."""
+
+    heads: int | None = None
+    kv_heads: int | None = None
+    key_dim: int | None = None
+    value_dim: int | None = None
+    registered: bool = False
+    causal: bool | None = None
+
+
+@dataclass
+class FoundLayer(Block):
+    """A layer; `block` is its module, `width` how many features a token has in it."""
+
+    block: str = ""
+    width: int = 0
+    post_norm: bool = False
+    norms: tuple[str, ...] = ()
+    own: FoundAttention | None = None
+    cross: FoundAttention | None = None
+
+
+@dataclass
+class Found:
+    """Everything that was found: layers in their order, by the list that they are in."""
+
+    layers: list[FoundLayer] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)  # beside layers in their list, unlike them
+    norms: tuple[str, ...] = ()
+    final: str | None = None
+    positions: str | None = None
+    unseen: str = ""  # why nothing could be watched
+
+
+def find(base: PreTrainedModel) -> Found:
+    """Watch one forward pass of a model without its head."""
+    try:
+        seen, returned = watch(base, inputs(base, 1, TOKENS))
+    except Exception as error:  # a stranger's forward may raise anything
+        return Found(unseen=f"its forward pass could not be watched: {error}")
+    return Finder(seen, returned).found()
+
+
+class Finder:
+    """What is asked of one watched pass."""
+
+    def __init__(self, seen: Watch, returned: Any) -> None:
+        self.watch, self.returned = seen, returned
+        self.cores = cores(seen)
+        self.by_name: dict[str, list[Call]] = {}
+        for call in seen.calls:
+            self.by_name.setdefault(call.name, []).append(call)
+        self.modules = dict(seen.model.named_modules())
+
+    def found(self) -> Found:
+        """The layers that attend, each with its parts, and what is outside of them."""
+        layers: dict[str, FoundLayer] = {}
+        for core in sorted(self.cores.values(), key=lambda core: core.index):
+            for name in reversed(core.within):
+                if name in layers:
+                    break
+                if name.rpartition(".")[2].isdigit() and self.layer(name, core, layers):
+                    break
+        lists = {name.rpartition(".")[0] for name in layers}
+        beside = [
+            f"{place}.{key}" for place in lists for key, _ in self.modules[place].named_children()
+        ]
+        states = self.last_states()
+        return Found(
+            layers=list(layers.values()),
+            others=[name for name in beside if name not in layers],
+            norms=tuple(name for name in self.modules if self.is_norm(name)),
+            final=self.final(states) or self.owner(list(layers)[-1:]),
+            positions=self.positions(),
+        )
+
+    def layer(self, name: str, core: Core, layers: dict[str, FoundLayer]) -> bool:
+        """Note a module as a layer, if its output adds two blocks to its input."""
+        call = next(c for c in self.by_name[name] if c.start <= core.index < c.stop)
+        residual = Residual(self, call)
+        if not residual.attending or not residual.others:
+            return False
+        layers[name] = residual.layer()
+        return True
+
+    def is_norm(self, name: str) -> bool:
+        """Whether a module that ran scales features, each by an entry of a trained vector."""
+        weight = getattr(self.modules[name], "weight", None)
+        calls = self.by_name.get(name, ())
+        return (
+            isinstance(weight, nn.Parameter)
+            and weight.ndim == 1
+            and any(call.bare is not None and call.bare.shape[-1] == len(weight) for call in calls)
+        )
+
+    def last_states(self) -> Tensor | None:
+        """The last hidden states that the model returned, as they were before any reshaping."""
+        states = getattr(self.returned, "last_hidden_state", None)
+        node = None if states is None else self.watch.made(states)
+        while node and node.name in RESHAPES and node.sources:
+            node = node.sources[0]
+        return node and node.outputs[0]
+
+    def final(self, states: Tensor | None) -> str | None:
+        """The outermost module in the model that returns its last states."""
+        inside = [
+            call
+            for call in self.watch.calls
+            if call.name and call.returned and call.returned[0] is states
+        ]
+        return inside[-1].name if inside else None
+
+    def owner(self, layers: list[str]) -> str | None:
+        """The innermost model that a layer is in, if that is within the watched one."""
+        around = (
+            name
+            for name, module in self.modules.items()
+            if name and isinstance(module, PreTrainedModel)
+            and any(layer.startswith(f"{name}.") for layer in layers)
+        )  # fmt: skip
+        return max(around, key=len, default=None)
+
+    def positions(self) -> str | None:
+        """The table of learned positions: rows that were looked up are in sequence."""
+        tokens = self.watch.model.get_input_embeddings if _has_table(self.watch.model) else None
+        table = tokens() if tokens else None
+        for node in self.watch.nodes:
+            if node.name != "embedding" or not node.within:
+                continue
+            module = self.modules[node.within[-1]]
+            if not isinstance(module, nn.Embedding) or module is table:
+                continue
+            ids = node.args[0] if node.args else node.kwargs["input"]
+            row = ids.reshape(-1, ids.shape[-1])[0] if ids.ndim else ids
+            if (
+                ids.ndim in (1, 2)
+                and len(row) > 1
+                and not ids.is_meta
+                and bool((row.diff() == 1).all())
+            ):
+                return node.within[-1]
+            most = getattr(self.watch.model.config, "max_position_embeddings", None)
+            if ids.is_meta and module.num_embeddings == most:
+                return node.within[-1]
+        return None
+
+
+def _has_table(model: PreTrainedModel) -> bool:
+    try:
+        return isinstance(model.get_input_embeddings(), nn.Module)
+    except (NotImplementedError, AttributeError):
+        return False
+
+
+class Residual:
+    """The stream through one layer, and what is added to it."""
+
+    def __init__(self, finder: Finder, call: Call) -> None:
+        self.finder, self.call = finder, call
+        watch = finder.watch
+        self.inside = watch.nodes[call.start : call.stop]
+        self.output = next((t for t in call.returned if t.ndim > 1), None)
+        self.calls = [
+            c
+            for c in watch.calls
+            if c is not call and c.start >= call.start and c.stop <= call.stop
+            and c.name.startswith(f"{call.name}.")
+        ]  # fmt: skip
+        self.often = {name for name, n in Counter(c.name for c in self.calls).items() if n > 1}
+        self.stream = self._stream()
+        self.branches = self._branches()
+        self.attending = [b for b in self.branches if self.cores_of(b)]
+        self.others = [b for b in self.branches if not self.cores_of(b)]
+
+    def _stream(self) -> set[int]:
+        """The nodes that the layer's input reaches without a mixing operation."""
+        on = set() if self.call.origin is None else {self.call.origin.index}
+        for node in self.inside:
+            if not mixes(node) and any(source.index in on for source in node.sources):
+                on.add(node.index)
+        return on
+
+    def _branches(self) -> list[Node]:
+        """What is added to the stream on the way from the layer's input to its output."""
+        start = self.output is not None and self.finder.watch.made(self.output)
+        if not start:
+            return []
+        found, todo, known = [], [start], set()
+        while todo:
+            node = todo.pop()
+            if node.index in known or node is self.call.origin:
+                continue
+            known.add(node.index)
+            added = node.name in ADDS and len(node.sources) == 2
+            if node.index in self.stream or (added and self._differ(node.sources)):
+                todo += node.sources
+            elif node.index >= self.call.start:
+                found.append(node)
+        return sorted(found, key=lambda node: node.index)
+
+    def _differ(self, sources: tuple[Node, ...]) -> bool:
+        """Whether one attends and the other does not: two blocks that are added beside another."""
+        return len({bool(self.cores_of(source)) for source in sources}) == 2
+
+    def own(self, branch: Node) -> list[Node]:
+        """The nodes of a branch, back to the stream."""
+        stop = self.ends
+        return [node for node in ancestors([branch], stop) if not stop(node)]
+
+    def ends(self, node: Node) -> bool:
+        """Whether a walk back has left the branch."""
+        return node.index in self.stream or node.index < self.call.start
+
+    def cores_of(self, branch: Node) -> list[Core]:
+        """The attention in a branch."""
+        return [
+            self.finder.cores[n.index] for n in self.own(branch) if n.index in self.finder.cores
+        ]
+
+    def layer(self) -> FoundLayer:
+        """The parts of the layer."""
+        call, found = self.call, FoundLayer(block=self.call.name)
+        found.width = self.output.shape[-1]
+        for branch in self.attending:
+            attention = self.attention(branch)
+            if self._crosses(branch):
+                found.cross = attention
+            else:
+                found.own = found.own or attention
+        self.feed_forward(found)
+        last = [c for c in self.calls if c.bare is self.output]
+        norm = [c for c in last if self.finder.is_norm(c.name)]
+        found.post_norm = bool(norm) and self.finder.watch.made(self.output).index in self.stream
+        if found.post_norm:
+            end = norm[-1].name
+        elif call.bare is not None:
+            end = call.name
+        else:
+            end = last[-1].name if last else None
+        found.note("end", end, "no module returns its output and nothing else")
+        found.norms = tuple(
+            name
+            for name in self.finder.modules
+            if name.startswith(f"{call.name}.") and self.finder.is_norm(name)
+        )
+        return found
+
+    def _crosses(self, branch: Node) -> bool:
+        """Whether keys come from elsewhere: not from this layer's stream."""
+        core = self.cores_of(branch)[0]
+        made = self.finder.watch.made(core.key)
+        behind = ancestors([made], self.ends) if made else []
+        return not any(node.index in self.stream for node in behind)
+
+    def attention(self, branch: Node) -> FoundAttention:
+        """The parts of an attention block."""
+        finder, core = self.finder, self.cores_of(branch)[-1]
+        found = FoundAttention(registered=core.registered, causal=core.causal)
+        if core.query.ndim == 4:
+            found.heads, found.kv_heads = core.query.shape[1], core.key.shape[1]
+            found.key_dim, found.value_dim = core.key.shape[-1], core.value.shape[-1]
+        found.note("attention", core.within[-1], "it is no module")
+        for name in ("query", "key", "value"):
+            found.note(name, *self.source(getattr(core, name), name))
+        inside = self.own(branch)
+        after = [
+            node
+            for node in inside
+            if is_map(node) and core in self._before(node)
+        ]  # fmt: skip
+        output = min(after, key=lambda node: node.index, default=None)
+        found.note(
+            "attention_output",
+            output and whole(finder, output),
+            "no linear map takes what its attention returns",
+        )
+        found.note("attention_end", self.end_of(branch), "what it adds is returned by no module")
+        return found
+
+    def _before(self, node: Node) -> list[Core]:
+        stop = lambda n: n is not node and (mixes(n) or self.ends(n))  # noqa: E731
+        reached = ancestors([node], stop)
+        return [self.finder.cores[n.index] for n in reached if n.index in self.finder.cores]
+
+    def source(self, tensor: Tensor, name: str) -> tuple[Map | None, str]:
+        """The linear map that query, key or value is from, and which of its features."""
+        finder = self.finder
+        made = finder.watch.made(tensor)
+        if made is None:
+            return None, f"its {name} is computed from nothing in the layer"
+        maps = nearest([made], is_map, lambda n: mixes(n) or n.index < self.call.start)
+        if not maps:
+            return None, f"its {name} is no output of a linear module"
+        found = {}
+        for node in maps:
+            runs = columns(node, tensor, made)
+            if runs:
+                found[node] = runs
+        if not found:
+            return None, f"it does not show which outputs of '{maps[0].within[-1]}' are its {name}"
+        most = max(found, key=lambda node: sum(stop - start for start, stop in found[node]))
+        return Map(most.within[-1], found[most]), ""
+
+    def feed_forward(self, found: FoundLayer) -> None:
+        """The parts of the feed-forward block."""
+        finder = self.finder
+        branch = self.others[-1]
+        inside = self.own(branch)
+        end = self.end_of(branch)
+        found.note("feed_forward_end", end, "what it adds is returned by no module")
+        downs = nearest([branch], is_map, lambda n: mixes(n) or self.ends(n))
+        downs = [node for node in downs if node.outputs[0].shape[-1] == found.width]
+        reason = self._experts(inside)
+        if not reason and len(downs) != 1:
+            reason = f"{len(downs)} linear maps lead down to what it adds"
+        ups = []
+        if not reason:
+            ups = nearest(downs[0].sources, is_map, lambda n: mixes(n) or self.ends(n))
+            reason = "" if ups else "no linear map leads up"
+        found.note("feed_forward_down", None if reason else whole(finder, downs[0]), reason)
+        up = () if reason else tuple(whole(finder, node) for node in ups)
+        found.note("feed_forward_up", up, reason)
+        if ups:
+            place = self.input_of(ups[0])
+        else:  # experts: the module that has them
+            place = next(
+                (c.name for c in self.calls if c.name == end and c.first is not None), None
+            )
+        where = "it is not a module whose first argument is what the block reads"
+        found.note("feed_forward_input", place, where)
+
+    def _experts(self, inside: list[Node]) -> str:
+        """What shows that there is no single pair of maps: experts, of which a text uses some."""
+        places = {node.within[-1] for node in inside if node.within}
+        places |= {name.rpartition(".")[0] for name in places}
+        for place in sorted(p for p in places if p.startswith(f"{self.call.name}.")):
+            for name, module in self.finder.modules[place].named_modules():
+                if any(p.ndim > 2 for p in module.parameters(recurse=False)) and not _convolves(
+                    module
+                ):
+                    return "its experts are no linear maps, but one tensor"
+                path = f"{place}.{name}" if name else place
+                if is_linear(module) and path not in self.finder.by_name:
+                    return "it has experts, of which each text uses some"
+        return ""
+
+    def input_of(self, node: Node) -> str | None:
+        """The outermost module around a linear map whose first argument is what the map reads."""
+        given = node.args[0] if node.args else None
+        path = node.within[-1]
+        around = [
+            c.name
+            for c in self.calls
+            if c.first is given and given is not None and f"{path}.".startswith(f"{c.name}.")
+        ]
+        return min(around, key=len, default=None)
+
+    def end_of(self, branch: Node) -> str | None:
+        """The last module that returned what a branch adds, and ran once in the layer.
+
+        Where none did, the one before: a factor, or a dropout that ends several blocks, comes
+        between.
+        """
+        node = branch
+        while True:
+            tensor = node.outputs[0]
+            by = [c for c in self.calls if c.bare is tensor and c.name not in self.often]
+            leaves = [c for c in by if not c.inner]
+            if by:
+                return (leaves[-1] if leaves else by[0]).name
+            if mixes(node) or self.ends(node) or len(node.sources) != 1:
+                return None
+            node = node.sources[0]
+
+
+def is_map(node: Node) -> bool:
+    """Whether a node is a linear module."""
+    return isinstance(node.function, nn.Module)
+
+
+def whole(finder: Finder, node: Node) -> Map:
+    """A linear module with all of its features."""
+    return Map(node.within[-1], ((0, node.outputs[0].shape[-1]),))
+
+
+def _convolves(module: nn.Module) -> bool:
+    return isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d))
