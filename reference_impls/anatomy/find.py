@@ -274,7 +274,7 @@ class Residual:
         found.width = self.output.shape[-1]
         for branch in self.attending:
             attention = self.attention(branch)
-            if self._crosses(branch):
+            if self._crosses(branch) and len(self.attending) > 1:
                 found.cross = attention
             else:
                 found.own = found.own or attention
@@ -282,13 +282,9 @@ class Residual:
         last = [c for c in self.calls if c.bare is self.output]
         norm = [c for c in last if self.finder.is_norm(c.name)]
         found.post_norm = bool(norm) and self.finder.watch.made(self.output).index in self.stream
-        if found.post_norm:
-            end = norm[-1].name
-        elif call.bare is not None:
-            end = call.name
-        else:
-            end = last[-1].name if last else None
-        found.note("end", end, "no module returns its output and nothing else")
+        # a layer that returns more is still the end, unless a module in it returns that alone
+        inside = last[-1].name if last and call.bare is None else call.name
+        found.parts["end"] = norm[-1].name if found.post_norm else inside
         found.norms = tuple(
             name
             for name in self.finder.modules
@@ -366,7 +362,8 @@ class Residual:
             reason = f"{len(downs)} linear maps lead down to what it adds"
         ups = []
         if not reason:
-            ups = nearest(downs[0].sources, is_map, lambda n: mixes(n) or self.ends(n))
+            stop = lambda n: self.ends(n) or (mixes(n) and not n.name.startswith("conv"))  # noqa: E731
+            ups = nearest(downs[0].sources, is_map, stop)
             reason = "" if ups else "no linear map leads up"
         found.note("feed_forward_down", None if reason else whole(finder, downs[0]), reason)
         up = () if reason else tuple(whole(finder, node) for node in ups)
@@ -409,16 +406,17 @@ class Residual:
     def end_of(self, branch: Node) -> str | None:
         """The last module that returned what a branch adds, and ran once in the layer.
 
-        Where none did, the one before: a factor, or a dropout that ends several blocks, comes
-        between.
+        One that returned other things after it comes second. Where none did, the one before: a
+        factor, or a dropout that ends several blocks, comes between.
         """
         node = branch
         while True:
             tensor = node.outputs[0]
-            by = [c for c in self.calls if c.bare is tensor and c.name not in self.often]
-            leaves = [c for c in by if not c.inner]
+            by = [c for c in self.calls if c.first_out is tensor and c.name not in self.often]
+            alone = [c for c in by if c.bare is tensor]
+            leaves = [c for c in alone if not c.inner]
             if by:
-                return (leaves[-1] if leaves else by[0]).name
+                return (leaves[-1] if leaves else (alone or by)[0]).name
             if mixes(node) or self.ends(node) or len(node.sources) != 1:
                 return None
             node = node.sources[0]

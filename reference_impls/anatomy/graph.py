@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from .watch import Core, Node, Watch, hides_the_future
+from .watch import FRESH, Core, Node, Watch, hides_the_future
 
 PRODUCTS = {"matmul", "__matmul__", "bmm", "baddbmm", "einsum", "__rmatmul__"}
 MIXING = PRODUCTS | {
@@ -124,13 +124,15 @@ def columns(module: Node, tensor: Tensor, made: Node) -> tuple[tuple[int, int], 
     output = module.outputs[0]
     path = [
         node
-        for node in reversed(ancestors([made], lambda node: node is module))
-        if node is not module
+        for node in reversed(
+            ancestors([made], lambda node: node.index <= module.index or mixes(node))
+        )
+        if node is not module and not mixes(node)
     ]
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(output.shape, generator=generator).requires_grad_(True)
-    values: dict[int, Tensor] = {id(output): start}
-    depends = {module.index}
+    values: dict[int, Tensor] = {id(output): start * 1}  # may be written to
+    ran = {module.index}
 
     def valued(item):
         if isinstance(item, Tensor):
@@ -150,16 +152,16 @@ def columns(module: Node, tensor: Tensor, made: Node) -> tuple[tuple[int, int], 
     try:
         with torch.enable_grad():
             for node in path:
-                if not any(source.index in depends for source in node.sources):
+                if node.name not in FRESH and not any(s.index in ran for s in node.sources):
                     continue
-                depends.add(node.index)
+                ran.add(node.index)
                 result = node.function(*valued(node.args), **valued(node.kwargs))
                 if node.name == "__setitem__":
                     continue
                 results = result if isinstance(result, (tuple, list)) else (result,)
                 values |= {id(t): r for t, r in zip(node.outputs, results)}
             reached = values[id(tensor)]
-            weights = torch.randn(reached.shape, generator=generator)
+            weights = torch.randn(reached.shape, generator=generator)  # so that nothing cancels
             (gradient,) = torch.autograd.grad((reached * weights).sum(), start)
     except (RuntimeError, TypeError, KeyError, NotImplementedError):
         return None

@@ -40,18 +40,26 @@ def inputs(model: PreTrainedModel, rows: int, length: int) -> dict[str, Tensor]:
     """
     config, main = model.config, model.main_input_name
     accepted = inspect.signature(model.forward).parameters
-    if main == "pixel_values" or (main != "input_ids" and "pixel_values" in accepted):
-        given = {"pixel_values": _image(config, rows)}
-    elif main == "input_features" and "input_features" in accepted:
-        given = {main: _features(model, rows)}
-    elif main == "input_values" and "input_values" in accepted:
-        given = {main: _sound(model, rows)}
-    else:
+    given: dict[str, Tensor] = {}
+    if "input_ids" in accepted:
         ids = token_ids(config, rows, length)
         given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if main == "input_features":
+        given = {main: _features(config, rows)}
+    elif main == "input_values":
+        given = {main: _sound(config, rows)}
+    elif "pixel_values" in accepted and (
+        accepted["pixel_values"].default is inspect.Parameter.empty or not _has_places(config)
+    ):
+        given["pixel_values"] = _image(config, rows)
     if config.is_encoder_decoder and "decoder_input_ids" in accepted:
         given["decoder_input_ids"] = token_ids(config, rows, length)
-    return given
+    return {name: value for name, value in given.items() if name in accepted}
+
+
+def _has_places(config: PretrainedConfig) -> bool:
+    """Whether an image takes the place of tokens in a text, which then may have none."""
+    return one(config, "image_token_id", "image_token_index", "media_token_id") is not None
 
 
 def _image(config: PretrainedConfig, rows: int) -> Tensor:
@@ -60,16 +68,14 @@ def _image(config: PretrainedConfig, rows: int) -> Tensor:
     return torch.zeros(rows, one(config, "num_channels", default=3), height, width)
 
 
-def _features(model: PreTrainedModel, rows: int) -> Tensor:
-    config = model.config
-    bins = one(config, "num_mel_bins", "feature_projection_input_dim", default=80)
-    frames = 2 * config.max_source_positions if hasattr(config, "max_source_positions") else FRAMES
-    bins_first = hasattr(config, "max_source_positions")
-    return torch.zeros(rows, bins, frames) if bins_first else torch.zeros(rows, frames, bins)
+def _features(config: PretrainedConfig, rows: int) -> Tensor:
+    """(rows, bins, frames) where the number of frames is fixed, else (rows, frames, bins)."""
+    if hasattr(config, "num_mel_bins") and hasattr(config, "max_source_positions"):
+        return torch.zeros(rows, config.num_mel_bins, 2 * config.max_source_positions)
+    names = ("input_feat_per_channel", "feature_projection_input_dim", "num_mel_bins")
+    return torch.zeros(rows, FRAMES, one(config, *names, default=80))
 
 
-def _sound(model: PreTrainedModel, rows: int) -> Tensor:
-    bins = getattr(model.config, "num_mel_bins", None)
-    if bins:
-        return torch.zeros(rows, model.config.max_length, bins)
-    return torch.zeros(rows, SAMPLES)
+def _sound(config: PretrainedConfig, rows: int) -> Tensor:
+    bins = getattr(config, "num_mel_bins", None)
+    return torch.zeros(rows, config.max_length, bins) if bins else torch.zeros(rows, SAMPLES)

@@ -23,7 +23,8 @@ from transformers.masking_utils import causal_mask_function
 
 LARGEST = 2**20  # numbers in a tensor that is given values
 NAME = "watched"  # of the attention function that tells of its calls
-SHAPES_OF = {"zeros_like", "ones_like", "empty_like", "full_like", "new_zeros", "new_ones", "size"}
+FRESH = {"zeros_like", "ones_like", "empty_like", "full_like", "rand_like"}  # only shapes matter
+FRESH |= {"new_zeros", "new_ones", "new_empty", "new_full"}
 
 
 @dataclass(eq=False)
@@ -70,6 +71,11 @@ class Call:
     returned: tuple[Tensor, ...] = ()
     inner: int = 0  # calls within it
 
+    @property
+    def first_out(self) -> Tensor | None:
+        """The first tensor that it returned."""
+        return self.returned[0] if self.returned else None
+
 
 def tensors(value: Any) -> Iterator[Tensor]:
     """Every tensor in nested containers and model outputs."""
@@ -111,6 +117,8 @@ def skeleton(model: nn.Module) -> nn.Module:
     copied = copy.deepcopy(model, memo).eval()
     for module in copied.modules():
         vars(module).pop("forward", None)  # that of a wrapper, which knows the original
+        if hasattr(getattr(module, "config", None), "use_cache"):
+            module.config.use_cache = False
     return copied
 
 
@@ -245,16 +253,17 @@ class Watch(TorchFunctionMode):
         name = getattr(function, "__name__", "")
         inputs = tuple(tensors((args, kwargs)))
         output = _run(function, name, args, kwargs, inputs)
-        if self._paused or name in SHAPES_OF or name == "__get__":
+        if self._paused or name in {"__get__", "size"}:
             return output
         outputs = tuple(tensors(output))
-        in_place = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
-        if name == "__setitem__":
-            outputs, in_place = inputs[:1], True
-        ids = {id(tensor) for tensor in inputs}
-        if not outputs or (not in_place and all(id(t) in ids for t in outputs)):
+        if name == "__setitem__" or (name[-1:] == "_" and name[-2:] != "__") or name[:3] == "__i":
+            changed = inputs[:1] if name == "__setitem__" else outputs
+            # what is written to a view is written to what it is a view of
+            roots = tuple(t._base for t in changed if t._base is not None)
+            inputs, outputs = (*inputs, *roots), (*changed, *roots)
+        elif {id(t) for t in outputs} <= {id(t) for t in inputs}:
             return output  # nothing new: the same tensor, as from a dropout that is off
-        self._note(Node, function, name, args, kwargs, inputs, outputs)
+        self._note(Node, function, name, args, kwargs, () if name in FRESH else inputs, outputs)
         return output
 
 
@@ -266,16 +275,20 @@ def _run(function, name: str, args: tuple, kwargs: dict[str, Any], inputs: tuple
         args = tuple(torch.device("cpu") if _is_meta(a) else a for a in args)
         kwargs = {k: torch.device("cpu") if _is_meta(v) else v for k, v in kwargs.items()}
         return function(*args, **kwargs)
-    if shapes and not all(t.is_meta for t in inputs):
-        args, kwargs = (_map(lambda t: t.to("meta"), value) for value in (args, kwargs))
-    try:
+    if not shapes:
         return function(*args, **kwargs)
+    bare, named = (_map(lambda t: t.to("meta") if t.ndim else t, v) for v in (args, kwargs))
+    try:
+        return function(*bare, **named)
     except (RuntimeError, NotImplementedError):
-        if not shapes or max(t.numel() for t in inputs) > LARGEST:
+        if max(t.numel() for t in inputs) > LARGEST:
             raise
     # it depends on values that are not there
-    args, kwargs = (_map(lambda t: torch.zeros_like(t, device="cpu"), v) for v in (args, kwargs))
-    return function(*args, **kwargs)
+    bare, named = (
+        _map(lambda t: torch.zeros_like(t, device="cpu") if t.is_meta else t, v)
+        for v in (args, kwargs)
+    )
+    return function(*bare, **named)
 
 
 def _is_meta(value: Any) -> bool:
