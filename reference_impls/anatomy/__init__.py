@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from .classes import built, class_of, model_on_meta, shape
 from .families import family_of
@@ -94,8 +94,6 @@ def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> An
     modules = dict(base.named_modules())
     is_language_model = model.get_output_embeddings() is not None or model is base
     table = modules.get(found.positions)
-    text = base.config.get_text_config()
-    width, heads = (getattr(text, n, None) for n in ("hidden_size", "num_attention_heads"))
     return Anatomy(
         model=model,
         base=base,
@@ -105,12 +103,17 @@ def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> An
         head=() if is_language_model else tuple(m for m in model.children() if m is not base),
         positions=table and _positions(table),
         reason=found.unseen or "no attention was seen that adds to a residual stream",
-        sizes={
-            "heads": heads,
-            "kv_heads": getattr(text, "num_key_value_heads", None) or heads,
-            "key_dim": getattr(text, "head_dim", None) or (width and heads and width // heads),
-        },
+        heads_named=_size(base.config.get_text_config(), "num_attention_heads"),
     )
+
+
+def _size(config: PretrainedConfig, name: str) -> int | None:
+    """A size that a configuration has, if it has one for all layers."""
+    try:
+        size = getattr(config, name, None)
+    except AttributeError:  # it differs from layer to layer
+        return None
+    return size if isinstance(size, int) else None
 
 
 def _stacks(base: PreTrainedModel, modules: dict[str, nn.Module], found: Found) -> Iterator[Stack]:

@@ -76,7 +76,6 @@ class Found:
     """Everything that was found: layers in their order, by the list that they are in."""
 
     layers: list[FoundLayer] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)  # beside layers in their list, unlike them
     norms: tuple[str, ...] = ()
     final: str | None = None
     positions: str | None = None
@@ -112,14 +111,10 @@ class Finder:
                     break
                 if name.rpartition(".")[2].isdigit() and self.layer(name, core, layers):
                     break
-        lists = {name.rpartition(".")[0] for name in layers}
-        beside = [
-            f"{place}.{key}" for place in lists for key, _ in self.modules[place].named_children()
-        ]
+        self.beside(layers)
         states = self.last_states()
         return Found(
-            layers=list(layers.values()),
-            others=[name for name in beside if name not in layers],
+            layers=[layers[name] for name in self.modules if name in layers],
             norms=tuple(name for name in self.modules if self.is_norm(name)),
             final=self.final(states) or self.owner(list(layers)[-1:]),
             positions=self.positions(),
@@ -133,6 +128,13 @@ class Finder:
             return False
         layers[name] = residual.layer()
         return True
+
+    def beside(self, layers: dict[str, FoundLayer]) -> None:
+        """Note what stands beside layers in their list and attends to nothing: Mamba's, say."""
+        for place in {name.rpartition(".")[0] for name in layers}:
+            for key, _ in self.modules[place].named_children():
+                if (name := f"{place}.{key}") not in layers and name in self.by_name:
+                    layers[name] = Residual(self, self.by_name[name][0]).layer()
 
     def is_norm(self, name: str) -> bool:
         """Whether a module that ran scales features, each by an entry of a trained vector."""
@@ -271,13 +273,17 @@ class Residual:
     def layer(self) -> FoundLayer:
         """The parts of the layer."""
         call, found = self.call, FoundLayer(block=self.call.name)
-        found.width = self.output.shape[-1]
+        found.width = 0 if self.output is None else self.output.shape[-1]
         for branch in self.attending:
             attention = self.attention(branch)
             if self._crosses(branch) and len(self.attending) > 1:
                 found.cross = attention
             else:
                 found.own = found.own or attention
+        if not self.attending:
+            mixer = self.others[0] if len(self.others) > 1 else None
+            end = mixer and self.end_of(mixer)
+            found.note("attention_end", end, "it has no attention, and nothing in its place")
         self.feed_forward(found)
         last = [c for c in self.calls if c.bare is self.output]
         norm = [c for c in last if self.finder.is_norm(c.name)]
@@ -351,6 +357,8 @@ class Residual:
     def feed_forward(self, found: FoundLayer) -> None:
         """The parts of the feed-forward block."""
         finder = self.finder
+        if not self.others:
+            return
         branch = self.others[-1]
         inside = self.own(branch)
         end = self.end_of(branch)

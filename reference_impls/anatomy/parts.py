@@ -8,7 +8,7 @@ refused by name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -211,7 +211,8 @@ class Anatomy:
     """The parts of a model. `norms`: all that scale features by a trained vector.
 
     `positions`: how many tokens it has learned positions for, None if it computes positions.
-    `reason`: why there are no stacks, where there are none.
+    `reason`: why there are no stacks, where there are none. `heads_named`: how many attention heads
+    the configuration says that there are.
     """
 
     model: PreTrainedModel
@@ -222,7 +223,7 @@ class Anatomy:
     head: tuple[nn.Module, ...]
     positions: int | None
     reason: str = ""
-    sizes: dict[str, int] = field(default_factory=dict)
+    heads_named: int | None = None
 
     @property
     def stacks(self) -> tuple[Stack, ...]:
@@ -279,28 +280,29 @@ class Anatomy:
     @property
     def heads(self) -> int:
         """Attention heads in every layer."""
-        return self._same("number of heads", self._attention("heads"))
+        heads = (block.heads or self.heads_named for block in self._attentions())
+        return self._same("number of heads", heads)
 
     @property
     def kv_heads(self) -> int:
         """Heads of keys and values in every layer."""
-        return self._same("number of key heads", self._attention("kv_heads"))
+        return self._same("number of key heads", (b.kv_heads for b in self._attentions()))
 
     @property
     def head_dim(self) -> int:
         """The features of a head's query and key in every layer."""
-        return self._same("width of heads", self._attention("key_dim"))
+        return self._same("width of heads", (block.key_dim for block in self._attentions()))
 
-    def _attention(self, what: str) -> Iterator[int]:
+    def _attentions(self) -> Iterator[Attention]:
         for layer in self.layers:
-            for block in layer.attentions:
-                yield getattr(block, what) or self.sizes[what]
+            yield from layer.attentions
 
-    def _same(self, what: str, values: Iterable[int]) -> int:
-        different = sorted(set(values))
-        if len(different) > 1:
-            raise ValueError(f"{self.title} has no one {what}: its layers have {different}")
-        return different[0]
+    def _same(self, what: str, values: Iterable[int | None]) -> int:
+        different = set(values)
+        if len(different) > 1 or None in different:
+            known = ", ".join(sorted(map(str, different - {None}))) or "they do not tell"
+            raise ValueError(f"{self.title} has no one {what}: of its layers, {known}")
+        return different.pop()
 
     @property
     def encoder_decoder(self) -> bool:

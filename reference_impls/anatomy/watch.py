@@ -243,7 +243,8 @@ class Watch(TorchFunctionMode):
         self._paused -= is_linear(module)
         if is_linear(module) and not self._paused:
             self._open.append(call)
-            self._note(Node, module, "linear", args, kwargs, call.given, call.returned)
+            function = module if call.bare is not None else type(module)  # returns more: no map
+            self._note(Node, function, "linear", args, kwargs, call.given, call.returned)
             self._open.pop()
         call.stop = len(self.nodes)
         self.calls.append(call)

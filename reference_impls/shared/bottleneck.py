@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ..anatomy import Layer
+from .outputs import on_states
 
 
 class Bottleneck(nn.Module):
@@ -35,6 +36,7 @@ def adapt_norm(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     return module.forward(args[0] + module.get_submodule("adapter")(output))
 
 
+@on_states
 def adapt_block(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     """Forward hook where a pre-norm layer ends: output is s."""
     return output + module.get_submodule("adapter")(output)

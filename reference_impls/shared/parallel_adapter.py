@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..anatomy import Layer
 from ..core.method import Method
+from .outputs import on_states
 
 
 class ParallelAdapter(nn.Module):
@@ -51,6 +52,7 @@ def fork(module: nn.Module, args, kwargs) -> None:
     adapter.branch = adapter(args[0])
 
 
+@on_states
 def join(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     """Forward hook where it ends."""
     adapter = module.get_submodule("parallel")

@@ -67,6 +67,7 @@ from ...core.method import Batch, Method, from_task, register
 from ...core.options import Count, NotNegative
 from ...core.training import History, Loop
 from ...shared.bottleneck import Bottleneck, bottleneck_count
+from ...shared.outputs import on_states
 
 
 class Fusion(nn.Module):
@@ -105,6 +106,7 @@ def fuse_norm(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     return module.forward(args[0] + module.get_submodule("fusion")(output).to(output.dtype))
 
 
+@on_states
 def fuse_block(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     """Forward hook of a pre-norm layer: output is s."""
     return output + module.get_submodule("fusion")(output).to(output.dtype)

@@ -70,6 +70,7 @@ from ...anatomy import Anatomy, anatomy
 from ...core.method import Batch, Method, from_task, register, trainable
 from ...core.options import Count, NotNegative, Part
 from ...core.training import History, Loop
+from ...shared.outputs import on_states
 
 
 class Bottleneck(nn.Module):
@@ -87,6 +88,7 @@ class Bottleneck(nn.Module):
         return h + self.up(self.down(self.norm(h.to(self.up.weight.dtype))).relu()).to(h.dtype)
 
 
+@on_states
 def adapt(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     """Forward hook where the feed-forward block ends."""
     return module.get_submodule("adapter")(output)

@@ -56,6 +56,7 @@ from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
 from ...core.options import Count, NotNegative, Positive
 from ...shared.bottleneck import bottleneck_count
+from ...shared.outputs import on_states
 
 
 class Bottleneck(nn.Module):
@@ -73,6 +74,7 @@ class Bottleneck(nn.Module):
         return h + self.up(hidden).to(h.dtype)
 
 
+@on_states
 def adapt(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     """Forward hook where a block ends."""
     return module.get_submodule("adapter")(output)

@@ -66,6 +66,7 @@ from torch import Tensor, nn
 from ...anatomy import Anatomy, Projection
 from ...core.method import register
 from ...core.options import Count, NotNegative
+from ...shared.bottleneck import adapt_end
 from ...shared.prefix_attention import (
     PrefixMethod,
     stored_prefix_count,
@@ -149,7 +150,8 @@ class GatedAdapter(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.gate(x) * self.up(self.down(x.to(self.down.weight.dtype)).relu())
+        hidden = self.down(x.to(self.down.weight.dtype)).relu()
+        return (self.gate(x) * self.up(hidden)).to(x.dtype)
 
 
 def look(module: nn.Module, args, kwargs) -> None:
@@ -160,11 +162,6 @@ def look(module: nn.Module, args, kwargs) -> None:
 def add_low_rank(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     """Forward hook of a projection."""
     return output + module.get_submodule("low_rank")(args[0]).to(output.dtype)
-
-
-def adapt(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
-    """Forward hook of a layer's last norm: args[0] is s, output LN(s)."""
-    return module.forward(args[0] + module.get_submodule("adapter")(output).to(output.dtype))
 
 
 @register
@@ -217,7 +214,7 @@ class UniPELT(PrefixMethod):
                 self.hook(projection.module, add_low_rank)
             adapter = GatedAdapter(width, self.size, Gate(width, tokens))
             self.attach(layer.end, "adapter", adapter)
-            self.hook(layer.end, adapt)
+            self.hook(layer.end, adapt_end(layer))
 
     def _besides_prefix(self, parts: Anatomy) -> int:
         width = parts.hidden_size

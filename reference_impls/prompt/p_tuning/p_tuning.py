@@ -69,6 +69,7 @@ from ...anatomy import Anatomy
 from ...core.method import Method, register
 from ...core.options import NotNegative
 from ...shared.input_prompt import check_room, enter, hide
+from ...shared.outputs import replaced
 
 
 class Encoder(nn.Module):
@@ -173,13 +174,8 @@ def remove(module: nn.Module, args, kwargs, output):
     hide(output, len(pseudo.place))
     if kept is None:
         return output
-    if isinstance(output, Tensor):
-        return output.take_along_dim(kept[..., None], 1)
-    states = output[0].take_along_dim(kept[..., None], 1)
-    if isinstance(output, tuple):
-        return (states, *output[1:])
-    output.last_hidden_state = states
-    return output
+    states = output if isinstance(output, Tensor) else output[0]
+    return replaced(output, states.take_along_dim(kept[..., None], 1))
 
 
 @register

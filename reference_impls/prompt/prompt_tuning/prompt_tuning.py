@@ -68,6 +68,7 @@ from ...anatomy import Anatomy
 from ...core.method import Method, from_task, register
 from ...core.options import Count, NotNegative
 from ...shared.input_prompt import check_room, enter, hide
+from ...shared.outputs import replaced
 
 INITS = ("labels", "vocabulary", "uniform")
 
@@ -124,13 +125,8 @@ def strip(module: nn.Module, args, kwargs, output):
     hide(output, len(prompt.rows))
     if not prompt.shown:
         return output
-    if isinstance(output, Tensor):
-        return output[:, len(prompt.rows) :]
-    states = output[0][:, len(prompt.rows) :]
-    if isinstance(output, tuple):
-        return (states, *output[1:])
-    output.last_hidden_state = states
-    return output
+    states = output if isinstance(output, Tensor) else output[0]
+    return replaced(output, states[:, len(prompt.rows) :])
 
 
 def read_prompt(decoder: nn.Module, args, kwargs) -> tuple:

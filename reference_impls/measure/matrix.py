@@ -1,0 +1,275 @@
+"""On which architectures a method runs: each tried on a tiny model of its own.
+
+A cell is what became of a method on an architecture: it runs, it is refused with a reason, or a
+promise is broken, which is a fault. The promises: four steps of training are finite and move
+everything that was added; what is counted is the closed form; where declared the start changes
+nothing; more padding changes nothing; a cache changes nothing; merging keeps the outputs, and
+detaching brings the model back to the bit. A promise that the architecture breaks by itself is not
+asked of a method on it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from .. import architectures
+from ..anatomy import anatomy, numel
+from ..core.batches import Batch
+from ..core.method import Method, trainable
+from . import files
+from .digests import sources
+from .given import files_of as given_files
+from .given import stand_ins
+
+RUNS, REFUSED, FAULT = "runs", "refused", "fault"
+STEPS = 4
+CLOSE = 2e-4  # of the largest logit
+WRITTEN = 4  # tokens
+
+
+class BrokenError(Exception):
+    """A promise that was not kept."""
+
+
+def cell(method_class: type[Method], name: str) -> tuple[str, str]:
+    """What became of a method on an architecture: RUNS, REFUSED or FAULT, and the reason."""
+    model, batch = architectures.build(name), architectures.batch(name)
+    try:
+        method = method_class(**stand_ins(method_class, model, batch), **sizes(method_class))
+        torch.manual_seed(0)
+        method.setup(model, batches(name))
+    except ValueError as error:
+        return REFUSED, str(error)
+    except Exception as error:  # any other is a crash
+        return FAULT, f"setup: {type(error).__name__}: {error}"
+    try:
+        promises(method, model, batch, name)
+    except BrokenError as error:
+        return FAULT, str(error)
+    except Exception as error:
+        return FAULT, f"{type(error).__name__}: {error}"
+    return RUNS, ""
+
+
+def sizes(method_class: type[Method]) -> dict[str, Any]:
+    """Options that fit tiny models, from the method's card."""
+    card = Path(inspect.getfile(method_class)).with_name("card.toml")
+    table = tomllib.loads(card.read_text(encoding="utf-8")).get("contract", {})
+    given = table.get("arguments", {}).items()
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in given}
+
+
+def batches(name: str) -> Iterator[Batch]:
+    """Endless different batches for an architecture."""
+    for seed in count():
+        yield architectures.batch(name, seed=seed)
+
+
+def promises(method: Method, model: PreTrainedModel, batch: Batch, name: str) -> None:
+    """Hold a method that was just set up to what it promises.
+
+    Raises:
+        BrokenError: naming the promise.
+    """
+    known = base(name)
+    if method.init_noop:
+        _demand(known.logits, logits(model, batch), "the start is not the model itself")
+    _train(method, model, name, _count(method, model))
+    after = logits(model.eval(), batch)
+    for which, longer in known.padded.items():
+        _demand(after, logits(model, longer), f"more padding {which} changes the outputs")
+    texts = [written(model, batch, use_cache=use) for use in (True, False) if known.writes]
+    if texts and not torch.equal(*texts):
+        raise BrokenError("a cache changes what is written")
+    if method.mergeable:
+        method.merge(model)
+        _demand(after, logits(model, batch), "merging changes the outputs")
+        if model.state_dict().keys() != known.state.keys():
+            raise BrokenError("merging leaves something behind")
+    elif method.detachable:
+        method.detach(model)
+        state = model.state_dict()
+        if state.keys() != known.state.keys():
+            raise BrokenError("detaching leaves something behind")
+        if changed := [k for k in state if not torch.equal(state[k], known.state[k])]:
+            raise BrokenError(f"detaching does not bring back {changed[0]}")
+
+
+def _demand(expected: Tensor, found: Tensor, otherwise: str) -> None:
+    if not close(expected, found):
+        raise BrokenError(otherwise)
+
+
+def close(expected: Tensor, found: Tensor) -> bool:
+    """Whether two outputs are the same but for rounding."""
+    if expected.shape != found.shape:
+        return False
+    return bool((expected - found).abs().max() <= CLOSE * max(1.0, expected.abs().max().item()))
+
+
+def _count(method: Method, model: PreTrainedModel) -> set[str]:
+    """What is trained, by what passes its mask, is what the closed form says; its names."""
+    parts = anatomy(model)
+    head = {id(p) for p in parts.head_parameters()}
+    for parameter in trainable(model):
+        parameter.grad = torch.ones_like(parameter)
+    method.on_grad(model, 0)
+    named = [(key, p) for key, p in model.named_parameters() if p.requires_grad]
+    passed = {key: int(p.grad.count_nonzero()) for key, p in named}
+    counted = sum(passed[key] for key, p in named if id(p) not in head)
+    model.zero_grad()
+    if counted != method.trained(parts):
+        raise BrokenError(f"{counted} numbers are trained, the form says {method.trained(parts)}")
+    if (stored := numel(method.tensors(model).values())) != method.stored(parts):
+        raise BrokenError(f"{stored} numbers are stored, the form says {method.stored(parts)}")
+    return {key for key, entries in passed.items() if entries}
+
+
+def _train(method: Method, model: PreTrainedModel, name: str, trained: set[str]) -> None:
+    """Some steps; all that is trained moves, unless it is of no use to the model itself."""
+    idle = useless(method, model, name)
+    before = {key: p.detach().clone() for key, p in model.named_parameters() if p.requires_grad}
+    optimizer, source = method.optimizer(trainable(model)), batches(name)
+    for step in range(STEPS):
+        method.before_step(model, step)
+        if not torch.isfinite(torch.tensor(method.step(model, next(source), optimizer, step))):
+            raise BrokenError(f"the loss of step {step + 1} is not finite")
+    for key, parameter in model.named_parameters():
+        still = key in trained & before.keys() and torch.equal(parameter, before[key])
+        if still and id(parameter) not in idle:
+            raise BrokenError(f"{key} did not move")
+
+
+def useless(method: Method, model: PreTrainedModel, name: str) -> set[int]:
+    """The parameters that the model itself does not use, and what was added to such modules."""
+    idle = {id(p) for key, p in model.named_parameters() if key in base(name).idle}
+    for parent, child in method._attached:
+        added = getattr(parent, child)
+        own = list(parent.parameters(recurse=False))
+        if own and all(id(p) in idle for p in own):
+            idle |= {id(p) for p in added.parameters()}
+    return idle
+
+
+class Base:
+    """An architecture without a method: what is expected of one, and what it does not keep."""
+
+    def __init__(self, name: str) -> None:
+        batch, model = architectures.batch(name), architectures.build(name)
+        self.state = {key: value.clone() for key, value in model.state_dict().items()}
+        self.logits = logits(model, batch)
+        self.padded = {
+            which: longer
+            for which, longer in paddings(model, batch).items()
+            if _same(model, longer, self.logits)
+        }
+        self.writes = can_write(model, batch)
+        model.train()
+        model(**batch).loss.backward()
+        self.idle = {k for k, p in model.named_parameters() if p.grad is None or not p.grad.any()}
+
+
+def _same(model: PreTrainedModel, batch: Batch, expected: Tensor) -> bool:
+    """Whether a model takes a batch at all, and says the same of it."""
+    try:
+        return close(expected, logits(model, batch))
+    except Exception:
+        return False
+
+
+@cache
+def base(name: str) -> Base:
+    """What is known of an architecture; made once in a process."""
+    return Base(name)
+
+
+@torch.no_grad()
+def logits(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Those of real tokens, or of each row."""
+    return architectures.logits(model, batch)
+
+
+def paddings(model: PreTrainedModel, batch: Batch) -> dict[str, Batch]:
+    """The same text with more padding on its right."""
+    if "attention_mask" not in batch:
+        return {}
+    pad = model.config.get_text_config().pad_token_id or 0
+    longer = dict(batch)
+    for key, fill in (("input_ids", pad), ("attention_mask", 0), ("mm_token_type_ids", 0)):
+        if key in batch:
+            longer[key] = torch.nn.functional.pad(batch[key], (0, 3), value=fill)
+    labels = batch.get("labels")
+    each = labels is not None and labels.shape == batch["input_ids"].shape
+    if each and not model.config.is_encoder_decoder:
+        longer["labels"] = torch.nn.functional.pad(labels, (0, 3), value=-100)
+    return {"on the right": longer}
+
+
+def can_write(model: PreTrainedModel, batch: Batch) -> bool:
+    """Whether the model writes the same text with a cache and without."""
+    if not model.can_generate():
+        return False
+    try:
+        texts = [written(model, batch, use_cache=use) for use in (True, False)]
+    except Exception:  # a model that does not generate from such a batch
+        return False
+    return torch.equal(*texts)
+
+
+@torch.no_grad()
+def written(model: PreTrainedModel, batch: Batch, *, use_cache: bool) -> Tensor:
+    """The likeliest continuation of the rows that have no padding."""
+    inputs = {k: v[1:] for k, v in batch.items() if k != "labels" and v.ndim}
+    return model.generate(
+        **inputs,
+        max_new_tokens=WRITTEN,
+        min_new_tokens=WRITTEN,
+        do_sample=False,
+        use_cache=use_cache,
+    )
+
+
+def path_of(method: type[Method]) -> Path:
+    """Where a method's cells are kept."""
+    return Path(inspect.getfile(method)).parent / "measured" / "architectures.json"
+
+
+def sources_of(method: type[Method]) -> dict[str, str]:
+    """Digests of the code that the cells depend on, by path below the package."""
+    return sources(Path(inspect.getfile(method)), Path(__file__), *given_files(method))
+
+
+def is_stale(method: type[Method]) -> bool:
+    """Whether the cells are missing or were made by other code."""
+    return files.read(path_of(method)).get("sources") != sources_of(method)
+
+
+def record(method: type[Method]) -> dict[str, Any]:
+    """What is committed of a method: its cells on all architectures, by what became of them."""
+    cells = {name: cell(method, name) for name in architectures.names()}
+    return {
+        RUNS: [name for name, (state, _) in cells.items() if state == RUNS],
+        REFUSED: {name: why for name, (state, why) in cells.items() if state == REFUSED},
+        FAULT: {name: why for name, (state, why) in cells.items() if state == FAULT},
+        "versions": {
+            "torch": torch.__version__.partition("+")[0],
+            "transformers": transformers.__version__,
+        },
+        "sources": sources_of(method),
+    }
+
+
+def write(method: type[Method], made: dict[str, Any]) -> None:
+    """Replace a method's cells."""
+    files.write(path_of(method), made, depth=2)
