@@ -103,6 +103,8 @@ def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> An
         head=() if is_language_model else tuple(m for m in model.children() if m is not base),
         positions=table and _positions(table),
         reason=found.unseen or "no attention was seen that adds to a residual stream",
+        no_prompt=family_of(model.config.model_type).no_prompt or found.prompt,
+        decoder=shape(base.config) == "decoder",
         heads_named=_size(base.config.get_text_config(), "num_attention_heads"),
     )
 
@@ -121,13 +123,25 @@ def _stacks(base: PreTrainedModel, modules: dict[str, nn.Module], found: Found) 
     owners: dict[str, list[FoundLayer]] = {}
     models = [name for name, module in modules.items() if isinstance(module, PreTrainedModel)]
     for layer in found.layers:
-        around = (n for n in models if not n or layer.block.startswith(f"{n}."))
-        owners.setdefault(max(around, key=len), []).append(layer)
+        owners.setdefault(_owner(models, layer), []).append(layer)
+    for name, layers in list(owners.items()):
+        if len({layer.cross is None for layer in layers}) == 2:  # its encoder is no model by itself
+            del owners[name]
+            for layer in layers:
+                rest = layer.block.removeprefix(f"{name}.") if name else layer.block
+                child = rest.partition(".")[0]
+                owners.setdefault(f"{name}.{child}" if name else child, []).append(layer)
     for name, layers in sorted(owners.items(), key=lambda item: any(x.cross for x in item[1])):
         seen = {layer.own.causal for layer in layers if layer.own} - {None}
         crossing = any(layer.cross for layer in layers)
         causal = seen == {True} if seen else crossing or shape(base.config) == "decoder"
         yield Stack(modules[name], tuple(_layer(base, modules, x) for x in layers), causal)
+
+
+def _owner(models: list[str], layer: FoundLayer) -> str:
+    """The innermost model that a layer is in."""
+    around = (name for name in models if not name or layer.block.startswith(f"{name}."))
+    return max(around, key=len)
 
 
 def _layer(base: PreTrainedModel, modules: dict[str, nn.Module], found: FoundLayer) -> Layer:

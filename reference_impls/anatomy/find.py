@@ -80,22 +80,25 @@ class Found:
     final: str | None = None
     positions: str | None = None
     unseen: str = ""  # why nothing could be watched
+    prompt: str = ""  # why it takes no prompt at its input
 
 
 def find(base: PreTrainedModel) -> Found:
     """Watch one forward pass of a model without its head."""
     try:
-        seen, returned = watch(base, inputs(base, 1, TOKENS))
+        given = inputs(base, 1, TOKENS)
+        seen, returned = watch(base, given)
     except Exception as error:  # a stranger's forward may raise anything
         return Found(unseen=f"its forward pass could not be watched: {error}")
-    return Finder(seen, returned).found()
+    return Finder(seen, returned, given).found()
 
 
 class Finder:
     """What is asked of one watched pass."""
 
-    def __init__(self, seen: Watch, returned: Any) -> None:
+    def __init__(self, seen: Watch, returned: Any, given: dict[str, Tensor]) -> None:
         self.watch, self.returned = seen, returned
+        self.token = given["input_ids"][0, 0] if "input_ids" in given else None
         self.cores = cores(seen)
         self.by_name: dict[str, list[Call]] = {}
         for call in seen.calls:
@@ -118,6 +121,7 @@ class Finder:
             norms=tuple(name for name in self.modules if self.is_norm(name)),
             final=self.final(states) or self.owner(list(layers)[-1:]),
             positions=self.positions(),
+            prompt=self.no_prompt(list(layers)[:1]),
         )
 
     def layer(self, name: str, core: Core, layers: dict[str, FoundLayer]) -> bool:
@@ -143,6 +147,7 @@ class Finder:
         return (
             isinstance(weight, nn.Parameter)
             and weight.ndim == 1
+            and not isinstance(self.modules[name], nn.modules.batchnorm._BatchNorm)
             and any(call.bare is not None and call.bare.shape[-1] == len(weight) for call in calls)
         )
 
@@ -173,10 +178,30 @@ class Finder:
         )  # fmt: skip
         return max(around, key=len, default=None)
 
+    def no_prompt(self, first: list[str]) -> str:
+        """Why embedded text cannot be put in front of that of tokens, if it cannot."""
+        owner = self.owner(first)
+        if owner and any(_prepared(call.given) for call in self.by_name.get(owner, ())):
+            return "it gives its layers a mask of its own making"
+        table = self.table()
+        for node in self.watch.nodes:
+            if node.name == "embedding" and node.within and table is not None:
+                ids = node.args[0] if node.args else node.kwargs["input"]
+                again = self.modules[node.within[-1]] is not table
+                if again and not ids.is_meta and ids.ndim == 2 and bool((ids == self.token).all()):
+                    return "its layers look tokens up as well, and a prompt is of none"
+        return ""
+
+    def table(self) -> nn.Module | None:
+        """The table of tokens, if it has one."""
+        try:
+            return self.watch.model.get_input_embeddings()
+        except (NotImplementedError, AttributeError):
+            return None
+
     def positions(self) -> str | None:
         """The table of learned positions: rows that were looked up are in sequence."""
-        tokens = self.watch.model.get_input_embeddings if _has_table(self.watch.model) else None
-        table = tokens() if tokens else None
+        table = self.table()
         for node in self.watch.nodes:
             if node.name != "embedding" or not node.within:
                 continue
@@ -187,7 +212,7 @@ class Finder:
             row = ids.reshape(-1, ids.shape[-1])[0] if ids.ndim else ids
             if (
                 ids.ndim in (1, 2)
-                and len(row) > 1
+                and len(row) >= TOKENS - 1  # as many as a decoder gets
                 and not ids.is_meta
                 and bool((row.diff() == 1).all())
             ):
@@ -198,11 +223,9 @@ class Finder:
         return None
 
 
-def _has_table(model: PreTrainedModel) -> bool:
-    try:
-        return isinstance(model.get_input_embeddings(), nn.Module)
-    except (NotImplementedError, AttributeError):
-        return False
+def _prepared(given: tuple[Tensor, ...]) -> bool:
+    """Whether there is a mask (batch, 1, n, m) among a module's inputs."""
+    return any(t.ndim == 4 and t.shape[-2] == t.shape[-1] for t in given)
 
 
 class Residual:

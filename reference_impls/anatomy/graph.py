@@ -131,7 +131,7 @@ def columns(module: Node, tensor: Tensor, made: Node) -> tuple[tuple[int, int], 
     ]
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(output.shape, generator=generator).requires_grad_(True)
-    values: dict[int, Tensor] = {id(output): start * 1}  # may be written to
+    values: dict[int, Tensor] = {}
     ran = {module.index}
 
     def valued(item):
@@ -151,6 +151,7 @@ def columns(module: Node, tensor: Tensor, made: Node) -> tuple[tuple[int, int], 
 
     try:
         with torch.enable_grad():
+            values[id(output)] = start * 1  # may be written to
             for node in path:
                 if node.name not in FRESH and not any(s.index in ran for s in node.sources):
                     continue

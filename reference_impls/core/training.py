@@ -40,6 +40,13 @@ class History:
         return self.curve[-1][1]
 
 
+def train_mode(model: nn.Module) -> None:
+    """Dropout on; statistics of batches stay as they are, since no delta holds them."""
+    for module in model.train().modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
 @dataclass
 class Loop:
     """A number of steps over endless batches.
@@ -69,7 +76,7 @@ class Loop:
             ValueError: the model has float16 weights, the batches end, or a loss is not finite.
         """
         refuse_float16(method, model)
-        model.train()
+        train_mode(model)
         optimizer = optimizer_of(method, model)
         schedule = optimizer and torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: method.schedule(step / self.steps)

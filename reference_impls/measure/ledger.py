@@ -36,7 +36,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedModel
 
 from ..core.method import Batch, Method, trainable
-from ..core.training import optimizer_of
+from ..core.training import optimizer_of, train_mode
 
 STEPS = 8
 KEPT = ("_originals", "_head")  # pretrained values, for `detach`
@@ -126,7 +126,7 @@ def step_ledger(
     method: Method, model: PreTrainedModel, batch: Batch, *, steps: int = STEPS
 ) -> Ledger:
     """The ledger of training an adapted model on a batch; the largest of several steps."""
-    model.train()
+    train_mode(model)
     parameters = trainable(model)
     optimizer = optimizer_of(method, model)
     groups = optimizer.param_groups if optimizer else []

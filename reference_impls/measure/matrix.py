@@ -27,6 +27,7 @@ from .. import architectures
 from ..anatomy import anatomy, numel
 from ..core.batches import Batch
 from ..core.method import Method, trainable
+from ..core.training import train_mode
 from . import files
 from .digests import sources
 from .given import files_of as given_files
@@ -35,6 +36,7 @@ from .given import stand_ins
 RUNS, REFUSED, FAULT = "runs", "refused", "fault"
 STEPS = 4
 CLOSE = 2e-4  # of the largest logit
+LEAST = 1e-4  # of the model's largest gradient: what has less is of no use to the model
 WRITTEN = 4  # tokens
 
 
@@ -67,7 +69,13 @@ def sizes(method_class: type[Method]) -> dict[str, Any]:
     card = Path(inspect.getfile(method_class)).with_name("card.toml")
     table = tomllib.loads(card.read_text(encoding="utf-8")).get("contract", {})
     given = table.get("arguments", {}).items()
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in given}
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in given}
+    return {key: value for key, value in given.items() if not _names(value)}
+
+
+def _names(value: Any) -> bool:
+    """Whether an option's value names parts: such a choice stays the default."""
+    return isinstance(value, tuple) and any(isinstance(item, str) for item in value)
 
 
 def batches(name: str) -> Iterator[Batch]:
@@ -141,6 +149,7 @@ def _train(method: Method, model: PreTrainedModel, name: str, trained: set[str])
     idle = useless(method, model, name)
     before = {key: p.detach().clone() for key, p in model.named_parameters() if p.requires_grad}
     optimizer, source = method.optimizer(trainable(model)), batches(name)
+    train_mode(model)
     for step in range(STEPS):
         method.before_step(model, step)
         if not torch.isfinite(torch.tensor(method.step(model, next(source), optimizer, step))):
@@ -154,11 +163,15 @@ def _train(method: Method, model: PreTrainedModel, name: str, trained: set[str])
 def useless(method: Method, model: PreTrainedModel, name: str) -> set[int]:
     """The parameters that the model itself does not use, and what was added to such modules."""
     idle = {id(p) for key, p in model.named_parameters() if key in base(name).idle}
+    known = dict(model.named_modules())
+    names = {module: name for name, module in known.items()}
+    own = {id(p) for key, p in model.named_parameters() if key in base(name).state}
     for parent, child in method._attached:
-        added = getattr(parent, child)
-        own = list(parent.parameters(recurse=False))
-        if own and all(id(p) in idle for p in own):
-            idle |= {id(p) for p in added.parameters()}
+        place = names[parent]
+        while not (around := [p for p in known[place].parameters() if id(p) in own]):
+            place = place.rpartition(".")[0]
+        if all(id(p) in idle for p in around):
+            idle |= {id(p) for p in getattr(parent, child).parameters()}
     return idle
 
 
@@ -175,9 +188,12 @@ class Base:
             if _same(model, longer, self.logits)
         }
         self.writes = can_write(model, batch)
-        model.train()
+        train_mode(model)
         model(**batch).loss.backward()
-        self.idle = {k for k, p in model.named_parameters() if p.grad is None or not p.grad.any()}
+        moved = {
+            k: 0.0 if p.grad is None else p.grad.abs().max() for k, p in model.named_parameters()
+        }
+        self.idle = {key for key, most in moved.items() if most < LEAST * max(moved.values())}
 
 
 def _same(model: PreTrainedModel, batch: Batch, expected: Tensor) -> bool:
@@ -230,7 +246,7 @@ def can_write(model: PreTrainedModel, batch: Batch) -> bool:
 @torch.no_grad()
 def written(model: PreTrainedModel, batch: Batch, *, use_cache: bool) -> Tensor:
     """The likeliest continuation of the rows that have no padding."""
-    inputs = {k: v[1:] for k, v in batch.items() if k != "labels" and v.ndim}
+    inputs = {k: v[1:].clone() for k, v in batch.items() if k != "labels" and v.ndim}
     return model.generate(
         **inputs,
         max_new_tokens=WRITTEN,

@@ -72,10 +72,11 @@ def check_room(parts: Anatomy, length: int) -> None:
         ValueError: saying what the model lacks, or how many positions there are.
     """
     _ = parts.embedding
-    for stack in parts.stacks[:1]:
-        if "inputs_embeds" not in inspect.signature(stack.module.forward).parameters:
-            raise ValueError(f"{type(stack.module).__name__} takes no inputs_embeds")
-    if len(parts.stacks) > 1 and not parts.encoder_decoder:
+    if "inputs_embeds" not in inspect.signature(parts.entrance.forward).parameters:
+        raise ValueError(f"{type(parts.entrance).__name__} takes no inputs_embeds")
+    if parts.no_prompt:
+        raise ValueError(f"{parts.title} takes no prompt: {parts.no_prompt}")
+    if len(parts.found_stacks) > 1 and not parts.encoder_decoder:
         raise ValueError(f"{parts.title} has several towers, and a prompt is for one of them")
     if parts.positions is not None and length >= parts.positions:
         raise ValueError(

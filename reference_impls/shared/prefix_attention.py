@@ -102,7 +102,7 @@ def prefix_attention(
     """
     prefix = getattr(module, "prefix", None)
     if prefix is not None:
-        causal = module.is_causal if is_causal is None else is_causal
+        causal = _causal(module, is_causal)
         if attention_mask is None and causal and query.shape[2] > 1:
             # the flag alone would align the triangle with the first prefix slot
             square = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=key.device)
@@ -117,7 +117,7 @@ def prefix_attention(
             position_bias = nn.functional.pad(position_bias, (keys.shape[2], 0))
         key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
     if softcap is not None or s_aux is not None:
-        causal = module.is_causal if is_causal is None else is_causal
+        causal = _causal(module, is_causal)
         mask = _additive(attention_mask, query, key, causal)
         return by_formula(query, key, value, mask, softcap, s_aux, **kwargs), None
     return sdpa_attention_forward(
@@ -130,6 +130,11 @@ def prefix_attention(
         position_bias=position_bias,
         **kwargs,
     )
+
+
+def _causal(module: nn.Module, is_causal: bool | None) -> bool:
+    """As scaled dot-product attention decides without a mask."""
+    return getattr(module, "is_causal", True) if is_causal is None else is_causal
 
 
 def _additive(mask: Tensor | None, query: Tensor, key: Tensor, causal: bool) -> Tensor:

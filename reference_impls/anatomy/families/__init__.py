@@ -28,11 +28,13 @@ class Family:
     types: transformers' names of its model types.
     untied: whether models of a configuration are released with an output matrix of their own,
         though transformers builds them with that of the embeddings.
+    no_prompt: why it takes no embedded text in front of that of tokens, if it does not.
     names: parts by their names, as `anatomy` takes them, where watching finds others or none.
     """
 
     types: tuple[str, ...]
     untied: Callable[[PretrainedConfig], bool] = built_as_released
+    no_prompt: str = ""
     names: Mapping[str, object] = field(default_factory=dict)
 
 

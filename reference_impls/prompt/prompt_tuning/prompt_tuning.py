@@ -110,8 +110,8 @@ def prepend(
     first = counter.padding_idx + 1 if counter else 0
     if positions is not None:
         leading = torch.arange(first, first + length, device=text.device)
-        leading = leading.expand(len(positions), -1)
-        given["position_ids"] = torch.cat([leading, given["position_ids"]], dim=1)
+        leading = leading.expand(*positions.shape[:-1], -1)  # images have several positions
+        given["position_ids"] = torch.cat([leading, given["position_ids"]], dim=-1)
     elif counter and ids is not None:
         tokens = pad(ids, (length, 0), value=first)  # any token but padding
         number = counter.create_position_ids_from_input_ids
@@ -170,7 +170,7 @@ class PromptTuning(Method):
         if self.init == "labels" and not self.verbalizer:
             raise ValueError("init 'labels' needs a verbalizer: the token ids of each class's name")
         parts = self.freeze(model)
-        entrance = parts.stacks[0].module
+        entrance = parts.entrance
         # an encoder's pooler reads the states inside the base model, a decoder has none
         end = entrance if parts.causal or parts.encoder_decoder else parts.final
         self.attach(end, "prompt", Prompt(self._start(parts.embedding.weight)))
