@@ -4,6 +4,7 @@
 each model type, with what differs there. The file says what kind of model it is. The keys of a
 table are values of the type's configuration, with these exceptions, which tell how to use it:
 
+    type    = the model type, where a table is a variant of one and has another name
     class   = the transformers class to build, where it is not the automatic class of the kind
     input   = how images or sound enter, a name in `batches.INPUTS`; a joined model without it
               gets text alone
@@ -24,7 +25,7 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from . import batches
 
@@ -39,12 +40,12 @@ KINDS = {  # the file, and the automatic class
 CLASSIFIERS = ("encoder", "vision", "audio")
 CLASSES = 3
 DEFAULT_INPUTS = {"vision": "image", "audio": "waves"}
-ABOUT = ("class", "input", "tokens", "padding")
+ABOUT = ("type", "class", "input", "tokens", "padding")
 NOISE = 0.1  # standard deviation of what is added to every parameter
 
 
 def names() -> list[str]:
-    """All model types, in the order of the files."""
+    """All model types that the installed transformers knows, in the order of the files."""
     return list(_tables())
 
 
@@ -63,7 +64,8 @@ def config(name: str) -> PreTrainedConfig:
     table = {key: value for key, value in _entry(name)[1].items() if key not in ABOUT}
     if kind(name) in CLASSIFIERS:
         table["num_labels"] = CLASSES
-    return AutoConfig.for_model(name, **_sized(AutoConfig.for_model(name), table))
+    model_type = about(name, "type") or name
+    return AutoConfig.for_model(model_type, **_sized(AutoConfig.for_model(model_type), table))
 
 
 def build(name: str, seed: int = 0) -> PreTrainedModel:
@@ -104,10 +106,10 @@ def logits(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tens
     labels = batch.get("labels")
     if labels is None or labels.dim() == 1:
         return found
-    real = labels != batches.IGNORED
-    if model.config.is_encoder_decoder or "attention_mask" not in batch:
-        return found[real]
-    return found[batch["attention_mask"].bool()]
+    if found.shape[:2] == labels.shape and model.config.is_encoder_decoder:
+        return found[labels != batches.IGNORED]
+    mask = batch["attention_mask"].bool()
+    return found[:, -mask.shape[1] :][mask]  # an image may stand before the text
 
 
 @cache
@@ -117,6 +119,7 @@ def _tables() -> dict[str, tuple[str, dict[str, Any]]]:
         name: (each, table)
         for each, (stem, _) in KINDS.items()
         for name, table in _read(stem).items()
+        if table.get("type", name) in CONFIG_MAPPING
     }
 
 

@@ -9,8 +9,9 @@ from transformers import PreTrainedConfig
 
 IGNORED = -100  # the label that transformers' losses leave out
 ORDINARY = range(4, 32)  # tokens that mean nothing special
+SIDE = 16  # of an image, in pixels, where the configuration does not say
 LACKING = 3  # tokens that row 0 has fewer than the others
-SAMPLES = 1200  # of sound in a row
+SAMPLES = 1600  # of sound in a row
 FRAMES = 24  # of a spectrogram in a row
 
 Batch = dict[str, torch.Tensor]
@@ -28,6 +29,8 @@ class Draw:
     def batch(self, kind: str, form: str | None, tokens: int) -> Batch:
         """Keyword arguments for a model of a kind whose images or sound enter in a form."""
         media = INPUTS[form](self) if form else {}
+        if kind == "joined":
+            return self.joined(form, media, tokens)
         if kind in ("vision", "audio") and not self.config.is_encoder_decoder:
             return {**media, "labels": self.classes()}
         text = self.text()
@@ -35,9 +38,26 @@ class Draw:
             return {**text, "labels": self.classes()}
         if kind == "encoder-decoder":
             return {**text, "labels": targets(self.text())}
-        if kind == "audio":
-            return {**media, "labels": targets(text)}
-        return {**media, **text, "labels": targets(text)}
+        return {**(media or text), "labels": targets(text)}
+
+    def joined(self, form: str | None, media: Batch, tokens: int) -> Batch:
+        """A text behind the `tokens` placeholders of an image."""
+        text = self.text()
+        if form == "pair":
+            return {**media, **text, "return_loss": torch.tensor(True)}
+        labels = targets(text)
+        if form == "page":
+            return {**media, "labels": labels}
+        if tokens:
+            ids = torch.full((self.rows, tokens), self.config.image_token_id)
+            text = {
+                "input_ids": torch.cat([ids, text["input_ids"]], 1),
+                "attention_mask": torch.cat([torch.ones_like(ids), text["attention_mask"]], 1),
+            }
+            labels = torch.cat([torch.full_like(ids, IGNORED), labels], 1)
+        if form == "grid":
+            text["mm_token_type_ids"] = (text["input_ids"] == self.config.image_token_id).long()
+        return {**media, **text, "labels": labels}
 
     def text(self) -> Batch:
         """Token ids and their mask, [rows, length]."""
@@ -55,9 +75,41 @@ class Draw:
         return torch.randn(self.rows, *shape, generator=self.generator)
 
     def image(self) -> Batch:
-        side = self.config.image_size
+        """One image in a row, [rows, channels, side, side]."""
+        return {"pixel_values": self.normal(*self.pixels())}
+
+    def pixels(self) -> tuple[int, int, int]:
+        config = getattr(self.config, "vision_config", getattr(self.config, "encoder", self.config))
+        side = getattr(config, "image_size", SIDE)
         side = side if isinstance(side, int) else side[0]
-        return {"pixel_values": self.normal(self.config.num_channels, side, side)}
+        return (getattr(config, "num_channels", 3), side, side)
+
+    def tiles(self) -> Batch:
+        """One image in a row that holds a list of images, [rows, 1, channels, side, side]."""
+        return {"pixel_values": self.normal(1, *self.pixels())}
+
+    def anyres(self) -> Batch:
+        """An image and its only tile, [rows, 2, channels, side, side], with the image's size."""
+        size = torch.tensor([self.pixels()[1:]] * self.rows)
+        return {"pixel_values": self.normal(2, *self.pixels()), "image_sizes": size}
+
+    def tiled(self) -> Batch:
+        """An image of one tile, [rows, 1, 1, channels, side, side], and which shape it has."""
+        return {
+            "pixel_values": self.normal(1, 1, *self.pixels()),
+            "aspect_ratio_ids": torch.ones(self.rows, 1, dtype=torch.long),
+            "aspect_ratio_mask": torch.ones(self.rows, 1, 1, dtype=torch.long),
+        }
+
+    def sized(self) -> Batch:
+        return {**self.image(), "image_sizes": torch.tensor([self.pixels()[1:]] * self.rows)}
+
+    def grid(self) -> Batch:
+        """An image as a list of 4 x 4 patches, [16 rows, values of a patch]."""
+        vision = self.config.vision_config
+        width = 3 * vision.temporal_patch_size * vision.patch_size**2
+        patches = self.normal(16, width).flatten(0, 1)
+        return {"pixel_values": patches, "image_grid_thw": torch.tensor([[1, 4, 4]] * self.rows)}
 
     def waves(self) -> Batch:
         return {"input_values": self.normal(SAMPLES)}
@@ -77,6 +129,13 @@ class Draw:
 
 INPUTS = {
     "image": Draw.image,
+    "pair": Draw.image,
+    "page": Draw.image,
+    "tiles": Draw.tiles,
+    "tiled": Draw.tiled,
+    "anyres": Draw.anyres,
+    "sized": Draw.sized,
+    "grid": Draw.grid,
     "waves": Draw.waves,
     "spectrogram": Draw.spectrogram,
     "mels": Draw.mels,
