@@ -13,6 +13,7 @@ SIDE = 16  # of an image, in pixels, where the configuration does not say
 LACKING = 3  # tokens that row 0 has fewer than the others
 SAMPLES = 1600  # of sound in a row
 FRAMES = 24  # of a spectrogram in a row
+TOWERS = ("vision_config", "audio_config", "encoder")
 
 Batch = dict[str, torch.Tensor]
 
@@ -43,20 +44,20 @@ class Draw:
     def joined(self, form: str | None, media: Batch, tokens: int) -> Batch:
         """A text behind the `tokens` placeholders of an image."""
         text = self.text()
-        if form == "pair":
+        if form in ("pair", "packed pair"):
             return {**media, **text, "return_loss": torch.tensor(True)}
         labels = targets(text)
         if form == "page":
             return {**media, "labels": labels}
         if tokens:
-            ids = torch.full((self.rows, tokens), self.config.image_token_id)
+            ids = torch.full((self.rows, tokens), self.placeholder())
             text = {
                 "input_ids": torch.cat([ids, text["input_ids"]], 1),
                 "attention_mask": torch.cat([torch.ones_like(ids), text["attention_mask"]], 1),
             }
             labels = torch.cat([torch.full_like(ids, IGNORED), labels], 1)
         if form == "grid":
-            text["mm_token_type_ids"] = (text["input_ids"] == self.config.image_token_id).long()
+            text["mm_token_type_ids"] = (text["input_ids"] == self.placeholder()).long()
         return {**media, **text, "labels": labels}
 
     def text(self) -> Batch:
@@ -78,8 +79,18 @@ class Draw:
         """One image in a row, [rows, channels, side, side]."""
         return {"pixel_values": self.normal(*self.pixels())}
 
+    def placeholder(self) -> int:
+        """The token that stands for a part of an image or of a sound."""
+        ids = (getattr(self.config, name, None) for name in ("image_token_id", "audio_token_id"))
+        return next(token for token in ids if token is not None)
+
+    def tower(self) -> PreTrainedConfig:
+        """The configuration of what reads images or sound: the whole one, or a part."""
+        parts = (getattr(self.config, name, None) for name in TOWERS)
+        return next((part for part in parts if part is not None), self.config)
+
     def pixels(self) -> tuple[int, int, int]:
-        config = getattr(self.config, "vision_config", getattr(self.config, "encoder", self.config))
+        config = self.tower()
         side = getattr(config, "image_size", SIDE)
         side = side if isinstance(side, int) else side[0]
         return (getattr(config, "num_channels", 3), side, side)
@@ -104,6 +115,27 @@ class Draw:
     def sized(self) -> Batch:
         return {**self.image(), "image_sizes": torch.tensor([self.pixels()[1:]] * self.rows)}
 
+    def packed(self) -> Batch:
+        """An image as 4 x 4 patches, [rows, 16, values of a patch]."""
+        return {
+            "pixel_values": self.normal(16, 3 * self.tower().patch_size ** 2),
+            "spatial_shapes": torch.tensor([[4, 4]] * self.rows),
+            "pixel_attention_mask": torch.ones(self.rows, 16, dtype=torch.long),
+        }
+
+    def video(self) -> Batch:
+        """Frames of a film, [rows, frames, channels, side, side]."""
+        return {"pixel_values": self.normal(self.config.num_frames, *self.pixels())}
+
+    def asked(self) -> Batch:
+        """An image, and a question to what chooses from it."""
+        question = self.text()
+        return {
+            **self.image(),
+            "qformer_input_ids": question["input_ids"],
+            "qformer_attention_mask": question["attention_mask"],
+        }
+
     def grid(self) -> Batch:
         """An image as a list of 4 x 4 patches, [16 rows, values of a patch]."""
         vision = self.config.vision_config
@@ -118,8 +150,15 @@ class Draw:
         return {"input_values": self.normal(self.config.max_length, self.config.num_mel_bins)}
 
     def mels(self) -> Batch:
-        frames = 2 * self.config.max_source_positions  # halved by the second convolution
-        return {"input_features": self.normal(self.config.num_mel_bins, frames)}
+        """A spectrogram as Whisper takes it, [rows, mels, frames]."""
+        config = self.tower()
+        frames = 2 * config.max_source_positions  # halved by the second convolution
+        return {"input_features": self.normal(config.num_mel_bins, frames)}
+
+    def masked_mels(self) -> Batch:
+        mels = self.mels()
+        mask = torch.ones_like(mels["input_features"][:, 0], dtype=torch.long)
+        return {**mels, "feature_attention_mask": mask}
 
     def features(self) -> Batch:
         names = ("feature_projection_input_dim", "input_feat_per_channel")
@@ -135,10 +174,15 @@ INPUTS = {
     "tiled": Draw.tiled,
     "anyres": Draw.anyres,
     "sized": Draw.sized,
+    "packed": Draw.packed,
+    "packed pair": Draw.packed,
+    "video": Draw.video,
+    "asked": Draw.asked,
     "grid": Draw.grid,
     "waves": Draw.waves,
     "spectrogram": Draw.spectrogram,
     "mels": Draw.mels,
+    "masked mels": Draw.masked_mels,
     "features": Draw.features,
 }
 
