@@ -16,6 +16,7 @@ Nothing is read from a network. A model has fewer than a million parameters.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import tomllib
@@ -61,7 +62,8 @@ def about(name: str, key: str) -> Any:
 
 def config(name: str) -> PreTrainedConfig:
     """The configuration of a tiny model."""
-    table = {key: value for key, value in _entry(name)[1].items() if key not in ABOUT}
+    table = copy.deepcopy(_entry(name)[1])  # a configuration may change what it is given
+    table = {key: value for key, value in table.items() if key not in ABOUT}
     if kind(name) in CLASSIFIERS:
         table["num_labels"] = CLASSES
     model_type = about(name, "type") or name
@@ -81,6 +83,8 @@ def build(name: str, seed: int = 0) -> PreTrainedModel:
         model = make(config(name)).float().eval()
         for parameter in model.parameters():
             parameter.add_(torch.randn(parameter.shape), alpha=NOISE)
+    if about(name, "input") in batches.PAIRS:
+        model.register_forward_pre_hook(_with_loss, with_kwargs=True)
     return model
 
 
@@ -88,7 +92,8 @@ def batch(name: str, rows: int = 4, length: int = 9, seed: int = 0) -> dict[str,
     """A batch with labels, as keyword arguments of the model: `model(**batch).loss` is finite.
 
     Text is [rows, length], padded on the right: row 0 lacks three tokens, the others none.
-    Images of joined models stand before the text, which their placeholders make longer.
+    Images of joined models stand before the text, which their placeholders make longer. Every
+    tensor has one entry for each row.
     """
     generator = torch.Generator().manual_seed(seed)
     form = about(name, "input") or DEFAULT_INPUTS.get(kind(name))
@@ -110,6 +115,11 @@ def logits(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tens
         return found[labels != batches.IGNORED]
     mask = batch["attention_mask"].bool()
     return found[:, -mask.shape[1] :][mask]  # an image may stand before the text
+
+
+def _with_loss(model: PreTrainedModel, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Ask a dual encoder for its loss, which others give because there are labels."""
+    return args, {"return_loss": True, **kwargs}
 
 
 @cache

@@ -13,6 +13,7 @@ SIDE = 16  # of an image, in pixels, where the configuration does not say
 LACKING = 3  # tokens that row 0 has fewer than the others
 SAMPLES = 1600  # of sound in a row
 FRAMES = 24  # of a spectrogram in a row
+PAIRS = ("pair", "packed pair")  # a text and an image that belong together: no other label
 TOWERS = ("vision_config", "audio_config", "encoder")
 
 Batch = dict[str, torch.Tensor]
@@ -44,8 +45,8 @@ class Draw:
     def joined(self, form: str | None, media: Batch, tokens: int) -> Batch:
         """A text behind the `tokens` placeholders of an image."""
         text = self.text()
-        if form in ("pair", "packed pair"):
-            return {**media, **text, "return_loss": torch.tensor(True)}
+        if form in PAIRS:
+            return {**media, **text}
         labels = targets(text)
         if form == "page":
             return {**media, "labels": labels}
@@ -70,9 +71,11 @@ class Draw:
         return {"input_ids": ids, "attention_mask": mask}
 
     def classes(self) -> torch.Tensor:
+        """A class for each row, [rows]."""
         return torch.randint(self.config.num_labels, (self.rows,), generator=self.generator)
 
     def normal(self, *shape: int) -> torch.Tensor:
+        """Normal noise, [rows, *shape]."""
         return torch.randn(self.rows, *shape, generator=self.generator)
 
     def image(self) -> Batch:
@@ -90,6 +93,7 @@ class Draw:
         return next((part for part in parts if part is not None), self.config)
 
     def pixels(self) -> tuple[int, int, int]:
+        """The shape of an image: channels, height, width."""
         config = self.tower()
         side = getattr(config, "image_size", SIDE)
         side = side if isinstance(side, int) else side[0]
@@ -113,6 +117,7 @@ class Draw:
         }
 
     def sized(self) -> Batch:
+        """One image in a row, with its size."""
         return {**self.image(), "image_sizes": torch.tensor([self.pixels()[1:]] * self.rows)}
 
     def packed(self) -> Batch:
@@ -137,16 +142,17 @@ class Draw:
         }
 
     def grid(self) -> Batch:
-        """An image as a list of 4 x 4 patches, [16 rows, values of a patch]."""
-        vision = self.config.vision_config
-        width = 3 * vision.temporal_patch_size * vision.patch_size**2
-        patches = self.normal(16, width).flatten(0, 1)
+        """An image as 4 x 4 patches, [rows, 16, values of a patch]; four become one token."""
+        vision = self.tower()
+        patches = self.normal(16, 3 * vision.temporal_patch_size * vision.patch_size**2)
         return {"pixel_values": patches, "image_grid_thw": torch.tensor([[1, 4, 4]] * self.rows)}
 
     def waves(self) -> Batch:
+        """Sound, [rows, samples]."""
         return {"input_values": self.normal(SAMPLES)}
 
     def spectrogram(self) -> Batch:
+        """A spectrogram of one length, [rows, frames, mels]."""
         return {"input_values": self.normal(self.config.max_length, self.config.num_mel_bins)}
 
     def mels(self) -> Batch:
@@ -156,11 +162,13 @@ class Draw:
         return {"input_features": self.normal(config.num_mel_bins, frames)}
 
     def masked_mels(self) -> Batch:
+        """The same, with what of it is sound, [rows, frames]."""
         mels = self.mels()
         mask = torch.ones_like(mels["input_features"][:, 0], dtype=torch.long)
         return {**mels, "feature_attention_mask": mask}
 
     def features(self) -> Batch:
+        """A spectrogram of any length, [rows, frames, mels]."""
         names = ("feature_projection_input_dim", "input_feat_per_channel")
         width = next(getattr(self.config, name) for name in names if hasattr(self.config, name))
         return {"input_features": self.normal(FRAMES, width)}
