@@ -153,6 +153,8 @@ def test_there_are_models_of_every_kind_and_an_unknown_name_is_refused():
     assert len(NAMES) >= 95
     assert len(set(NAMES)) == len(NAMES)
     assert all(len(names) >= 10 for names in BY_KIND.values())
+    # a configuration has no value of its own called as one of these
+    assert {type(architectures.about(name, "padding")) for name in NAMES} == {str, type(None)}
     assert architectures.kind("flan-t5") == "encoder-decoder"
     assert architectures.config("flan-t5").model_type == "t5"
     with pytest.raises(ValueError, match="no tiny model of type 'lama'; did you mean llama"):
