@@ -104,7 +104,6 @@ def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> An
         positions=table and _positions(table),
         reason=found.unseen or "no attention was seen that adds to a residual stream",
         no_prompt=family_of(model.config.model_type).no_prompt or found.prompt,
-        decoder=shape(base.config) == "decoder",
         heads_named=_size(base.config.get_text_config(), "num_attention_heads"),
     )
 

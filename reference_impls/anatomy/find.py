@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
 from transformers import PreTrainedModel
 
 from .graph import ADDS, ancestors, columns, cores, mixes, nearest
@@ -85,12 +86,13 @@ class Found:
 
 def find(base: PreTrainedModel) -> Found:
     """Watch one forward pass of a model without its head."""
-    try:
-        given = inputs(base, 1, TOKENS)
-        seen, returned = watch(base, given)
-    except Exception as error:  # a stranger's forward may raise anything
-        return Found(unseen=f"its forward pass could not be watched: {error}")
-    return Finder(seen, returned, given).found()
+    with _disable_current_modes():  # such as one in which no tensor has values
+        try:
+            given = inputs(base, 1, TOKENS)
+            seen, returned = watch(base, given)
+        except Exception as error:  # a stranger's forward may raise anything
+            return Found(unseen=f"its forward pass could not be watched: {error}")
+        return Finder(seen, returned, given).found()
 
 
 class Finder:
@@ -164,7 +166,7 @@ class Finder:
         inside = [
             call
             for call in self.watch.calls
-            if call.name and call.returned and call.returned[0] is states
+            if call.name and call.first_out is states and self.watch.made(states).index < call.stop
         ]
         return inside[-1].name if inside else None
 
@@ -183,7 +185,7 @@ class Finder:
         owner = self.owner(first)
         if owner and any(_prepared(call.given) for call in self.by_name.get(owner, ())):
             return "it gives its layers a mask of its own making"
-        table = self.table()
+        table = None if self.watch.model.config.is_encoder_decoder else self.table()
         for node in self.watch.nodes:
             if node.name == "embedding" and node.within and table is not None:
                 ids = node.args[0] if node.args else node.kwargs["input"]
@@ -332,9 +334,9 @@ class Residual:
         """The parts of an attention block."""
         finder, core = self.finder, self.cores_of(branch)[-1]
         found = FoundAttention(registered=core.registered, causal=core.causal)
-        if core.query.ndim == 4:
-            found.heads, found.kv_heads = core.query.shape[1], core.key.shape[1]
-            found.key_dim, found.value_dim = core.key.shape[-1], core.value.shape[-1]
+        if core.query.ndim in (3, 4):  # (heads, n, d), with or without a batch of one text
+            found.heads, found.kv_heads = core.query.shape[-3], core.value.shape[-3]
+            found.key_dim, found.value_dim = core.query.shape[-1], core.value.shape[-1]
         found.note("attention", core.within[-1], "it is no module")
         for name in ("query", "key", "value"):
             found.note(name, *self.source(getattr(core, name), name))

@@ -211,9 +211,9 @@ class Anatomy:
     """The parts of a model. `norms`: all that scale features by a trained vector.
 
     `positions`: how many tokens it has learned positions for, None if it computes positions.
-    `reason`: why there are no stacks, where there are none. `no_prompt`: why it takes
-    no embedded text in front of that of tokens. `decoder`: it writes text from left to right.
-    `heads_named`: how many attention heads the configuration says that there are.
+    `reason`: why there are no stacks, where there are none. `no_prompt`: why it takes no embedded
+    text in front of that of tokens. `heads_named`: how many attention heads its configuration says
+    that there are.
     """
 
     model: PreTrainedModel
@@ -225,7 +225,6 @@ class Anatomy:
     positions: int | None
     reason: str = ""
     no_prompt: str = ""
-    decoder: bool = False
     heads_named: int | None = None
 
     @property
@@ -315,14 +314,12 @@ class Anatomy:
     @property
     def causal(self) -> bool:
         """Whether no token sees a later one, anywhere in the model."""
-        return (
-            all(stack.causal for stack in self.found_stacks) if self.found_stacks else self.decoder
-        )
+        return all(stack.causal for stack in self.stacks)
 
     @property
     def entrance(self) -> nn.Module:
         """The module that takes tokens, or embedded text in place of them."""
-        return self.found_stacks[0].module if self.found_stacks else self.base
+        return self.stacks[0].module
 
     def head_parameters(self) -> Iterator[nn.Parameter]:
         """Parameters of the task head (a language-model head belongs to the base instead)."""

@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import _disable_current_modes
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import causal_mask_function
 
@@ -313,9 +312,8 @@ def _map(change: Callable[[Tensor], Tensor], value: Any) -> Any:
 
 def watch(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Watch, Any]:
     """A forward pass of a model (its copy without weights), and what it returned."""
-    with _disable_current_modes():
-        copied = skeleton(model)
-        copied.set_attn_implementation(NAME)
-        copied.set_experts_implementation("eager")  # the others need values
-        seen = Watch(copied)
-        return seen, seen.run(**inputs)
+    copied = skeleton(model)
+    copied.set_attn_implementation(NAME)
+    copied.set_experts_implementation("eager")  # the others need values
+    seen = Watch(copied)
+    return seen, seen.run(**inputs)

@@ -185,7 +185,7 @@ class Base:
         self.padded = {
             which: longer
             for which, longer in paddings(model, batch).items()
-            if _same(model, longer, self.logits)
+            if not architectures.about(name, "padding") and _same(model, longer, self.logits)
         }
         self.writes = can_write(model, batch)
         train_mode(model)
