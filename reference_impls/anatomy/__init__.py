@@ -16,7 +16,8 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from .classes import built, class_of, model_on_meta, shape
 from .families import family_of
-from .find import Found, FoundAttention, FoundLayer, Map, find
+from .find import find
+from .found import Found, FoundAttention, FoundLayer, Map
 from .named import put
 from .parts import (
     ATTENTION,

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from .find import Found, FoundAttention, FoundLayer, Map
+from .found import Found, FoundAttention, FoundLayer, Map
 from .parts import ATTENTION, Attention, Layer, Part, width
 from .watch import is_linear
 
