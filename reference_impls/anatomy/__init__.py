@@ -58,9 +58,10 @@ _FOUND: dict[tuple, Found] = {}
 def anatomy(model: PreTrainedModel, **names: Any) -> Anatomy:
     """Locate the parts of `model`.
 
-    Where some are not found, they may be given by name, once; the model remembers them: `layers` is
-    the list of layers within the base model, the other names are those of a layer's parts within
-    it, a fused projection's with its features: `anatomy(model, layers="h", query=("attn", 0, 64))`.
+    Where some are not found, they may be given by name, once; the model remembers them: `layers`,
+    the list of layers within the base model, or the names of some of them; the others, those of a
+    layer's parts within it, a fused projection's with its features:
+    `anatomy(model, layers="h", query=("attn", 0, 64))`.
 
     Raises:
         ValueError: it is no transformers model or wrapped in another module, or a name is none of

@@ -114,8 +114,8 @@ class Block:
         if name in self.found:
             return self.found[name]
         raise ValueError(
-            f"{self.place} has no {name}: {self.missing.get(name, 'it is not there')}; "
-            f"if it is, name it: anatomy(model, {name}=…)"
+            f"{self.place} has no {name}: {self.missing.get(name, 'it was not found')}; give its "
+            f"name, anatomy(model, {name}=…), or the layers that have one, anatomy(model, layers=…)"
         )
 
     def has(self, name: str) -> bool:
