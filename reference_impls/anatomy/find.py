@@ -48,11 +48,8 @@ class Finder:
         """The layers that attend, each with its parts, and what is outside of them."""
         layers: dict[str, FoundLayer] = {}
         for core in sorted(self.cores.values(), key=lambda core: core.index):
-            for name in reversed(core.within):
-                if name in layers:
-                    break
-                if name.rpartition(".")[2].isdigit() and self.layer(name, core, layers):
-                    break
+            if not layers.keys() & set(core.within) and (residual := self.around(core)):
+                layers[residual.call.name] = residual.layer()
         self.beside(layers)
         states = self.last_states()
         return Found(
@@ -63,14 +60,19 @@ class Finder:
             prompt=self.no_prompt(list(layers)[:1]),
         )
 
-    def layer(self, name: str, core: Core, layers: dict[str, FoundLayer]) -> bool:
-        """Note a module as a layer, if its output adds two blocks to its input."""
-        call = next(c for c in self.by_name[name] if c.start <= core.index < c.stop)
-        residual = Residual(self, call)
-        if not residual.attending or not residual.others:
-            return False
-        layers[name] = residual.layer()
-        return True
+    def around(self, core: Core) -> Residual | None:
+        """The innermost of repeated modules that adds attention and another block to its input.
+
+        Where each block is a layer of its own, the innermost that adds attention.
+        """
+        repeated = [name for name in reversed(core.within) if name.rpartition(".")[2].isdigit()]
+        calls = (
+            next(c for c in self.by_name[name] if c.start <= core.index < c.stop)
+            for name in repeated
+        )
+        adding = [residual for call in calls if (residual := Residual(self, call)).attending]
+        both = (residual for residual in adding if residual.others)
+        return next(both, adding[0] if adding else None)
 
     def beside(self, layers: dict[str, FoundLayer]) -> None:
         """Note what stands beside layers in their list and attends to nothing: Mamba's, say."""

@@ -173,6 +173,9 @@ class Residual:
         """The parts of the feed-forward block."""
         finder = self.finder
         if not self.others:
+            parts = ("feed_forward_up", "feed_forward_down", "feed_forward_end")
+            reason = "it has no feed-forward block"
+            found.missing |= dict.fromkeys((*parts, "feed_forward_input"), reason)
             return
         branch = self.others[-1]
         inside = self.own(branch)
