@@ -35,8 +35,9 @@ def token_ids(config: PretrainedConfig, rows: int, length: int) -> Tensor:
 def inputs(model: PreTrainedModel, rows: int, length: int) -> dict[str, Tensor]:
     """What the model's forward asks for, by its main input.
 
-    Text is (rows, length) token ids, as many for a decoder beside its encoder. An
-    image is (rows, channels, height, width), a film (rows, frames, …), sound (rows, samples) or (rows, bins, frames).
+    Text is (rows, length) token ids, as many for a decoder beside its encoder. An image is (rows,
+    channels, height, width), a film (rows, frames, channels, height, width), sound (rows, samples),
+    (rows, bins, frames) or (rows, frames, bins).
     """
     config, main = model.config, model.main_input_name
     accepted = inspect.signature(model.forward).parameters
