@@ -110,7 +110,8 @@ def promises(method: Method, model: PreTrainedModel, batch: Batch, name: str) ->
         state = model.state_dict()
         if state.keys() != known.state.keys():
             raise BrokenError("detaching leaves something behind")
-        if changed := [k for k in state if not torch.equal(state[k], known.state[k])]:
+        kept = (key for key in state if key not in known.moving)
+        if changed := [key for key in kept if not torch.equal(state[key], known.state[key])]:
             raise BrokenError(f"detaching does not bring back {changed[0]}")
 
 
@@ -190,6 +191,8 @@ class Base:
         self.writes = can_write(model, batch)
         train_mode(model)
         model(**batch).loss.backward()
+        found = model.state_dict()
+        self.moving = {k for k in found if not torch.equal(found[k], self.state[k])}
         moved = {
             k: 0.0 if p.grad is None else p.grad.abs().max() for k, p in model.named_parameters()
         }
