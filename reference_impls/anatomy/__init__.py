@@ -19,19 +19,8 @@ from .families import family_of
 from .find import find
 from .found import Found, FoundAttention, FoundLayer, Map
 from .named import put
-from .parts import (
-    ATTENTION,
-    Anatomy,
-    Attention,
-    Block,
-    Layer,
-    Projection,
-    Stack,
-    Widen,
-    numel,
-    whole,
-    width,
-)
+from .parts import ATTENTION, Anatomy, Attention, Block, Layer, Stack, numel
+from .projection import Projection, Widen, whole, width
 
 __all__ = [
     "ATTENTION",
