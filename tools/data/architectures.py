@@ -25,9 +25,10 @@ KINDS = {  # what the tables of each file are called
     "audio": "audio model",
     "joined": "multimodal model",
 }
-# what a reason says of one model alone, and how the part is named by hand
+# what a reason says of one model alone, the option that asks for a part, and how to name it by hand
 _PLACE = re.compile(r"\b\w+'s layer '[^']*'")
 _TITLE = re.compile(r"\b[A-Z]\w*(?:Model|For[A-Z]\w+|Encoder|Decoder)\b")
+_OPTION = re.compile(r"^\w+ = [^:]+: (?=a layer |the model |the cross-attention )")
 _BY_HAND = re.compile(r"; if (?:it|one) is, name it: anatomy\(model, \w+=…\)$")
 
 
@@ -74,7 +75,8 @@ def gist(reason: str) -> str:
 
     "BertModel's layer 'layer.0' has no key: …" is "a layer has no key: …".
     """
-    return _TITLE.sub("the model", _PLACE.sub("a layer", _BY_HAND.sub("", reason)))
+    said = _TITLE.sub("the model", _PLACE.sub("a layer", _BY_HAND.sub("", reason)))
+    return _OPTION.sub("", said)
 
 
 def read_architectures(root: Path) -> tuple[Architecture, ...]:

@@ -119,6 +119,7 @@
     });
     table.addEventListener("keydown", (event) => {
       const cell = cellAt(event);
+      if (event.key === "Escape") tell(null);
       if (!cell || !event.key.startsWith("Arrow")) return;
       event.preventDefault();
       const next = beside(cell, event.key);
