@@ -37,19 +37,23 @@ def add(root: Path, method: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def write_measured(root: Path) -> Path:
+    """Four methods on seven architectures: two were measured, one of them of other code."""
+    write_tree(root)
+    tables(root, encoders="[xlnet]\n[bert]\n[ibert]\n", decoders="[gpt2]\n")
+    tables(root, encoder_decoders="[t5]\n[bart]\n[new_one]\n")
+    (root / METHOD_PATH).with_name("measured").joinpath("architectures.json").unlink()
+    for name in ("all", "ia3", "new"):
+        add(root, name)
+    measured(root, "ia3", cells(sources={"gone.py": "ab"}))
+    everywhere = ["bert", "ibert", "t5", "bart", "gpt2", "new_one"]
+    measured(root, "all", cells(runs=everywhere, refused={"xlnet": EVIL}, fault={}, sources={}))
+    return root
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Four methods on six architectures: two were measured, one of them of other code."""
-    write_tree(tmp_path)
-    tables(tmp_path, encoders="[xlnet]\n[bert]\n[ibert]\n", decoders="[gpt2]\n")
-    tables(tmp_path, encoder_decoders="[t5]\n[bart]\n[new_one]\n")
-    (tmp_path / METHOD_PATH).with_name("measured").joinpath("architectures.json").unlink()
-    for name in ("all", "ia3", "new"):
-        add(tmp_path, name)
-    measured(tmp_path, "ia3", cells(sources={"gone.py": "ab"}))
-    everywhere = ["bert", "ibert", "t5", "bart", "gpt2", "new_one"]
-    measured(tmp_path, "all", cells(runs=everywhere, refused={"xlnet": EVIL}, fault={}, sources={}))
-    return tmp_path
+    return write_measured(tmp_path)
 
 
 @pytest.fixture
