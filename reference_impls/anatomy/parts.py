@@ -150,6 +150,7 @@ class Anatomy:
     base: PreTrainedModel
     found_stacks: tuple[Stack, ...]
     found_final: nn.Module | None
+    found_width: int | None
     norms: tuple[nn.Module, ...]
     head: tuple[nn.Module, ...]
     positions: int | None
@@ -188,6 +189,17 @@ class Anatomy:
         if self.found_final is None:
             raise ValueError(f"no module of {self.title} returns its last hidden states")
         return self.found_final
+
+    @property
+    def last_width(self) -> int:
+        """The features of a token in the last of the hidden states that the model returns.
+
+        Raises:
+            ValueError: it returns none, or none of (batch, tokens, features).
+        """
+        if self.found_width is None:
+            raise ValueError(f"{self.title} returns no hidden states of (batch, tokens, features)")
+        return self.found_width
 
     @property
     def embedding(self) -> nn.Embedding:

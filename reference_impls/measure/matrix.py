@@ -97,8 +97,7 @@ def promises(method: Method, model: PreTrainedModel, batch: Batch, name: str) ->
     after = logits(model.eval(), batch)
     for which, longer in known.padded.items():
         _demand(after, logits(model, longer), f"more padding {which} changes the outputs")
-    texts = [written(model, batch, use_cache=use) for use in (True, False) if known.writes]
-    if texts and not torch.equal(*texts):
+    if known.writes and not same_with_a_cache(model, batch):
         raise BrokenError("a cache changes what is written")
     if method.mergeable:
         method.merge(model)
@@ -245,23 +244,27 @@ def can_write(model: PreTrainedModel, batch: Batch) -> bool:
     if not model.can_generate():
         return False
     try:
-        texts = [written(model, batch, use_cache=use) for use in (True, False)]
+        return same_with_a_cache(model, batch)
     except Exception:  # a model that does not generate from such a batch
         return False
-    return torch.equal(*texts)
+
+
+def same_with_a_cache(model: PreTrainedModel, batch: Batch) -> bool:
+    """Whether a model finds the same words likely with a cache and without."""
+    return close(*(scores(model, batch, use_cache=use) for use in (True, False)))
 
 
 @torch.no_grad()
-def written(model: PreTrainedModel, batch: Batch, *, use_cache: bool) -> Tensor:
-    """The likeliest continuation of the rows that have no padding."""
+def scores(model: PreTrainedModel, batch: Batch, *, use_cache: bool) -> Tensor:
+    """Those of all words, (words, rows, vocabulary), while the likeliest are written; of the rows
+    that have no padding."""
     inputs = {k: v[1:].clone() for k, v in batch.items() if k != "labels" and v.ndim}
-    return model.generate(
-        **inputs,
-        max_new_tokens=WRITTEN,
-        min_new_tokens=WRITTEN,
-        do_sample=False,
-        use_cache=use_cache,
-    )
+    settings = {"max_new_tokens": WRITTEN, "min_new_tokens": WRITTEN, "do_sample": False}
+    pad = model.generation_config.pad_token_id
+    if pad is not None:  # by which some models tell positions
+        settings["bad_words_ids"] = [[pad]]
+    asked = {"output_logits": True, "return_dict_in_generate": True, "use_cache": use_cache}
+    return torch.stack(model.generate(**inputs, **settings, **asked).logits)
 
 
 def path_of(method: type[Method]) -> Path:
