@@ -31,7 +31,7 @@ class Block:
 
 @dataclass
 class FoundAttention(Block):
-    """An attention block. `registered`: it asks transformers' table for its attention function."""
+    """An attention block. `registered`: transformers' table has its attention function."""
 
     heads: int | None = None
     kv_heads: int | None = None
