@@ -37,6 +37,7 @@ class Residual:
             for c in watch.calls
             if c is not call and c.start >= call.start and c.stop <= call.stop
             and c.name.startswith(f"{call.name}.")
+            and not isinstance(c.module, nn.Sequential)  # it would run what is attached to it
         ]  # fmt: skip
         self.often = {name for name, n in Counter(c.name for c in self.calls).items() if n > 1}
         self.stream = self._stream()

@@ -15,10 +15,10 @@ from tools.data.files import ROOT
 CODE = "class LoRA:\n    r = 8\n"
 REFUSED = {
     "xlnet": "XLNetModel's layer 'layer.0' has no query: its query is no output of a linear "
-    "module; if it is, name it: anatomy(model, query=…)",
+    "module; give its name, anatomy(model, query=…), or the layers that …",
     "bart": "BartModel has no table of tokens: it reads no text",
     "ibert": "targets = ('query', 'value'): IBertModel's layer 'encoder.layer.0' has no query: its "
-    "query is no output of a linear module; if it is, name it: anatomy(model, query=…)",
+    "query is no output of a linear module; give its name, anatomy(model, query=…), or the layers that …",
 }
 
 
@@ -59,7 +59,7 @@ def tables(root: Path, **files: str) -> None:
         (REFUSED["bart"], "the model has no table of tokens: it reads no text"),
         (
             "the cross-attention of T5Model's layer 'decoder.block.0' has no key: it is not there; "
-            "if it is, name it: anatomy(model, key=…)",
+            "give its name, anatomy(model, key=…), or the layers that …",
             "the cross-attention of a layer has no key: it is not there",
         ),
         (

@@ -29,7 +29,7 @@ KINDS = {  # what the tables of each file are called
 _PLACE = re.compile(r"\b\w+'s layer '[^']*'")
 _TITLE = re.compile(r"\b[A-Z]\w*(?:Model|For[A-Z]\w+|Encoder|Decoder)\b")
 _OPTION = re.compile(r"^\w+ = [^:]+: (?=a layer |the model |the cross-attention )")
-_BY_HAND = re.compile(r"; if (?:it|one) is, name it: anatomy\(model, \w+=…\)$")
+_BY_HAND = re.compile(r"; give its name, anatomy\(model, \w+=…\), or the layers .*$")
 
 
 class Architecture(NamedTuple):
