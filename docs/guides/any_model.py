@@ -23,6 +23,7 @@ a refusal says, and how to give a part by its name.
 # is.
 
 from pathlib import Path
+from textwrap import fill
 
 from fine_tuning_atlas import architectures
 from fine_tuning_atlas.additive.ia3 import IA3
@@ -66,10 +67,8 @@ for name in ("bert", "gpt_neox", "vit", "wav2vec2", "t5"):
     LoRA(r=2).setup(model)
     head = {id(p) for p in anatomy(model).head_parameters()}
     trained = sum(p.numel() for p in trainable(model) if id(p) not in head)
-    kind, width = architectures.kind(name), query.module.weight.shape[0]
-    print(
-        f"{kind:16} {name:9} query: {query.d_out:3} of {width:3} features; LoRA trains {trained:,}"
-    )
+    all_features = query.module.weight.shape[0]
+    print(f"{name:9} query: {query.d_out} of {all_features} features; LoRA trains {trained:,}")
 
 # ## A part that is not found
 #
@@ -81,7 +80,7 @@ model = architectures.build("xmod")
 try:
     IA3().setup(model)
 except ValueError as error:
-    print(error)
+    print(fill(str(error), 88))
 
 # The names are those of the modules within a layer. One call gives the part, for all layers, and
 # the model remembers it:
@@ -101,7 +100,7 @@ print(*(key for key, p in model.named_parameters() if p.requires_grad and ".0." 
 try:
     anatomy(model, feed_forward_down="output.LayerNorm")
 except ValueError as error:
-    print(error)
+    print(fill(str(error), 88))
 
 # ## Layers of several kinds
 #
@@ -117,7 +116,7 @@ model = architectures.build("qwen3_5_text")
 try:
     LoRA().setup(model)
 except ValueError as error:
-    print(error)
+    print(fill(str(error), 88))
 
 kinds = model.config.layer_types
 chosen = tuple(f"layers.{i}" for i, kind in enumerate(kinds) if kind == "full_attention")
@@ -130,7 +129,7 @@ print(*(key for key, p in model.named_parameters() if p.requires_grad), sep="\n"
 #
 # Some facts are in no forward pass, such as that Flan-T5 was released with an output matrix of its
 # own. A model type of which there is such a fact has a file in `anatomy/families`, and that is all
-# the project knows by name:
+# that the anatomy knows of a model by its name:
 
 for path in sorted(Path(families.__file__).parent.glob("[!_]*.py")):
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
