@@ -19,8 +19,8 @@ a refusal says, and how to give a part by its name.
 # - Another block is the **feed-forward block**. Its last linear map leads **down**, those behind it
 #   lead **up**.
 #
-# The result is an `Anatomy`. Here is the first layer of a BERT: each part, and the module that it
-# is.
+# The result is an `Anatomy`. Here are the layers of a [BERT](../papers/devlin2018bert.md): each part,
+# and the module that it is.
 
 from pathlib import Path
 from textwrap import fill
@@ -109,7 +109,7 @@ except ValueError as error:
 
 show("qwen3_5_text")
 
-# LoRA on queries and values is refused, since some layers have none. With `layers` you say which
+# [LoRA](../papers/hu2021lora.md) on queries and values is refused, since some layers have none. With `layers` you say which
 # layers are meant. The configuration knows them:
 
 model = architectures.build("qwen3_5_text")
