@@ -16,21 +16,11 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from .classes import built, class_of, model_on_meta, shape
 from .families import family_of
-from .find import Found, FoundAttention, FoundLayer, Map, find
+from .find import find
+from .found import Found, FoundAttention, FoundLayer, Map
 from .named import put
-from .parts import (
-    ATTENTION,
-    Anatomy,
-    Attention,
-    Block,
-    Layer,
-    Projection,
-    Stack,
-    Widen,
-    numel,
-    whole,
-    width,
-)
+from .parts import ATTENTION, Anatomy, Attention, Block, Layer, Stack, numel
+from .projection import Projection, Widen, whole, width
 
 __all__ = [
     "ATTENTION",
@@ -57,9 +47,10 @@ _FOUND: dict[tuple, Found] = {}
 def anatomy(model: PreTrainedModel, **names: Any) -> Anatomy:
     """Locate the parts of `model`.
 
-    Where some are not found, they may be given by name, once; the model remembers them: `layers` is
-    the list of layers within the base model, the other names are those of a layer's parts within
-    it, a fused projection's with its features: `anatomy(model, layers="h", query=("attn", 0, 64))`.
+    Where some are not found, they may be given by name, once; the model remembers them: `layers`,
+    the list of layers within the base model, or the names of some of them; the others, those of a
+    layer's parts within it, a fused projection's with its features:
+    `anatomy(model, layers="h", query=("attn", 0, 64))`.
 
     Raises:
         ValueError: it is no transformers model or wrapped in another module, or a name is none of

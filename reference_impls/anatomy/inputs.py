@@ -35,8 +35,9 @@ def token_ids(config: PretrainedConfig, rows: int, length: int) -> Tensor:
 def inputs(model: PreTrainedModel, rows: int, length: int) -> dict[str, Tensor]:
     """What the model's forward asks for, by its main input.
 
-    Text is (rows, length) token ids, as many for a decoder beside its encoder. An
-    image is (rows, channels, height, width), sound (rows, samples) or (rows, bins, frames).
+    Text is (rows, length) token ids, as many for a decoder beside its encoder. An image is (rows,
+    channels, height, width), a film (rows, frames, channels, height, width), sound (rows, samples),
+    (rows, bins, frames) or (rows, frames, bins).
     """
     config, main = model.config, model.main_input_name
     accepted = inspect.signature(model.forward).parameters
@@ -63,9 +64,10 @@ def _has_places(config: PretrainedConfig) -> bool:
 
 
 def _image(config: PretrainedConfig, rows: int) -> Tensor:
-    size = one(config, "image_size", default=224)
+    size = one(config, "image_size", "input_size", default=224)
     height, width = size if isinstance(size, (tuple, list)) else (size, size)
-    return torch.zeros(rows, one(config, "num_channels", default=3), height, width)
+    films = (config.num_frames,) if getattr(config, "num_frames", None) else ()
+    return torch.zeros(rows, *films, one(config, "num_channels", default=3), height, width)
 
 
 def _features(config: PretrainedConfig, rows: int) -> Tensor:

@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from .find import Found, FoundAttention, FoundLayer, Map
-from .parts import ATTENTION, Attention, Layer, Part, width
+from .found import Found, FoundAttention, FoundLayer, Map
+from .parts import ATTENTION, Attention, Layer, Part
+from .projection import width
 from .watch import is_linear
 
 MAPS = (*ATTENTION, "feed_forward_up", "feed_forward_down")
@@ -41,17 +42,20 @@ def put(base: PreTrainedModel, found: Found, names: dict[str, Any]) -> Found:
     return found
 
 
-def _layers(base: PreTrainedModel, found: Found, path: str) -> list[FoundLayer]:
-    """One for each element of the list that a path names."""
-    try:
-        blocks = [name for name, _ in base.get_submodule(path).named_children()]
-    except AttributeError:
-        blocks = []
-    if not blocks:
-        raise ValueError(f"layers = '{path}': {type(base).__name__} has no list of that name")
+def _layers(base: PreTrainedModel, found: Found, given: str | tuple[str, ...]) -> list[FoundLayer]:
+    """One for each element of the list that a name is of, or for each of the names."""
+    names = given
+    if isinstance(given, str):
+        try:
+            names = [f"{given}.{name}" for name, _ in base.get_submodule(given).named_children()]
+        except AttributeError:
+            names = []
+    modules = dict(base.named_modules())
+    odd = [name for name in names if name not in modules]
+    if odd or not names:
+        raise ValueError(f"layers: {type(base).__name__} has no '{odd[0] if odd else given}'")
     known = {layer.block: layer for layer in found.layers}
     size = base.config.get_text_config().hidden_size
-    names = [f"{path}.{name}" for name in blocks]
     return [known.get(name) or FoundLayer(block=name, width=size) for name in names]
 
 

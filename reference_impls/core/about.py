@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from itertools import islice
 from typing import Any
 
 import torch
@@ -32,7 +31,7 @@ def base(parts: Anatomy) -> Base:
         for name, p in parts.model.named_parameters()
         if id(p) in own and p.is_floating_point() and not p.is_meta
     ]
-    some = islice(named, 0, None, max(1, math.ceil(len(named) / TENSORS)))
+    some = named[:: max(1, math.ceil(len(named) / TENSORS))]
     return {
         name: (list(p.shape), p[(0,) * p.ndim].item(), p[(-1,) * p.ndim].item())
         for name, p in dict([*some, *named[-1:]]).items()
@@ -63,7 +62,11 @@ def check(
         raise ValueError(f"this delta does not fit {title}: it lacks its entry '{KEY}'")
     try:
         told = json.loads(bytes(entry.tolist()))
-        made_with, made_on = dict(told["options"]), dict(told["base"])
+        made_with = dict(told["options"])
+        made_on = {
+            name: (list(shape), float(first), float(last))
+            for name, (shape, first, last) in dict(told["base"]).items()
+        }
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"this delta does not fit {title}: its '{KEY}' cannot be read") from None
     here = json.loads(json.dumps(options))

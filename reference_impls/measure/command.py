@@ -1,4 +1,4 @@
-"""Measure methods anew: runs, ledger and closed forms, only what is stale, a file at a time.
+"""Measure methods anew: runs, ledger, closed forms and architectures, a file at a time.
 
 Each result is in its file as soon as it is there: what was measured survives a kill.
 """
@@ -15,13 +15,13 @@ import torch
 from tqdm import tqdm
 
 from ..core.registry import load_method
-from . import closed_forms, recorded, reports
+from . import closed_forms, matrix, recorded, reports
 
-LEDGER, FORMS = "ledger", "closed forms"
+LEDGER, FORMS, ARCHITECTURES = "ledger", "closed forms", "architectures"
 
 
 class Job(NamedTuple):
-    """One thing to measure: a method's run on a task, its ledger or its closed forms."""
+    """One thing to measure: a method's run on a task, or one of the three others."""
 
     method: str
     what: str
@@ -44,6 +44,8 @@ def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
             found.append(Job(name, LEDGER))
         if closed_forms.can_be_found(method) and (not stale or closed_forms.is_stale(method)):
             found.append(Job(name, FORMS))
+        if not stale or matrix.is_stale(method):
+            found.append(Job(name, ARCHITECTURES))
     return found
 
 
@@ -80,6 +82,8 @@ def measured(job: Job, renew: bool) -> dict[str, Any]:
     method = load_method(job.method)
     if job.what == LEDGER:
         return reports.record(method)
+    if job.what == ARCHITECTURES:
+        return matrix.record(method)
     return (recorded.renew if renew else recorded.record)(method, job.what)
 
 
@@ -88,5 +92,7 @@ def keep(job: Job, result: dict[str, Any]) -> None:
     method = load_method(job.method)
     if job.what == LEDGER:
         reports.write(method, result)
+    elif job.what == ARCHITECTURES:
+        matrix.write(method, result)
     elif job.what != FORMS:
         recorded.write(method, {job.what: result})

@@ -110,7 +110,8 @@ def promises(method: Method, model: PreTrainedModel, batch: Batch, name: str) ->
         state = model.state_dict()
         if state.keys() != known.state.keys():
             raise BrokenError("detaching leaves something behind")
-        if changed := [k for k in state if not torch.equal(state[k], known.state[k])]:
+        kept = (key for key in state if key not in known.moving)
+        if changed := [key for key in kept if not torch.equal(state[key], known.state[key])]:
             raise BrokenError(f"detaching does not bring back {changed[0]}")
 
 
@@ -126,25 +127,25 @@ def close(expected: Tensor, found: Tensor) -> bool:
     return bool((expected - found).abs().max() <= CLOSE * max(1.0, expected.abs().max().item()))
 
 
-def _count(method: Method, model: PreTrainedModel) -> set[str]:
-    """What is trained, by what passes its mask, is what the closed form says; its names."""
+def _count(method: Method, model: PreTrainedModel) -> dict[str, Tensor]:
+    """What is trained, by what passes its mask, is what the closed form says; the masks."""
     parts = anatomy(model)
     head = {id(p) for p in parts.head_parameters()}
     for parameter in trainable(model):
         parameter.grad = torch.ones_like(parameter)
     method.on_grad(model, 0)
     named = [(key, p) for key, p in model.named_parameters() if p.requires_grad]
-    passed = {key: int(p.grad.count_nonzero()) for key, p in named}
-    counted = sum(passed[key] for key, p in named if id(p) not in head)
+    passed = {key: p.grad != 0 for key, p in named}
+    counted = sum(int(passed[key].sum()) for key, p in named if id(p) not in head)
     model.zero_grad()
     if counted != method.trained(parts):
         raise BrokenError(f"{counted} numbers are trained, the form says {method.trained(parts)}")
     if (stored := numel(method.tensors(model).values())) != method.stored(parts):
         raise BrokenError(f"{stored} numbers are stored, the form says {method.stored(parts)}")
-    return {key for key, entries in passed.items() if entries}
+    return passed
 
 
-def _train(method: Method, model: PreTrainedModel, name: str, trained: set[str]) -> None:
+def _train(method: Method, model: PreTrainedModel, name: str, trained: dict[str, Tensor]) -> None:
     """Some steps; all that is trained moves, unless it is of no use to the model itself."""
     idle = useless(method, model, name)
     before = {key: p.detach().clone() for key, p in model.named_parameters() if p.requires_grad}
@@ -154,15 +155,18 @@ def _train(method: Method, model: PreTrainedModel, name: str, trained: set[str])
         method.before_step(model, step)
         if not torch.isfinite(torch.tensor(method.step(model, next(source), optimizer, step))):
             raise BrokenError(f"the loss of step {step + 1} is not finite")
+    used = base(name).used
     for key, parameter in model.named_parameters():
-        still = key in trained & before.keys() and torch.equal(parameter, before[key])
-        if still and id(parameter) not in idle:
+        still = key in trained.keys() & before.keys() and torch.equal(parameter, before[key])
+        of_use = (trained[key] & used[key]).any() if key in used and still else True
+        if still and of_use and id(parameter) not in idle:
             raise BrokenError(f"{key} did not move")
 
 
 def useless(method: Method, model: PreTrainedModel, name: str) -> set[int]:
     """The parameters that the model itself does not use, and what was added to such modules."""
-    idle = {id(p) for key, p in model.named_parameters() if key in base(name).idle}
+    used = base(name).used
+    idle = {id(p) for key, p in model.named_parameters() if key in used and not used[key].any()}
     known = dict(model.named_modules())
     names = {module: name for name, module in known.items()}
     own = {id(p) for key, p in model.named_parameters() if key in base(name).state}
@@ -190,10 +194,14 @@ class Base:
         self.writes = can_write(model, batch)
         train_mode(model)
         model(**batch).loss.backward()
-        moved = {
-            k: 0.0 if p.grad is None else p.grad.abs().max() for k, p in model.named_parameters()
+        found = model.state_dict()
+        self.moving = {k for k in found if not torch.equal(found[k], self.state[k])}
+        size = {
+            key: torch.zeros_like(p) if p.grad is None else p.grad.abs()
+            for key, p in model.named_parameters()
         }
-        self.idle = {key for key, most in moved.items() if most < LEAST * max(moved.values())}
+        least = LEAST * max(grad.max() for grad in size.values())
+        self.used = {key: grad >= least for key, grad in size.items()}
 
 
 def _same(model: PreTrainedModel, batch: Batch, expected: Tensor) -> bool:

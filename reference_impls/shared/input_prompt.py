@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from torch import Tensor
-from transformers import Cache, StaticCache
+from transformers import Cache, PreTrainedModel, StaticCache
 
 from ..anatomy import Anatomy
 
@@ -72,8 +72,10 @@ def check_room(parts: Anatomy, length: int) -> None:
         ValueError: saying what the model lacks, or how many positions there are.
     """
     _ = parts.embedding
-    if "inputs_embeds" not in inspect.signature(parts.entrance.forward).parameters:
-        raise ValueError(f"{type(parts.entrance).__name__} takes no inputs_embeds")
+    entrance = parts.entrance
+    takes = inspect.signature(entrance.forward).parameters
+    if not isinstance(entrance, PreTrainedModel) or "inputs_embeds" not in takes:
+        raise ValueError(f"{type(entrance).__name__} takes no inputs_embeds")
     if parts.no_prompt:
         raise ValueError(f"{parts.title} takes no prompt: {parts.no_prompt}")
     if len(parts.found_stacks) > 1 and not parts.encoder_decoder:
