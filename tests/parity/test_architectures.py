@@ -22,8 +22,8 @@ from tests.parity import zoo
 
 R, ALPHA = 3, 7
 TARGETS = ("query", "value")
-LOGITS = "logits, told which modules"
-DEFAULT = "modules by default"
+LOGITS = "logits, by architecture"
+DEFAULT = "modules by default, by architecture"
 EXPERTS = "told one module of a model with experts, adapts all of that name: the others' B is zero"
 OUTPUTS = ("query", "key", "value", "feed_forward_up")  # where to scale what comes out
 PARTLY = "changes the whole of a projection of which only a part is known here, and now no more"

@@ -28,6 +28,7 @@ TASKS = {
 }
 LOGITS, STATES = "logits, by architecture", "last hidden states, by architecture"
 CUT = "those of the prompt itself are cut off"
+UNCUT = "the classifier reads the prompt in both"  # ours is to cut it off: see DeBERTa
 SHIFTED = "positions of the text start at the length of the prefix"
 WIDE = f"{SHIFTED}; windows of attention hold all of the text"
 NUMBERS = "create_position_ids_from_input_ids"  # where padding has no position
@@ -38,24 +39,38 @@ DECODER = (
 )
 every = zoo.every(*TASKS)
 
-# what peft raises, and why; nothing is said where none of its tasks fits
+# what peft raises, and what a row says of it; nothing where none of its tasks fits
 ERRORS = {
     "prepare_inputs_for_generation": "",
-    "Please specify": "raises an error: it does not find a size that the configuration names",
-    "does not support past key values": "raises an error: the model takes no cache",
-    "Expected size 32 but got size 16": "raises an error: embeddings are narrower than the layers",
-    "must match except in dimension 2": "raises an error: keys are of another shape than it takes",
-    "conv state": "raises an error: the layers keep more than keys and values",
+    "Please specify": "it does not find a size that the configuration names",
+    "does not support past key values": "the model takes no cache",
+    "Expected size 32 but got size 16": "embeddings are narrower than the layers",
+    "must match except in dimension 2": "keys are of another shape than it takes",
+    "conv state": "the layers keep more than keys and values",
+    "store_compression_weights": "the layers keep more than keys and values",
+    "must match the size of tensor b (16)": "images or sound are placed by a mask that is longer",
+    "shape of the mask": "images or sound are placed by a mask that is longer",
+    "'NoneType' object has no attribute 'reshape'": "the model needs the tokens, not embeddings",
+    "expand_as()": "the model needs the tokens, not embeddings",
+    "'NoneType' object is not callable": "it does not find the table of tokens",
+    "index out of range": "the model needs the tokens, not embeddings",
 }
 # why we refuse a model, and what a row says of it
 REFUSED = {
-    "AttentionInterface": "is refused here: attention is no function of transformers' table",
-    "has no attention": "is refused here: some layers have no attention",
+    "AttentionInterface": "attention is no function of transformers' table",
+    "has no attention": "some layers have no attention",
+    "no layers that were found": "no layers were found that attend",
+    "pools its text": "it pools its text",
+    "mask of its own making": "its mask depends on what a token is",
+    "look tokens up as well": "its layers look tokens up as well",
+    "takes no inputs_embeds": "its first tower takes no embeddings",
+    "returns its last hidden states": "no module returns the last hidden states",
 }
 OTHERS = {
     "doge": "the mask is made of the values, and so of those of the prefix; here it is not",
     "diffllama": "attends twice, with a half of the values and of the prefix; here with all of it",
-    "mllama": "layers that attend to images take their prefix for an image; here it is not read",
+    "mllama": "layers that attend to images have a prefix as well; here they have none",
+    "nllb-moe": "the router of the experts reads the mask, which has another form here",
 }
 
 
@@ -65,26 +80,30 @@ def weights(theirs: nn.Module) -> Tensor:
     return found
 
 
+def words(table: dict[str, str], said: str) -> str:
+    """What a row says of a message."""
+    found = [note for part, note in table.items() if part in said]
+    assert found, f"no words yet for: {said}"
+    return found[0]
+
+
 def running(model: nn.Module, name: str, config, read) -> tuple[nn.Module, Tensor] | str:
-    """peft's model and what `read` finds in it; a row's words where it raises an error."""
+    """peft's model and what `read` finds in it; what it raises where it does not run."""
     try:
         theirs = zoo.peft(model, config)
         return theirs, read(theirs, architectures.batch(name))
     except Exception as error:  # of any kind: the model's own too
-        said = f"{type(error).__name__}: {error}"
-    return next((note for part, note in ERRORS.items() if part in said), f"XX {said[:120]}")
+        return str(error)
 
 
 def alone(outcomes, place: tuple[str, str, str], model, theirs, bare: Tensor) -> bool:
     """Whether only one of the two runs, or neither: then there is nothing to compare."""
     refused, fails = isinstance(model, str), isinstance(theirs, str)
-    if fails and theirs and not refused:
-        outcomes.architecture(*place, note=theirs)
+    if fails and not refused and (note := words(ERRORS, theirs)):
+        outcomes.architecture(*place, note=f"raises an error: {note}")
     if refused and not fails:
-        note = next((note for part, note in REFUSED.items() if part in model), f"XX {model[:150]}")
-        if difference(bare, theirs[1]) == 0:
-            note = "runs and does nothing; is refused here"
-        outcomes.architecture(*place, note=note)
+        does = "runs" if difference(bare, theirs[1]) else "runs and does nothing"
+        outcomes.architecture(*place, note=f"{does}; is refused here: {words(REFUSED, model)}")
     return refused or fails
 
 
@@ -117,7 +136,7 @@ def test_prompt_tuning(outcomes, name):
         note = "gives embeddings in place of the tokens by which the model places images or sound"
         outcomes.architecture(*place, note=note)
     elif kind != "encoder" or difference(found, theirs[1]) < zoo.tolerance(bare, theirs[1]):
-        after = "" if kind == "encoder-decoder" else CUT
+        after = {"encoder-decoder": "", "encoder": UNCUT}.get(kind, CUT)
         zoo.equal(outcomes, place, bare, found, theirs[1], after)
     else:
         outcomes.architecture(*place, note="the classifier reads the prompt as well")
@@ -142,10 +161,10 @@ def blind(base: PreTrainedModel, batch: Batch, bare: Tensor) -> bool:
 @torch.no_grad()
 def test_prefix_tuning(outcomes, name):
     kind, batch = architectures.kind(name), architectures.batch(name)
-    method, read = PrefixTuning(length=LENGTH, reparametrize=False), architectures.logits
-    place = (method.name, LOGITS, name)
+    place, read = (PrefixTuning.name, LOGITS, name), architectures.logits
     config = PrefixTuningConfig(task_type=TASKS[kind], num_virtual_tokens=LENGTH)
     for base in (zoo.base(name), *widened(zoo.base(name))):
+        method = PrefixTuning(length=LENGTH, reparametrize=False)
         model, bare = zoo.ours(method, base), read(base, batch)
         theirs = running(base, name, config, read)
         if alone(outcomes, place, model, theirs, bare):
