@@ -275,13 +275,30 @@ def sources_of(method: type[Method]) -> dict[str, str]:
 
 
 def is_stale(method: type[Method]) -> bool:
-    """Whether the cells are missing or were made by other code."""
-    return files.read(path_of(method)).get("sources") != sources_of(method)
+    """Whether cells are missing, or were made by other code."""
+    kept = files.read(path_of(method))
+    return kept.get("sources") != sources_of(method) or bool(
+        set(architectures.names()) - known(kept)
+    )
+
+
+def known(kept: dict[str, Any]) -> set[str]:
+    """The architectures that a file tells of."""
+    return {name for state in (RUNS, REFUSED, FAULT) for name in kept.get(state, ())}
 
 
 def record(method: type[Method]) -> dict[str, Any]:
-    """What is committed of a method: its cells on all architectures, by what became of them."""
-    cells = {name: cell(method, name) for name in architectures.names()}
+    """What is committed of a method: its cells on all architectures, by what became of them.
+
+    Cells that this code made already are kept: a new architecture is tried alone.
+    """
+    kept = files.read(path_of(method))
+    if kept.get("sources") != sources_of(method) or not is_stale(method):
+        kept = {}
+    cells = dict.fromkeys(kept.get(RUNS, ()), (RUNS, ""))
+    for state in (REFUSED, FAULT):
+        cells |= {name: (state, why) for name, why in kept.get(state, {}).items()}
+    cells = {name: cells.get(name) or cell(method, name) for name in architectures.names()}
     return {
         RUNS: [name for name, (state, _) in cells.items() if state == RUNS],
         REFUSED: {name: why for name, (state, why) in cells.items() if state == REFUSED},
