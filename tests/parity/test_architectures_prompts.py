@@ -178,6 +178,7 @@ def test_prefix_tuning(outcomes, name):
                 after = WIDE if after and base is not zoo.base(name) else after
                 zoo.equal(outcomes, place, bare, found, theirs[1], after)
                 return
+    assert name in OTHERS, f"{name}: {difference(found, theirs[1]):.1e}"
     outcomes.architecture(*place, note=OTHERS[name])
 
 
