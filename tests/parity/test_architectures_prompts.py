@@ -55,17 +55,6 @@ ERRORS = {
     "'NoneType' object is not callable": "it does not find the table of tokens",
     "index out of range": "the model needs the tokens, not embeddings",
 }
-# why we refuse a model, and what a row says of it
-REFUSED = {
-    "AttentionInterface": "attention is no function of transformers' table",
-    "has no attention": "some layers have no attention",
-    "no layers that were found": "no layers were found that attend",
-    "pools its text": "it pools its text",
-    "mask of its own making": "its mask depends on what a token is",
-    "look tokens up as well": "its layers look tokens up as well",
-    "takes no inputs_embeds": "its first tower takes no embeddings",
-    "returns its last hidden states": "no module returns the last hidden states",
-}
 OTHERS = {
     "doge": "the mask is made of the values, and so of those of the prefix; here it is not",
     "diffllama": "attends twice, with a half of the values and of the prefix; here with all of it",
@@ -80,9 +69,9 @@ def weights(theirs: nn.Module) -> Tensor:
     return found
 
 
-def words(table: dict[str, str], said: str) -> str:
-    """What a row says of a message."""
-    found = [note for part, note in table.items() if part in said]
+def why(said: str) -> str:
+    """What a row says of peft's error."""
+    found = [note for part, note in ERRORS.items() if part in said]
     assert found, f"no words yet for: {said}"
     return found[0]
 
@@ -99,11 +88,11 @@ def running(model: nn.Module, name: str, config, read) -> tuple[nn.Module, Tenso
 def alone(outcomes, place: tuple[str, str, str], model, theirs, bare: Tensor) -> bool:
     """Whether only one of the two runs, or neither: then there is nothing to compare."""
     refused, fails = isinstance(model, str), isinstance(theirs, str)
-    if fails and not refused and (note := words(ERRORS, theirs)):
+    if fails and not refused and (note := why(theirs)):
         outcomes.architecture(*place, note=f"raises an error: {note}")
     if refused and not fails:
-        does = "runs" if difference(bare, theirs[1]) else "runs and does nothing"
-        outcomes.architecture(*place, note=f"{does}; is refused here: {words(REFUSED, model)}")
+        does = "runs" if difference(bare, theirs[1]) else "does nothing"
+        outcomes.architecture(*place, note=f"{does} on what is refused here")
     return refused or fails
 
 
