@@ -225,6 +225,12 @@ class LadderSideTuning(Method):
     lr: NotNegative = 3e-3
 
     def check(self, parts: Anatomy) -> None:
+        for name in ("layerdrop", "encoder_layerdrop", "decoder_layerdrop"):
+            if getattr(parts.base.config, name, 0):
+                raise ValueError(
+                    f"ladders lead from every layer, and {parts.title} leaves out some in training: "
+                    f"load it with {name}=0"
+                )
         width, rest = divmod(parts.hidden_size, self.reduction)
         if rest or width % parts.heads:
             raise ValueError(
