@@ -225,12 +225,16 @@ class LadderSideTuning(Method):
     lr: NotNegative = 3e-3
 
     def check(self, parts: Anatomy) -> None:
+        config = parts.base.config
         for name in ("layerdrop", "encoder_layerdrop", "decoder_layerdrop"):
-            if getattr(parts.base.config, name, 0):
+            if getattr(config, name, 0):
                 raise ValueError(
-                    f"ladders lead from every layer, and {parts.title} leaves out some in training: "
-                    f"load it with {name}=0"
+                    f"a ladder leads from every layer, of which {parts.title} leaves out some in "
+                    f"training: load it with {name}=0"
                 )
+        layers = parts.stacks[-1].layers
+        if getattr(config, "num_hidden_layers", len(layers)) != len(layers):
+            raise ValueError(f"a ladder leads from each layer, and {parts.title} shares some")
         width, rest = divmod(parts.hidden_size, self.reduction)
         if rest or width % parts.heads:
             raise ValueError(
