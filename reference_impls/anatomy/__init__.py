@@ -150,6 +150,7 @@ def _layer(base: PreTrainedModel, modules: dict[str, nn.Module], found: FoundLay
         **_heads(own),
         block=modules[found.block],
         width=found.width,
+        of_tokens=found.of_tokens,
         post_norm=found.post_norm,
         norms=tuple(modules[name] for name in found.norms),
         cross=found.cross and _cross(modules, place, found.cross),

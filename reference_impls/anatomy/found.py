@@ -43,10 +43,14 @@ class FoundAttention(Block):
 
 @dataclass
 class FoundLayer(Block):
-    """A layer; `block` is its module, `width` how many features a token has in it."""
+    """A layer; `block` is its module, `width` how many features a token has in it.
+
+    `of_tokens`: it works on (batch, tokens, features), with the tokens that the model was given.
+    """
 
     block: str = ""
     width: int = 0
+    of_tokens: bool = True
     post_norm: bool = False
     norms: tuple[str, ...] = ()
     own: FoundAttention | None = None

@@ -94,6 +94,9 @@ class Residual:
         """The parts of the layer."""
         call, found = self.call, FoundLayer(block=self.call.name)
         found.width = 0 if self.output is None else self.output.shape[-1]
+        tokens = self.finder.tokens
+        if tokens and self.output is not None:
+            found.of_tokens = self.output.ndim == 3 and self.output.shape[1] == tokens
         for branch in self.attending:
             attention = self.attention(branch)
             if self._crosses(branch) and len(self.attending) > 1:

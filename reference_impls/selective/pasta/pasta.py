@@ -142,6 +142,8 @@ class PASTA(Method):
         _ = parts.embedding  # special tokens are those of a text
         if parts.entrance is not parts.base and parts.base.config.sub_configs:
             raise ValueError(f"the layers of {parts.title} are given embeddings and no tokens")
+        if not all(layer.of_tokens for layer in parts.stacks[0].layers):
+            raise ValueError(f"the layers of {parts.title} do not work on the tokens as they come")
 
     def setup(self, model, batches=None) -> None:
         if not self.special_tokens:
