@@ -167,10 +167,6 @@ def watched_mask(
     return seen.expand(batch_size, -1, -1, -1)
 
 
-AttentionInterface.register(NAME, watched_attention)
-AttentionMaskInterface.register(NAME, watched_mask)
-
-
 @dataclass(eq=False)
 class Watch(TorchFunctionMode):
     """While it is entered, operations and modules of `model` leave `nodes` and `calls`."""
@@ -315,6 +311,8 @@ def _map(change: Callable[[Tensor], Tensor], value: Any) -> Any:
 def watch(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Watch, Any]:
     """A forward pass of a model (its copy without weights), and what it returned."""
     copied = skeleton(model)
+    AttentionInterface.register(NAME, watched_attention)
+    AttentionMaskInterface.register(NAME, watched_mask)
     copied.set_attn_implementation(NAME)
     copied.set_experts_implementation("eager")  # the others need values
     seen = Watch(copied)
