@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .cards import Baseline, Card, read_cards
 from .data import implementations as declarations
+from .data.architectures import Architecture, Cells, read_architectures, read_cells
 from .data.guides import Guide, read_guides
 from .data.implementations import Implementation
 from .data.ledger import Ledger, read_ledger
@@ -32,9 +33,10 @@ class Atlas:
     """The catalog, the implementations by name, and what was measured of them.
 
     That is, by method, its card, what its official code does, its committed runs, how it compares
-    with libraries, and its ledger. Of papers, by id: what other sources say of them, and the line
-    of the entry in the catalog's file. Of the parts that methods share, the text by path. And how
-    the ledger's sums compare with the peaks of real steps.
+    with libraries, its ledger, and what became of it on each of the architectures. Of papers, by
+    id: what other sources say of them, and the line of the entry in the catalog's file. Of the
+    parts that methods share, the text by path. And how the ledger's sums compare with the peaks of
+    real steps.
     """
 
     catalog: Catalog
@@ -50,6 +52,8 @@ class Atlas:
     guides: tuple[Guide, ...] = ()
     shared: dict[str, str] = field(default_factory=dict)
     peaks: tuple[Peaks, ...] = ()
+    architectures: tuple[Architecture, ...] = ()
+    cells: dict[str, Cells] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for method in self.methods.values():
@@ -167,6 +171,8 @@ def load(root: Path) -> Atlas:
         lines=lines,
         guides=read_guides(root),
         peaks=read_peaks(root),
+        architectures=read_architectures(root),
+        cells=read_cells(root),
     )
 
 

@@ -19,19 +19,8 @@ from .families import family_of
 from .find import find
 from .found import Found, FoundAttention, FoundLayer, Map
 from .named import put
-from .parts import (
-    ATTENTION,
-    Anatomy,
-    Attention,
-    Block,
-    Layer,
-    Projection,
-    Stack,
-    Widen,
-    numel,
-    whole,
-    width,
-)
+from .parts import ATTENTION, Anatomy, Attention, Block, Layer, Stack, numel
+from .projection import Projection, Widen, whole, width
 
 __all__ = [
     "ATTENTION",
@@ -103,6 +92,7 @@ def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> An
         found_final=modules.get(found.final),
         norms=tuple(modules[name] for name in found.norms),
         head=() if is_language_model else tuple(m for m in model.children() if m is not base),
+        found_width=found.last_width,
         positions=table and _positions(table),
         reason=found.unseen or "no attention was seen that adds to a residual stream",
         no_prompt=family_of(model.config.model_type).no_prompt or found.prompt,

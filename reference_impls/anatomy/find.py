@@ -56,6 +56,7 @@ class Finder:
             layers=[layers[name] for name in self.modules if name in layers],
             norms=tuple(name for name in self.modules if self.is_norm(name)),
             final=self.final(states) or self.owner(list(layers)[-1:]),
+            last_width=self.last_width(),
             positions=self.positions(),
             prompt=self.no_prompt(list(layers)[:1]),
         )
@@ -99,6 +100,15 @@ class Finder:
         while node and node.name in RESHAPES and node.sources:
             node = node.sources[0]
         return node and node.outputs[0]
+
+    def last_width(self) -> int | None:
+        """The features of a token in the last of all hidden states, if they are one for each."""
+        asked = ("decoder_hidden_states", "hidden_states")
+        every = next((v for name in asked if (v := getattr(self.returned, name, None))), None)
+        if not every or every[-1].ndim != 3:
+            return None
+        text = self.token is not None and not self.watch.model.config.is_encoder_decoder
+        return every[-1].shape[-1] if not text or every[-1].shape[1] == TOKENS else None
 
     def final(self, states: Tensor | None) -> str | None:
         """The outermost module in the model that returns its last states."""

@@ -60,6 +60,7 @@ class Found:
     layers: list[FoundLayer] = field(default_factory=list)
     norms: tuple[str, ...] = ()
     final: str | None = None
+    last_width: int | None = None
     positions: str | None = None
     unseen: str = ""  # why nothing could be watched
     prompt: str = ""  # why it takes no prompt at its input

@@ -9,7 +9,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from .found import Found, FoundAttention, FoundLayer, Map
-from .parts import ATTENTION, Attention, Layer, Part, width
+from .parts import ATTENTION, Attention, Layer, Part
+from .projection import width
 from .watch import is_linear
 
 MAPS = (*ATTENTION, "feed_forward_up", "feed_forward_down")

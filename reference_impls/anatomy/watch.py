@@ -116,8 +116,8 @@ def skeleton(model: nn.Module) -> nn.Module:
     copied = copy.deepcopy(model, memo).eval()
     for module in copied.modules():
         vars(module).pop("forward", None)  # that of a wrapper, which knows the original
-        if hasattr(getattr(module, "config", None), "use_cache"):
-            module.config.use_cache = False
+        if hasattr(module, "config"):
+            module.config.use_cache, module.config.output_hidden_states = False, True
     return copied
 
 

@@ -97,8 +97,7 @@ def promises(method: Method, model: PreTrainedModel, batch: Batch, name: str) ->
     after = logits(model.eval(), batch)
     for which, longer in known.padded.items():
         _demand(after, logits(model, longer), f"more padding {which} changes the outputs")
-    texts = [written(model, batch, use_cache=use) for use in (True, False) if known.writes]
-    if texts and not torch.equal(*texts):
+    if known.writes and not same_with_a_cache(model, batch):
         raise BrokenError("a cache changes what is written")
     if method.mergeable:
         method.merge(model)
@@ -127,25 +126,25 @@ def close(expected: Tensor, found: Tensor) -> bool:
     return bool((expected - found).abs().max() <= CLOSE * max(1.0, expected.abs().max().item()))
 
 
-def _count(method: Method, model: PreTrainedModel) -> set[str]:
-    """What is trained, by what passes its mask, is what the closed form says; its names."""
+def _count(method: Method, model: PreTrainedModel) -> dict[str, Tensor]:
+    """What is trained, by what passes its mask, is what the closed form says; the masks."""
     parts = anatomy(model)
     head = {id(p) for p in parts.head_parameters()}
     for parameter in trainable(model):
         parameter.grad = torch.ones_like(parameter)
     method.on_grad(model, 0)
     named = [(key, p) for key, p in model.named_parameters() if p.requires_grad]
-    passed = {key: int(p.grad.count_nonzero()) for key, p in named}
-    counted = sum(passed[key] for key, p in named if id(p) not in head)
+    passed = {key: p.grad != 0 for key, p in named}
+    counted = sum(int(passed[key].sum()) for key, p in named if id(p) not in head)
     model.zero_grad()
     if counted != method.trained(parts):
         raise BrokenError(f"{counted} numbers are trained, the form says {method.trained(parts)}")
     if (stored := numel(method.tensors(model).values())) != method.stored(parts):
         raise BrokenError(f"{stored} numbers are stored, the form says {method.stored(parts)}")
-    return {key for key, entries in passed.items() if entries}
+    return passed
 
 
-def _train(method: Method, model: PreTrainedModel, name: str, trained: set[str]) -> None:
+def _train(method: Method, model: PreTrainedModel, name: str, trained: dict[str, Tensor]) -> None:
     """Some steps; all that is trained moves, unless it is of no use to the model itself."""
     idle = useless(method, model, name)
     before = {key: p.detach().clone() for key, p in model.named_parameters() if p.requires_grad}
@@ -155,15 +154,18 @@ def _train(method: Method, model: PreTrainedModel, name: str, trained: set[str])
         method.before_step(model, step)
         if not torch.isfinite(torch.tensor(method.step(model, next(source), optimizer, step))):
             raise BrokenError(f"the loss of step {step + 1} is not finite")
+    used = base(name).used
     for key, parameter in model.named_parameters():
-        still = key in trained & before.keys() and torch.equal(parameter, before[key])
-        if still and id(parameter) not in idle:
+        still = key in trained.keys() & before.keys() and torch.equal(parameter, before[key])
+        of_use = (trained[key] & used[key]).any() if key in used and still else True
+        if still and of_use and id(parameter) not in idle:
             raise BrokenError(f"{key} did not move")
 
 
 def useless(method: Method, model: PreTrainedModel, name: str) -> set[int]:
     """The parameters that the model itself does not use, and what was added to such modules."""
-    idle = {id(p) for key, p in model.named_parameters() if key in base(name).idle}
+    used = base(name).used
+    idle = {id(p) for key, p in model.named_parameters() if key in used and not used[key].any()}
     known = dict(model.named_modules())
     names = {module: name for name, module in known.items()}
     own = {id(p) for key, p in model.named_parameters() if key in base(name).state}
@@ -193,10 +195,12 @@ class Base:
         model(**batch).loss.backward()
         found = model.state_dict()
         self.moving = {k for k in found if not torch.equal(found[k], self.state[k])}
-        moved = {
-            k: 0.0 if p.grad is None else p.grad.abs().max() for k, p in model.named_parameters()
+        size = {
+            key: torch.zeros_like(p) if p.grad is None else p.grad.abs()
+            for key, p in model.named_parameters()
         }
-        self.idle = {key for key, most in moved.items() if most < LEAST * max(moved.values())}
+        least = LEAST * max(grad.max() for grad in size.values())
+        self.used = {key: grad >= least for key, grad in size.items()}
 
 
 def _same(model: PreTrainedModel, batch: Batch, expected: Tensor) -> bool:
@@ -240,23 +244,27 @@ def can_write(model: PreTrainedModel, batch: Batch) -> bool:
     if not model.can_generate():
         return False
     try:
-        texts = [written(model, batch, use_cache=use) for use in (True, False)]
+        return same_with_a_cache(model, batch)
     except Exception:  # a model that does not generate from such a batch
         return False
-    return torch.equal(*texts)
+
+
+def same_with_a_cache(model: PreTrainedModel, batch: Batch) -> bool:
+    """Whether a model finds the same words likely with a cache and without."""
+    return close(*(scores(model, batch, use_cache=use) for use in (True, False)))
 
 
 @torch.no_grad()
-def written(model: PreTrainedModel, batch: Batch, *, use_cache: bool) -> Tensor:
-    """The likeliest continuation of the rows that have no padding."""
+def scores(model: PreTrainedModel, batch: Batch, *, use_cache: bool) -> Tensor:
+    """Those of all words, (words, rows, vocabulary), while the likeliest are written; of the rows
+    that have no padding."""
     inputs = {k: v[1:].clone() for k, v in batch.items() if k != "labels" and v.ndim}
-    return model.generate(
-        **inputs,
-        max_new_tokens=WRITTEN,
-        min_new_tokens=WRITTEN,
-        do_sample=False,
-        use_cache=use_cache,
-    )
+    settings = {"max_new_tokens": WRITTEN, "min_new_tokens": WRITTEN, "do_sample": False}
+    pad = model.generation_config.pad_token_id
+    if pad is not None:  # by which some models tell positions
+        settings["bad_words_ids"] = [[pad]]
+    asked = {"output_logits": True, "return_dict_in_generate": True, "use_cache": use_cache}
+    return torch.stack(model.generate(**inputs, **settings, **asked).logits)
 
 
 def path_of(method: type[Method]) -> Path:
@@ -270,13 +278,30 @@ def sources_of(method: type[Method]) -> dict[str, str]:
 
 
 def is_stale(method: type[Method]) -> bool:
-    """Whether the cells are missing or were made by other code."""
-    return files.read(path_of(method)).get("sources") != sources_of(method)
+    """Whether cells are missing, or were made by other code."""
+    kept = files.read(path_of(method))
+    return kept.get("sources") != sources_of(method) or bool(
+        set(architectures.names()) - known(kept)
+    )
+
+
+def known(kept: dict[str, Any]) -> set[str]:
+    """The architectures that a file tells of."""
+    return {name for state in (RUNS, REFUSED, FAULT) for name in kept.get(state, ())}
 
 
 def record(method: type[Method]) -> dict[str, Any]:
-    """What is committed of a method: its cells on all architectures, by what became of them."""
-    cells = {name: cell(method, name) for name in architectures.names()}
+    """What is committed of a method: its cells on all architectures, by what became of them.
+
+    Cells that this code made already are kept: a new architecture is tried alone.
+    """
+    kept = files.read(path_of(method))
+    if kept.get("sources") != sources_of(method) or not is_stale(method):
+        kept = {}
+    cells = dict.fromkeys(kept.get(RUNS, ()), (RUNS, ""))
+    for state in (REFUSED, FAULT):
+        cells |= {name: (state, why) for name, why in kept.get(state, {}).items()}
+    cells = {name: cells.get(name) or cell(method, name) for name in architectures.names()}
     return {
         RUNS: [name for name, (state, _) in cells.items() if state == RUNS],
         REFUSED: {name: why for name, (state, why) in cells.items() if state == REFUSED},

@@ -10,6 +10,7 @@ from tests.tools.fault_cases import Case
 from tests.tools.small_catalog import (
     CARD,
     CARD_PATH,
+    CELLS,
     METHOD,
     METHOD_PATH,
     MUTANTS,
@@ -54,6 +55,20 @@ def _beside(name: str, text: str | None) -> Callable[[Path], None]:
     return spoil
 
 
+def _architectures(text: str) -> Callable[[Path], None]:
+    """Write a file of architectures; the method was tried on t5."""
+
+    def spoil(root: Path) -> None:
+        _beside(ARCHITECTURES, CELLS.replace("[]", '["t5"]'))(root)
+        path = root / "reference_impls/architectures/encoders.toml"
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+
+    return spoil
+
+
+ARCHITECTURES = "measured/architectures.json"
+CELLS_OF_OTHER_CODE = CELLS.replace('"sources": {}', '"sources": {"core/gone.py": "ab"}')
 OTHER_CODE = '{"cue": {"sources": {"core/gone.py": "ab"}}, "summary": {"sources": {"x.py": "cd"}}}'
 DRAWN, EQUATION = CARD.partition("[beside]")[0], 'equation = ["LoRA"]\n'
 
@@ -137,6 +152,14 @@ FAULTS_OF_CODE = [
             ),
             ("measured/ledger.json", "{", "measured/ledger.json is spoiled"),
             ("forms.py", "SPEC = 1", "measured/forms.json is missing"),
+            (
+                ARCHITECTURES,
+                None,
+                f"{ARCHITECTURES} is missing: run `python -m reference_impls mea",
+            ),
+            (ARCHITECTURES, "[]", f"{ARCHITECTURES} is spoiled"),
+            (ARCHITECTURES, '{"runs": [], "sources": {}}', f"{ARCHITECTURES} is spoiled"),
+            (ARCHITECTURES, CELLS_OF_OTHER_CODE, f"{ARCHITECTURES} is of other code: run"),
         )
     ),
     Case(
@@ -146,6 +169,19 @@ FAULTS_OF_CODE = [
         "class LoRA",
         "measured/runs.json lacks cue, cloze: run",
         METHOD_PATH,
+    ),
+    Case(
+        "S711",
+        at="class LoRA",
+        says=f"{ARCHITECTURES} lacks bert, gpt: run",
+        file=METHOD_PATH,
+        spoil=_architectures("[bert]\n[t5]\n[gpt]\n"),
+    ),
+    Case(
+        "S711",
+        says="Expected ']'",
+        file="reference_impls/architectures/encoders.toml",
+        spoil=_architectures("[bert"),
     ),
     Case(
         "S712",

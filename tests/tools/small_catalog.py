@@ -228,6 +228,7 @@ new = "r: int = 9"
 """
 
 LEDGER = '{"lab": {}, "architectures": {}, "versions": {}, "sources": {}}'
+CELLS = '{"runs": [], "refused": {}, "fault": {}, "versions": {}, "sources": {}}'
 METHOD_PATH = "reference_impls/reparameterized/lora/lora.py"
 TEST_PATH = "reference_impls/reparameterized/lora/test_lora.py"
 CARD_PATH = "reference_impls/reparameterized/lora/card.toml"
@@ -256,6 +257,7 @@ def write_tree(
     (beside / "measured").mkdir(exist_ok=True)
     (beside / "measured" / "runs.json").write_text("{}", encoding="utf-8")
     (beside / "measured" / "ledger.json").write_text(LEDGER, encoding="utf-8")
+    (beside / "measured" / "architectures.json").write_text(CELLS, encoding="utf-8")
     path = root / "papers.yaml"
     path.write_bytes(catalog if isinstance(catalog, bytes) else catalog.encode())
     return path

@@ -36,7 +36,7 @@ STOREYS = {
         ("__main__",),
     ),
     "reference_impls": (
-        ("anatomy",),
+        ("anatomy", "architectures"),
         ("core",),
         ("shared",),
         ("lab", "*.*"),

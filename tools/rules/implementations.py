@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..cards import FILE, Beside
 from ..data.annotated import all_segments, read_details
+from ..data.architectures import read_architectures
+from ..data.committed import CommittedError
 from ..data.digests import unchanged
 from ..data.findings import nearest
 from ..data.implementations import FIELDS, Implementation, shared_parts
@@ -214,23 +216,32 @@ def _unplaced(
     "S711",
     "Method not measured",
     "What a method's page shows is measured: its runs on each task that it declares, its ledger, "
-    "and its closed forms where it declares any. All of it lies in the folder `measured` beside "
-    "it, and is of the code as it is.",
+    "what becomes of it on each architecture, and its closed forms where it declares any. All of "
+    "it lies in the folder `measured` beside it, and is of the code as it is.",
     bad="a method whose code was changed after its runs",
     good="python -m reference_impls measure lora",
 )
 def not_measured(context: Context) -> Iterator[Fault]:
+    architectures: list[str] = []
+    try:
+        architectures += [known.name for known in read_architectures(context.root)]
+    except CommittedError as error:
+        path, _, message = str(error).partition(": ")
+        yield Fault(Source(path, 1, ""), message)
     for implementation in context.implementations[0].values():
-        lacking = "; ".join(_unmeasured(context.root, implementation))
+        lacking = "; ".join(_unmeasured(context.root, implementation, architectures))
         if lacking:
             fix = f"run `python -m reference_impls measure {implementation.name}`"
             yield Fault(source_of(implementation), f"{lacking}: {fix}")
 
 
-def _unmeasured(root: Path, implementation: Implementation) -> Iterator[str]:
+def _unmeasured(
+    root: Path, implementation: Implementation, architectures: list[str]
+) -> Iterator[str]:
     """What is missing or stale of a method, in words."""
-    method, tasks = root / implementation.path, implementation.tasks
-    wanted = ["runs", "ledger", *(["forms"] if method.with_name("forms.py").is_file() else [])]
+    method = root / implementation.path
+    wanted = ["runs", "ledger", "architectures"]
+    wanted += ["forms"] if method.with_name("forms.py").is_file() else []
     for name in (f"measured/{what}.json" for what in wanted):
         path = method.parent / name
         if not path.is_file():
@@ -240,13 +251,26 @@ def _unmeasured(root: Path, implementation: Implementation) -> Iterator[str]:
             found = json.loads(path.read_bytes())
             parts = found if name == "measured/runs.json" else {"": found}
             old = [part for part, made in parts.items() if not unchanged(made["sources"], root)]
+            lacking = _lacking(name, found, implementation.tasks, architectures)
         except (ValueError, KeyError, TypeError, AttributeError):
             yield f"{name} is spoiled"
             continue
-        if name == "measured/runs.json" and (missing := [t for t in tasks if t not in found]):
-            yield f"{name} lacks {', '.join(missing)}"
+        if lacking:
+            yield f"{name} lacks {', '.join(lacking)}"
         if old:
             yield f"{name} is of other code{' on ' * any(old)}{', '.join(old)}"
+
+
+def _lacking(
+    name: str, found: dict[str, dict], tasks: Iterable[str], architectures: Iterable[str]
+) -> list[str]:
+    """The tasks or the architectures that a file should be about and is not."""
+    if name == "measured/runs.json":
+        return [task for task in tasks if task not in found]
+    if name == "measured/architectures.json":
+        tried = {*found["runs"], *found["refused"], *found["fault"]}
+        return [architecture for architecture in architectures if architecture not in tried]
+    return []
 
 
 @rule(

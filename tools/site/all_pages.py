@@ -17,6 +17,7 @@ from .pages.crosswalk import crosswalk
 from .pages.guides import guides
 from .pages.home import home
 from .pages.methods import methods
+from .pages.models import models
 from .pages.news import news
 from .pages.papers import papers
 from .pages.taxonomy import taxonomy
@@ -36,6 +37,7 @@ PARTS = (
     choose,
     compare,
     calculator,
+    models,
     guides,
     news,
 )

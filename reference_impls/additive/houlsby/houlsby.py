@@ -104,10 +104,9 @@ class Houlsby(Method):
             for end in (layer.attention_end, layer.feed_forward_end):
                 self.attach(end, "adapter", Bottleneck(layer.width, self.size, self.std))
                 self.hook(end, adapt)
-        for norm in parts.norms:
-            for parameter in norm.parameters(recurse=False):  # an adapter may be in it
-                self.train_base(parameter)
+        for parameter in parts.norm_parameters():
+            self.train_base(parameter)
 
     def trained(self, parts: Anatomy) -> int:
-        norms = sum(numel(norm.parameters(recurse=False)) for norm in parts.norms)
+        norms = numel(parts.norm_parameters())
         return 2 * sum(bottleneck_count(x.width, self.size) for x in parts.layers) + norms

@@ -152,11 +152,10 @@ class Compacter(Method):
                 adapter = Adapter(parts.hidden_size, self.size, slow)
                 self.attach(projection.module, "adapter", adapter)
                 self.hook(projection.module, adapt)
-        for norm in parts.norms:
-            for parameter in norm.parameters(recurse=False):  # an adapter may be in it
-                self.train_base(parameter)
+        for parameter in parts.norm_parameters():
+            self.train_base(parameter)
 
     def trained(self, parts: Anatomy) -> int:
         adapters = len(parts.layers) * (2 if self.attention else 1)
-        norms = sum(numel(norm.parameters(recurse=False)) for norm in parts.norms)
+        norms = numel(parts.norm_parameters())
         return self.n**3 + adapters * 3 * (parts.hidden_size + self.size) + norms

@@ -95,7 +95,7 @@ def answer(model: nn.Module, args, kwargs, output, pooling: str | None, causal: 
             logits=output.logits,
             pooled_logits=output.logits,
             labels=labels,
-            vocab_size=model.config.vocab_size,
+            vocab_size=probe.out_features,
             config=model.config,
             **aligned,
         )
@@ -129,7 +129,7 @@ class LinearProbe(Method):
             raise ValueError(f"pooling '{self.pooling}' is not one of {', '.join(POOLINGS)}")
         parts = self.freeze(model)
         model.requires_grad_(False)
-        probe = nn.Linear(parts.hidden_size, outputs(parts))
+        probe = nn.Linear(parts.last_width, outputs(parts))
         nn.init.trunc_normal_(probe.weight, std=0.02, a=-0.04, b=0.04)
         nn.init.zeros_(probe.bias)
         self.attach(parts.base, "linear_probe", probe)
@@ -139,10 +139,18 @@ class LinearProbe(Method):
         self.hook(model, partial(answer, pooling=pooling, causal=causal))
 
     def trained(self, parts: Anatomy) -> int:
-        return outputs(parts) * (parts.hidden_size + 1)
+        return outputs(parts) * (parts.last_width + 1)
 
 
 def outputs(parts: Anatomy) -> int:
-    """Classes of a classifier, words of a language model."""
-    config = parts.model.config
-    return config.num_labels if parts.head else config.vocab_size
+    """Classes of a classifier, words of a language model.
+
+    Raises:
+        ValueError: the model is neither.
+    """
+    words = parts.model.get_output_embeddings()
+    if parts.head:
+        return parts.model.config.num_labels
+    if words is None:
+        raise ValueError(f"{parts.title} has neither classes nor words for a probe to tell")
+    return words.weight.shape[0]

@@ -80,5 +80,5 @@ class BitFit(Method):
 
 
 def biases(parts: Anatomy) -> list[nn.Parameter]:
-    """Every bias that the model came with, its head's apart."""
-    return [p for name, p in parts.base.named_parameters() if name.endswith("bias")]
+    """Every bias of a map or a norm that the model came with, its head's apart."""
+    return [p for name, p in parts.base.named_parameters() if name.endswith(".bias")]

@@ -45,10 +45,6 @@ Source: Qi et al. 2022, arXiv:2211.08682.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from torch import nn
-
 from ...anatomy import Anatomy, numel
 from ...core.method import Method, register
 from ...core.options import NotNegative
@@ -69,15 +65,13 @@ class LnTuning(Method):
 
     lr: NotNegative = 1e-3
 
+    def check(self, parts: Anatomy) -> None:
+        if not self.trained(parts):
+            raise ValueError(f"LN-tuning trains norms, and those of {parts.title} have no weights")
+
     def setup(self, model, batches=None) -> None:
-        for parameter in affine(self.freeze(model)):
+        for parameter in self.freeze(model).norm_parameters():
             self.train_base(parameter)
 
     def trained(self, parts: Anatomy) -> int:
-        return numel(affine(parts))
-
-
-def affine(parts: Anatomy) -> Iterator[nn.Parameter]:
-    """The gain of every norm, and its bias where it has one."""
-    for norm in parts.norms:
-        yield from norm.parameters(recurse=False)
+        return numel(parts.norm_parameters())

@@ -106,7 +106,7 @@ class LTSFT(MaskedMethod):
     def candidates(self, parts: Anatomy) -> dict[str, nn.Parameter]:
         output = parts.model.get_output_embeddings()
         own = output is not None and output.weight is not parts.embedding.weight
-        frozen = {id(p) for m in (*parts.norms, *([output] * own)) for p in m.parameters()}
+        frozen = {id(p) for p in (*parts.norm_parameters(), *([output.weight] if own else []))}
         base = {id(p) for p in parts.base.parameters()} - frozen
         return {name: p for name, p in super().candidates(parts).items() if id(p) in base}
 

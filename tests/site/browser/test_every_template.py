@@ -19,6 +19,7 @@ TEMPLATES = (
     "methods/choose.html",
     "methods/compare.html",
     "methods/calculator.html",
+    "methods/models.html",
     "methods/lora.html",
     "crosswalk.html",
     "news.html",

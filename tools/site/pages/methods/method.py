@@ -22,6 +22,7 @@ from . import cost, source
 from .comparisons import comparison_table
 from .own_model import snippets
 from .recipe import recipe
+from .runs_on import runs_on
 
 
 def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
@@ -59,6 +60,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "costs": cost.costs(atlas, method),
         "dropout": own_dropout(method),
         "closed": method.name in closed_forms.read()["methods"],
+        "models": runs_on(atlas, method.name),
         "snippets": snippets(method, atlas.card(method.name).own_model),
         "refuses": source.refuses(method, text),
         "sizes": sizes_of(atlas.runs),
