@@ -29,6 +29,9 @@ import transformers
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from . import batches
+from .batches import ORDINARY
+
+__all__ = ["ORDINARY", "about", "batch", "build", "config", "kind", "logits", "names"]
 
 KINDS = {  # the file, and the automatic class
     "encoder": ("encoders", "AutoModelForSequenceClassification"),

@@ -260,9 +260,9 @@ def scores(model: PreTrainedModel, batch: Batch, *, use_cache: bool) -> Tensor:
     that have no padding."""
     inputs = {k: v[1:].clone() for k, v in batch.items() if k != "labels" and v.ndim}
     settings = {"max_new_tokens": WRITTEN, "min_new_tokens": WRITTEN, "do_sample": False}
-    pad = model.generation_config.pad_token_id
-    if pad is not None:  # by which some models tell positions
-        settings["bad_words_ids"] = [[pad]]
+    # padding tells some models positions, and images have tokens that stand for them
+    words = model.config.get_text_config().vocab_size
+    settings["bad_words_ids"] = [[i] for i in range(words) if i not in architectures.ORDINARY]
     asked = {"output_logits": True, "return_dict_in_generate": True, "use_cache": use_cache}
     return torch.stack(model.generate(**inputs, **settings, **asked).logits)
 

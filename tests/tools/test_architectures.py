@@ -18,7 +18,8 @@ REFUSED = {
     "module; give its name, anatomy(model, query=…), or the layers that …",
     "bart": "BartModel has no table of tokens: it reads no text",
     "ibert": "targets = ('query', 'value'): IBertModel's layer 'encoder.layer.0' has no query: its "
-    "query is no output of a linear module; give its name, anatomy(model, query=…), or the layers that …",
+    "query is no output of a linear module; give its name, anatomy(model, query=…), or the "
+    "layers that …",
 }
 
 

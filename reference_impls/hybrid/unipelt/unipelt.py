@@ -66,7 +66,8 @@ from torch import Tensor, nn
 from ...anatomy import Anatomy, Projection
 from ...core.method import register
 from ...core.options import Count, NotNegative
-from ...shared.bottleneck import adapt_end
+from ...shared.bottleneck import adapt_end, bottleneck_count
+from ...shared.low_rank import low_rank_count
 from ...shared.prefix_attention import (
     PrefixMethod,
     stored_prefix_count,
@@ -84,7 +85,8 @@ class Tokens(nn.Module):
         if mask is None:
             self.weights = None
             return
-        real = (mask if mask.dtype == torch.bool else mask == 0)[:, 0].any(1).float()
+        seen = mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+        real = seen[:, 0].any(1).float()
         self.weights = (real / real.sum(1, keepdim=True).clamp(min=1)).unsqueeze(-1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -156,7 +158,8 @@ class GatedAdapter(nn.Module):
 
 def look(module: nn.Module, args, kwargs) -> None:
     """Forward pre-hook of the attention, the first module of a layer to run."""
-    module.get_submodule("prefix").look(args[0], kwargs.get("attention_mask"))
+    states = args[0] if args else kwargs["hidden_states"]
+    module.get_submodule("prefix").look(states, kwargs.get("attention_mask"))
 
 
 def add_low_rank(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
@@ -195,19 +198,21 @@ class UniPELT(PrefixMethod):
                 "UniPELT's gates average over the whole input, which a causal model "
                 f"({parts.title}) must not see; use an encoder"
             )
-        if any(layer.query.module is layer.value.module for layer in parts.layers):
-            raise ValueError(f"{parts.title} has queries and values in one map, UniPELT needs two")
+        pairs = [(layer.query, layer.value) for layer in parts.layers]
+        if any(q.module is v.module or q.d_in != v.d_in for q, v in pairs):
+            raise ValueError(
+                f"UniPELT needs two maps of one input for query and value, {parts.title} has others"
+            )
 
     def setup(self, model, batches=None) -> None:
         parts = self.freeze(model)
-        width = parts.hidden_size
         self.attach_prefixes(parts, self.prefix_length, self.bottleneck, std=0.02)
         for layer in parts.layers:
-            tokens = Tokens()
-            prefix = GatedPrefix(layer.attention.prefix, Gate(width, tokens).to(model.device))
+            tokens, width, read = Tokens(), layer.width, layer.query.d_in
+            prefix = GatedPrefix(layer.attention.prefix, Gate(read, tokens).to(model.device))
             layer.attention.prefix = prefix.train(model.training)
             self.hook(layer.attention, look, before=True)
-            gate = Gate(width, tokens)
+            gate = Gate(read, tokens)
             for projection in (layer.query, layer.value):
                 low_rank = GatedLowRank(projection, self.r, gate)
                 self.attach(projection.module, "low_rank", low_rank)
@@ -217,14 +222,12 @@ class UniPELT(PrefixMethod):
             self.hook(layer.end, adapt_end(layer))
 
     def _besides_prefix(self, parts: Anatomy) -> int:
-        width = parts.hidden_size
-        low_rank = sum(
-            self.r * (p.d_in + p.d_out)
-            for layer in parts.layers
-            for p in (layer.query, layer.value)
+        low_rank = low_rank_count(
+            (p for layer in parts.layers for p in (layer.query, layer.value)), self.r
         )
-        adapter = 2 * width * self.size + width + self.size
-        return low_rank + len(parts.layers) * (adapter + 3 * (width + 1))
+        adapters = sum(bottleneck_count(layer.width, self.size) for layer in parts.layers)
+        gates = sum(2 * (layer.query.d_in + 1) + layer.width + 1 for layer in parts.layers)
+        return low_rank + adapters + gates
 
     def trained(self, parts: Anatomy) -> int:
         prefixes = trained_prefix_count(parts, self.prefix_length, self.bottleneck)

@@ -210,6 +210,8 @@ class PTuning(Method):
     def check(self, parts: Anatomy) -> None:
         if parts.encoder_decoder:
             raise ValueError("P-tuning has no template for an encoder-decoder: use prompt tuning")
+        if parts.entrance is not parts.base and parts.base.config.sub_configs:
+            raise ValueError(f"P-tuning has no template for what {parts.title} reads beside text")
         check_room(parts, sum(self.template))
         places = self._places(parts)
         if len(places) != len(self.template) or min(self.template, default=0) < 1:
@@ -228,7 +230,7 @@ class PTuning(Method):
         parts = self.freeze(model)
         blocks = zip(self.template, self._places(parts), strict=True)
         place = [place for size, place in blocks for _ in range(size)]
-        encoder, base = Encoder(len(place), parts.embedding.embedding_dim), parts.base
+        encoder, base = Encoder(len(place), parts.embedding.embedding_dim), parts.entrance
         # an encoder's pooler reads the states inside the base model, a decoder has none
         end = base if parts.causal else parts.final
         self.attach(end, "pseudo", PseudoTokens(encoder, place))
