@@ -245,6 +245,7 @@ def test_a_model_of_the_same_structure_is_not_watched_again(looks):
         lambda model: model.model.layers.append(copy.deepcopy(model.model.layers[0])),
         lambda model: setattr(model.model.layers[0], "mlp", nn.Identity()),
         lambda model: setattr(model.model.layers[0].mlp, "down_proj", nn.Linear(64, 32)),
+        lambda model: setattr(model.model.layers[0].mlp, "act_fn", nn.Identity()),
         lambda model: setattr(model.config, "num_hidden_layers", 1),
         lambda model: model.resize_token_embeddings(77),
     ],

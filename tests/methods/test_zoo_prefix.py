@@ -81,3 +81,26 @@ def test_a_prefix_on_attention_that_asks_no_table_would_change_nothing(name):
         # whoever asked for it would fail: it is no module
         vars(block.attention)["prefix"] = pytest.fail
     assert torch.equal(architectures.logits(model, batch), before)
+
+
+@pytest.mark.parametrize("name", ["bert", "deepseek_v3", "gpt_oss", "gemma2", "t5"])
+@pytest.mark.parametrize("reparametrize", [False, True])
+@torch.no_grad()
+def test_a_prefix_is_as_wide_as_keys_and_values_are(name, reparametrize):
+    model, parts = model_of(name)
+    batch = architectures.batch(name)
+    method = PrefixTuning(length=3, bottleneck=5, reparametrize=reparametrize)
+    method.setup(model)
+    head = {id(p) for p in parts.head_parameters()}
+    free = [p for p in model.parameters() if p.requires_grad and id(p) not in head]
+    assert sum(p.numel() for p in free) == method.trained(parts)
+    stored = method.tensors(model)
+    assert sum(tensor.numel() for tensor in stored.values()) == method.stored(parts)
+    blocks = [block for layer in parts.layers for block in layer.attentions]
+    for block in blocks:
+        keys, values = block.attention.prefix()
+        assert keys.shape == (3, block.kv_heads, block.key_dim)
+        assert values.shape == (3, block.kv_heads, block.value_dim)
+    before = architectures.logits(model, batch)
+    method.fold_prefixes(model)
+    torch.testing.assert_close(architectures.logits(model, batch), before, atol=1e-6, rtol=1e-5)
