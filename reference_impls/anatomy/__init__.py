@@ -120,7 +120,9 @@ def _stacks(base: PreTrainedModel, modules: dict[str, nn.Module], found: Found) 
     for name, layers in sorted(owners.items(), key=lambda item: any(x.cross for x in item[1])):
         seen = {layer.own.causal for layer in layers if layer.own} - {None}
         crossing = any(layer.cross for layer in layers)
-        causal = seen == {True} if seen else crossing or shape(base.config) == "decoder"
+        writes = shape(base.config) == "decoder"
+        alone = writes and len(owners) == 1  # whatever form its mask has
+        causal = alone or (seen == {True} if seen else crossing or writes)
         yield Stack(modules[name], tuple(_layer(base, modules, x) for x in layers), causal)
 
 

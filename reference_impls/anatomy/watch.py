@@ -163,11 +163,7 @@ def watched_mask(
     zero = torch.zeros((), dtype=torch.long)
     try:
         seen[0, 0, 0, -1] = bool(mask_function(zero, zero, first, last))
-    except (
-        RuntimeError,
-        IndexError,
-        TypeError,
-    ):  # it reads what has no values, so it does not tell
+    except (RuntimeError, IndexError, TypeError):  # it reads what has no values
         seen = seen.to("meta")
     return seen.expand(batch_size, -1, -1, -1)
 
