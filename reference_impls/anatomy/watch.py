@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import causal_mask_function
+from transformers.utils import logging
 
 LARGEST = 2**20  # numbers in a tensor that is given values
 NAME = "watched"  # of the attention function that tells of its calls
@@ -314,7 +315,12 @@ def watch(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Watch, Any
     copied = skeleton(model)
     AttentionInterface.register(NAME, watched_attention)
     AttentionMaskInterface.register(NAME, watched_mask)
-    copied.set_attn_implementation(NAME)
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # that some models compute attention by themselves is seen below
+    try:
+        copied.set_attn_implementation(NAME)
+    finally:
+        logging.set_verbosity(level)
     copied.set_experts_implementation("eager")  # the others need values
     seen = Watch(copied)
     return seen, seen.run(**inputs)
