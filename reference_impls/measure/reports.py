@@ -63,8 +63,8 @@ def inference(model: PreTrainedModel, batch: Batch) -> tuple[int, int]:
     the longest sequence that a layer works on."""
     lengths: list[int] = []
 
-    def look(module: nn.Module, args: Any, output: Tensor) -> None:
-        lengths.append(output.shape[1])
+    def look(module: nn.Module, args: Any, output: Any) -> None:
+        lengths.append((output if isinstance(output, Tensor) else output[0]).shape[1])
 
     handles = [layer.end.register_forward_hook(look) for layer in anatomy(model).layers]
     model.eval()
@@ -158,6 +158,7 @@ def on_config(
             with backbones.quiet(), shapes_only(answer):
                 # a copy, since making a model writes the dtype into it
                 model = built(deepcopy(config), dtype=dtype)
+                model.set_experts_implementation("eager")  # the only one for such tensors
                 return on_model(method_class, model, rows, length, **arguments)
         except ValueError as error:
             errors.append(error)
