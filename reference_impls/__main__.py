@@ -1,4 +1,4 @@
-"""Command line: `python -m reference_impls list | train | count | ledger | measure | new`.
+"""Command line: `python -m reference_impls list | parts | train | count | ledger | measure | new`.
 
 What is asked for is read from the methods' files; torch is imported when a command needs it.
 """
@@ -51,6 +51,16 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="every method, its leaf, paper and properties")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=_list)
+
+    parts = commands.add_parser(
+        "parts",
+        help="what is found of an architecture, what it lacks, and which methods are refused on it",
+        epilog="No weights are needed. A part that is there and was not found can be given by "
+        "name: anatomy(model, query=…).",
+    )
+    parts.add_argument("--config", type=Path, required=True, help="a config.json or its folder")
+    parts.add_argument("--json", action="store_true")
+    parts.set_defaults(run=_parts)
 
     training = commands.add_parser("train", help="train a method in the lab")
     training.add_argument("method", metavar="METHOD")
@@ -191,6 +201,14 @@ def _list(options: argparse.Namespace) -> int:
     for row in rows:
         flags = [key.replace("_", " ") for key in keys[4:7] if row[key]]
         print(f"{row['name']:20} {row['leaf']:18} {row['paper']:26} {', '.join(flags)}")
+    return 0
+
+
+def _parts(options: argparse.Namespace) -> int:
+    registry, counting, found = _import("core.registry", "core.counting", "measure.found_parts")
+    config = counting.read_config(options.config)
+    told = found.report(config, registry.load_methods().values())
+    print(json.dumps(told, indent=1) if options.json else "\n".join(found.lines(told)))
     return 0
 
 

@@ -100,15 +100,31 @@ class Beside(_Model):
     elsewhere: tuple[int, ...] = ()
 
 
-class OwnModel(_Model):
-    """What a program for one's own model needs of the method's: lines before it, and arguments.
-
-    `language_model` is false where the texts of such a model lack what the method changes.
-    """
+class Needed(_Model):
+    """What a program for one's own model needs of the method's: lines before it, and arguments."""
 
     prepare: str = ""
     arguments: dict[str, str] = {}
+
+
+class OwnModel(Needed):
+    """The same of models of text; `kinds` has what others need instead, where that differs.
+
+    `language_model` is false where the texts of such a model lack what the method changes. An empty
+    table of a kind says that it needs the same.
+    """
+
     language_model: bool = True
+    kinds: dict[Literal["encoder-decoder", "vision", "audio"], Needed] = {}
+
+    def of(self, kind: str) -> Needed | None:
+        """What a program for another kind of model needs; None where that is not known."""
+        own = self.kinds.get(kind)
+        if own is None:
+            return None if self.arguments else self
+        return Needed(
+            prepare=own.prepare or self.prepare, arguments=own.arguments or self.arguments
+        )
 
 
 class Contract(_Model):

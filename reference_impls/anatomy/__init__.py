@@ -70,15 +70,19 @@ def anatomy(model: PreTrainedModel, **names: Any) -> Anatomy:
 
 def _found(base: PreTrainedModel) -> Found:
     """What watching finds; what was found in a model of the same structure is not looked for."""
-    structure = (
-        type(base),
-        base.config.to_json_string(),
-        tuple((name, type(module)) for name, module in base.named_modules()),
-        tuple(tuple(p.shape) for p in base.parameters()),
-    )
+    structure = (type(base), base.config.to_json_string(), tuple(_structure(base)))
     if structure not in _FOUND:
         _FOUND[structure] = find(base)
     return _FOUND[structure]
+
+
+def _structure(module: nn.Module, name: str = "") -> Iterator[tuple]:
+    """The modules and the shapes of their weights, without what a method added."""
+    yield name, type(module), *(tuple(p.shape) for p in module.parameters(recurse=False))
+    added = vars(module).get("_added", ())
+    for child, inner in module.named_children():
+        if child not in added:
+            yield from _structure(inner, f"{name}.{child}")
 
 
 def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> Anatomy:
@@ -146,6 +150,7 @@ def _layer(base: PreTrainedModel, modules: dict[str, nn.Module], found: FoundLay
         **_heads(own),
         block=modules[found.block],
         width=found.width,
+        of_tokens=found.of_tokens,
         post_norm=found.post_norm,
         norms=tuple(modules[name] for name in found.norms),
         cross=found.cross and _cross(modules, place, found.cross),

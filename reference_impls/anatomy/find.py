@@ -38,6 +38,7 @@ class Finder:
     def __init__(self, seen: Watch, returned: Any, given: dict[str, Tensor]) -> None:
         self.watch, self.returned = seen, returned
         self.token = given["input_ids"][0, 0] if "input_ids" in given else None
+        self.tokens = 0 if self.token is None else TOKENS
         self.cores = cores(seen)
         self.by_name: dict[str, list[Call]] = {}
         for call in seen.calls:

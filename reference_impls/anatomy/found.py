@@ -31,7 +31,7 @@ class Block:
 
 @dataclass
 class FoundAttention(Block):
-    """An attention block. `registered`: it asks transformers' table for its attention function."""
+    """An attention block. `registered`: transformers' table has its attention function."""
 
     heads: int | None = None
     kv_heads: int | None = None
@@ -43,10 +43,14 @@ class FoundAttention(Block):
 
 @dataclass
 class FoundLayer(Block):
-    """A layer; `block` is its module, `width` how many features a token has in it."""
+    """A layer; `block` is its module, `width` how many features a token has in it.
+
+    `of_tokens`: it works on (batch, tokens, features), with the tokens that the model was given.
+    """
 
     block: str = ""
     width: int = 0
+    of_tokens: bool = True
     post_norm: bool = False
     norms: tuple[str, ...] = ()
     own: FoundAttention | None = None

@@ -83,7 +83,8 @@ ATTENTION = ("query", "key", "value", "attention_output")
 class Layer(Attention):
     """One transformer layer; the fields of `Attention` are those of its self-attention.
 
-    `cross` is its attention to the encoder, if it has one. What `feed_forward_end` returns is added
+    `of_tokens`: it works on (batch, tokens, width), of the tokens that the model was given. `cross`
+    is its attention to the encoder, if it has one. What `feed_forward_end` returns is added
     to the residual stream. `feed_forward_input` is the module whose first argument is the input of
     the feed-forward block. `end` returns the layer's output. `post_norm`: the norms follow the
     sub-blocks, on the residual stream, so that `end` is the last of them; else they open them.
@@ -91,6 +92,7 @@ class Layer(Attention):
 
     block: nn.Module | None = None
     width: int = 0
+    of_tokens: bool = True
     post_norm: bool = False
     norms: tuple[nn.Module, ...] = ()
     cross: Attention | None = None

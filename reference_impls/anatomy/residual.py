@@ -94,12 +94,18 @@ class Residual:
         """The parts of the layer."""
         call, found = self.call, FoundLayer(block=self.call.name)
         found.width = 0 if self.output is None else self.output.shape[-1]
+        tokens = self.finder.tokens
+        if tokens and self.output is not None:
+            found.of_tokens = self.output.ndim == 3 and self.output.shape[1] == tokens
         for branch in self.attending:
             attention = self.attention(branch)
             if self._crosses(branch) and len(self.attending) > 1:
                 found.cross = attention
+            elif found.own is None:
+                found.own = attention
             else:
-                found.own = found.own or attention
+                found.own.missing = dict.fromkeys(attention.parts, "it attends more than once")
+                found.own.parts.clear()
         if not self.attending:
             mixer = self.others[0] if len(self.others) > 1 else None
             end = mixer and self.end_of(mixer)
@@ -127,14 +133,20 @@ class Residual:
 
     def attention(self, branch: Node) -> FoundAttention:
         """The parts of an attention block."""
-        finder, core = self.finder, self.cores_of(branch)[-1]
+        finder, every = self.finder, self.cores_of(branch)
+        core = every[-1]
         found = FoundAttention(registered=core.registered, causal=core.causal)
+        if not self._crosses(branch) and core.key.shape[-2] != core.query.shape[-2]:
+            found.registered = False  # its keys are not those of its tokens alone
         if core.query.ndim in (3, 4):  # (heads, n, d), with or without a batch of one text
             found.heads, found.kv_heads = core.query.shape[-3], core.value.shape[-3]
             found.key_dim, found.value_dim = core.query.shape[-1], core.value.shape[-1]
         found.note("attention", core.within[-1], "it is no module")
         for name in ("query", "key", "value"):
-            found.note(name, *self.source(getattr(core, name), name))
+            tensors = {
+                id(tensor): tensor for c in every if (tensor := getattr(c, name)) is not None
+            }
+            found.note(name, *self.sources(list(tensors.values()), name))
         inside = self.own(branch)
         after = [node for node in inside if is_map(node) and core in self._before(node)]
         output = min(after, key=lambda node: node.index, default=None)
@@ -150,6 +162,23 @@ class Residual:
         stop = lambda n: n is not node and (mixes(n) or self.ends(n))  # noqa: E731
         reached = ancestors([node], stop)
         return [self.finder.cores[n.index] for n in reached if n.index in self.finder.cores]
+
+    def sources(self, tensors: list[Tensor], name: str) -> tuple[Map | None, str]:
+        """The linear map that all of them are from; their features together."""
+        found = [self.source(tensor, name) for tensor in tensors]
+        maps = [part for part, _ in found if part]
+        if len(maps) < len(found):
+            return next((part, reason) for part, reason in found if not part)
+        if len({part.module for part in maps}) > 1:
+            return None, f"its {name} is from several maps"
+        runs = sorted({run for part in maps for run in part.runs})
+        joined: list[tuple[int, int]] = []
+        for start, stop in runs:
+            if joined and start <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+            else:
+                joined.append((start, stop))
+        return Map(maps[0].module, tuple(joined)), ""
 
     def source(self, tensor: Tensor, name: str) -> tuple[Map | None, str]:
         """The linear map that query, key or value is from, and which of its features."""

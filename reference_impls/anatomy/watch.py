@@ -116,6 +116,8 @@ def skeleton(model: nn.Module) -> nn.Module:
     copied = copy.deepcopy(model, memo).eval()
     for module in copied.modules():
         vars(module).pop("forward", None)  # that of a wrapper, which knows the original
+        for name in vars(module).get("_added", ()):
+            delattr(module, name)
         if hasattr(module, "config"):
             module.config.use_cache, module.config.output_hidden_states = False, True
     return copied
@@ -163,10 +165,6 @@ def watched_mask(
     with suppress(RuntimeError, IndexError, NotImplementedError):  # it may read what has no values
         seen[0, 0, 0, -1] = bool(mask_function(zero, zero, first, last))
     return seen.expand(batch_size, -1, -1, -1)
-
-
-AttentionInterface.register(NAME, watched_attention)
-AttentionMaskInterface.register(NAME, watched_mask)
 
 
 @dataclass(eq=False)
@@ -313,6 +311,8 @@ def _map(change: Callable[[Tensor], Tensor], value: Any) -> Any:
 def watch(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Watch, Any]:
     """A forward pass of a model (its copy without weights), and what it returned."""
     copied = skeleton(model)
+    AttentionInterface.register(NAME, watched_attention)
+    AttentionMaskInterface.register(NAME, watched_mask)
     copied.set_attn_implementation(NAME)
     copied.set_experts_implementation("eager")  # the others need values
     seen = Watch(copied)

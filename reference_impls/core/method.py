@@ -276,14 +276,12 @@ class Method:
         return parts
 
     def attach(self, parent: nn.Module, name: str, child: nn.Module) -> nn.Module:
-        """Give `parent` a new trained submodule, on the model's device and in its mode.
-
-        It is in float32 in any case.
-        """
+        """Give `parent` a new trained submodule in float32, on the model's device, in its mode."""
         if hasattr(parent, name):
             raise ValueError(f"{type(parent).__name__} has a '{name}' already")
         parent.add_module(name, child.to(self._device).train(parent.training))
         self._attached.append((parent, name))
+        vars(parent).setdefault("_added", set()).add(name)  # no part of the model itself
         return child
 
     def hook(self, module: nn.Module, function: Callable, *, before: bool = False) -> None:
@@ -330,6 +328,7 @@ class Method:
             handle.remove()
         for parent, name in self._attached:
             delattr(parent, name)
+            parent._added.discard(name)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(self._flags.get(name, True))
         del model.adapted_by

@@ -95,6 +95,8 @@ def promises(method: Method, model: PreTrainedModel, batch: Batch, name: str) ->
         _demand(known.logits, logits(model, batch), "the start is not the model itself")
     _train(method, model, name, _count(method, model))
     after = logits(model.eval(), batch)
+    if states(model, batch) != known.states:
+        raise BrokenError("the base model returns states of another shape")
     for which, longer in known.padded.items():
         _demand(after, logits(model, longer), f"more padding {which} changes the outputs")
     if known.writes and not same_with_a_cache(model, batch):
@@ -184,7 +186,7 @@ class Base:
     def __init__(self, name: str) -> None:
         batch, model = architectures.batch(name), architectures.build(name)
         self.state = {key: value.clone() for key, value in model.state_dict().items()}
-        self.logits = logits(model, batch)
+        self.logits, self.states = logits(model, batch), states(model, batch)
         self.padded = {
             which: longer
             for which, longer in paddings(model, batch).items()
@@ -221,6 +223,18 @@ def base(name: str) -> Base:
 def logits(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Those of real tokens, or of each row."""
     return architectures.logits(model, batch)
+
+
+@torch.no_grad()
+def states(model: PreTrainedModel, batch: Batch) -> torch.Size | None:
+    """The shape of what the base model returns first, if it takes the batch without labels."""
+    base, inputs = model.base_model, {k: v for k, v in batch.items() if k != "labels"}
+    if base is model:
+        return None
+    try:
+        return base(**inputs)[0].shape
+    except Exception:  # such as a decoder that needs its own inputs
+        return None
 
 
 def paddings(model: PreTrainedModel, batch: Batch) -> dict[str, Batch]:

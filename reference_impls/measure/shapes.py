@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from transformers import initialization
 
 
 class ShapesOnly(FakeTensorMode):
@@ -34,14 +35,19 @@ class ShapesOnly(FakeTensorMode):
             return 1.0 if dtype.is_floating_point else 0
 
 
+def _kept(tensor: Tensor, *_: object, **__: object) -> Tensor:
+    return tensor
+
+
 @contextmanager
 def shapes_only(answer: bool = True) -> Iterator[None]:
     """All tensors made meanwhile have shapes only."""
     with (
         # all are on one device, and modules of such tensors cannot be moved
         patch.object(nn.Module, "to", lambda module, device: module),
-        # draws again until no value is outside
-        patch.object(nn.init, "trunc_normal_", lambda tensor, *_, **__: tensor),
+        # draws again until no value is outside; transformers keeps a reference of its own
+        patch.object(nn.init, "trunc_normal_", _kept),
+        patch.dict(initialization.TORCH_INIT_FUNCTIONS, trunc_normal_=_kept),
         ShapesOnly(answer),
     ):
         yield

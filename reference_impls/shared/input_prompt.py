@@ -72,14 +72,14 @@ def check_room(parts: Anatomy, length: int) -> None:
         ValueError: saying what the model lacks, or how many positions there are.
     """
     _ = parts.embedding
+    if len(parts.found_stacks) > 1 and not parts.encoder_decoder:
+        raise ValueError(f"{parts.title} has several towers, and a prompt is for one of them")
     entrance = parts.entrance
     takes = inspect.signature(entrance.forward).parameters
     if not isinstance(entrance, PreTrainedModel) or "inputs_embeds" not in takes:
         raise ValueError(f"{type(entrance).__name__} takes no inputs_embeds")
     if parts.no_prompt:
         raise ValueError(f"{parts.title} takes no prompt: {parts.no_prompt}")
-    if len(parts.found_stacks) > 1 and not parts.encoder_decoder:
-        raise ValueError(f"{parts.title} has several towers, and a prompt is for one of them")
     if parts.positions is not None and length >= parts.positions:
         raise ValueError(
             f"a prompt of {length} leaves no room in the {parts.positions} positions of this model"

@@ -40,7 +40,7 @@ class ParallelAdapter(nn.Module):
 
 def attach_beside(method: Method, layer: Layer, adapter: ParallelAdapter) -> None:
     """Let the adapter read what the feed-forward block reads, and add to what that returns."""
-    for place in (layer.feed_forward_input, layer.feed_forward_end):
+    for place in dict.fromkeys((layer.feed_forward_input, layer.feed_forward_end)):
         method.attach(place, "parallel", adapter)
     method.hook(layer.feed_forward_input, fork, before=True)
     method.hook(layer.feed_forward_end, join)

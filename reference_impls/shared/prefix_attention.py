@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+from transformers.masking_utils import eager_mask, sdpa_mask
 
 from ..anatomy import Anatomy, Attention
 from ..core.method import Method
@@ -173,9 +173,9 @@ def by_formula(
 
 # the registered name remembers which implementation the model had
 ORIGINALS = ("sdpa", "eager")
-for _original in ORIGINALS:
+for _original, _mask in zip(ORIGINALS, (sdpa_mask, eager_mask), strict=True):
     AttentionInterface.register(f"prefix_{_original}", prefix_attention)
-    AttentionMaskInterface.register(f"prefix_{_original}", sdpa_mask)
+    AttentionMaskInterface.register(f"prefix_{_original}", _mask)  # some models read the mask
 
 
 def check_attention(model: PreTrainedModel) -> None:
@@ -236,8 +236,8 @@ class PrefixMethod(Method):
             _ = block.attention
             if not block.registered or block.heads is None:
                 raise ValueError(
-                    f"{block.place} computes attention by itself and not by a function of "
-                    "transformers' AttentionInterface, so it would not see a prefix"
+                    f"{block.place} computes attention by itself, not to its tokens alone by a "
+                    "function of transformers' AttentionInterface: it would not see a prefix"
                 )
 
     def freeze(self, model: PreTrainedModel) -> Anatomy:

@@ -190,11 +190,11 @@ def test_without_torch_the_command_says_what_to_install(tmp_path):
     )
 
 
-def test_a_family_without_anatomy_is_refused_without_a_traceback(tmp_path, capsys):
-    (tmp_path / "config.json").write_text('{"model_type": "albert"}', encoding="utf-8")
+def test_a_model_without_attention_is_refused_without_a_traceback(tmp_path, capsys):
+    (tmp_path / "config.json").write_text('{"model_type": "mamba"}', encoding="utf-8")
     assert main(["count", "lora", "--config", str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("reference_impls: no anatomy for model type")
+    assert "MambaModel has no layers that were found" in line
 
 
 @pytest.mark.parametrize("name", load_methods())

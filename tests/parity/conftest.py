@@ -49,7 +49,7 @@ class Outcomes:
         """The library computes what we do; `after`: once we do one thing as the library does."""
         assert difference <= tolerance, f"{library}, {compared}: {difference:.1e}"
         outcome = "equal-after" if after else "equal"
-        self._add(method, library, installed, compared, model, outcome, difference, after)
+        self._add(method, library, installed, compared, _title(model), outcome, difference, after)
 
     def deviates(
         self,
@@ -70,7 +70,27 @@ class Outcomes:
             assert abs(difference) > VISIBLE, (
                 f"{library}, {compared}: no longer true that it {note}"
             )
-        self._add(method, library, installed, compared, model, "deviates", difference, note)
+        title = _title(model)
+        self._add(method, library, installed, compared, title, "deviates", difference, note)
+
+    def architecture(
+        self,
+        method: str,
+        compared: str,
+        name: str,
+        *,
+        difference: float | None = None,
+        tolerance: float = TOLERANCE,
+        note: str = "",
+    ) -> None:
+        """How peft came out on an architecture; a row is for all on which it came out alike.
+
+        A difference of None: it does not do the same, as the note says.
+        """
+        outcome = "deviates" if difference is None else "equal-after" if note else "equal"
+        if difference is not None:
+            assert difference <= tolerance, f"{name}, {compared}: {difference:.1e}"
+        self._add(method, "peft", None, compared, name, outcome, difference, note)
 
     def _add(
         self,
@@ -78,7 +98,7 @@ class Outcomes:
         library: str,
         installed: str | None,
         compared: str,
-        model: str,
+        title: str,
         outcome: str,
         difference: float | None,
         note: str,
@@ -87,7 +107,7 @@ class Outcomes:
             "library": library,
             "version": installed or version(library),
             "compared": compared,
-            "models": [NAMES.get(model.split("-")[0], model)],
+            "models": [title],
             "outcome": outcome,
             "difference": _rounded(difference),
             "note": note,
@@ -108,6 +128,10 @@ class Outcomes:
                 row["models"].sort()
             rows.sort(key=lambda row: (row["library"], row["compared"], row["models"], row["note"]))
         return dict(sorted(self.rows.items()))
+
+
+def _title(model: str) -> str:
+    return NAMES.get(model.split("-")[0], model)
 
 
 def _mergeable(row: Row, other: Row) -> bool:

@@ -11,10 +11,13 @@ from tests.tools.small_catalog import write_tree
 from tools import atlas as material
 from tools.atlas import Atlas
 from tools.data.annotated import read_details
+from tools.data.architectures import Cells
 from tools.data.files import ROOT
+from tools.data.implementations import Implementation
 from tools.site import all_pages
 from tools.site.pages.methods import cost
-from tools.site.pages.methods.own_model import CLASSIFIER, LANGUAGE_MODEL, snippets
+from tools.site.pages.methods.model_kinds import CLASSIFIER, LANGUAGE_MODEL, OTHERS
+from tools.site.pages.methods.own_model import Snippet, snippets
 
 
 @pytest.fixture(scope="module")
@@ -27,44 +30,83 @@ def pages(real: Atlas) -> dict[str, str]:
     return all_pages.pages(real, "# C")
 
 
+def programs(real: Atlas, method: Implementation, *runs: str) -> list[Snippet]:
+    """Those of a method that was seen to run on these architectures."""
+    cells = Cells(runs=runs, refused={}, fault={}, versions={}, sources={})
+    return snippets(method, real.card(method.name).own_model, cells)
+
+
+ALL = tuple(kind.architecture for kind in OTHERS)
+
+
 def test_the_program_for_ones_own_model_is_the_one_that_is_tested(
     real: Atlas, pages: dict[str, str]
 ) -> None:
     for name, method in real.methods.items():
-        own = snippets(method, real.card(name).own_model)
+        own = snippets(method, real.card(name).own_model, real.cells.get(name))
         assert own, name
         for snippet in own:
             assert f"```python\n{snippet.text.strip()}\n```" in pages[f"methods/{name}.md"]
 
 
 def test_programs_follow_the_declarations(real: Atlas) -> None:
-    models = {
-        name: [snippet.model for snippet in snippets(method, real.card(name).own_model)]
+    kinds = {
+        name: [snippet.kind for snippet in programs(real, method)]
         for name, method in real.methods.items()
     }
-    assert models["lora"] == [LANGUAGE_MODEL, CLASSIFIER]
-    assert models["pet"] == models["unipelt"] == models["pasta"] == [CLASSIFIER]
-    assert models["mezo"] == models["adaptersoup"] == [LANGUAGE_MODEL]
+    assert kinds["lora"] == [LANGUAGE_MODEL, CLASSIFIER]
+    assert kinds["pet"] == kinds["unipelt"] == kinds["pasta"] == [CLASSIFIER]
+    assert kinds["mezo"] == kinds["adaptersoup"] == [LANGUAGE_MODEL]
     for name, method in real.methods.items():
-        for snippet in snippets(method, real.card(name).own_model):
+        for snippet in programs(real, method, *ALL):
             assert ("method.merge(fresh)" in snippet.text) == method.mergeable, name
             assert max(map(len, snippet.text.splitlines())) <= 100, name
 
 
+def test_other_kinds_follow_what_was_measured(real: Atlas) -> None:
+    lora = real.methods["lora"]
+    assert [s.kind for s in programs(real, lora, *ALL)] == [LANGUAGE_MODEL, CLASSIFIER, *OTHERS]
+    for kind in OTHERS:
+        assert [s.kind for s in programs(real, lora, kind.architecture)][2:] == [kind]
+    assert [s.kind for s in programs(real, lora, "bart", "swin")] == [LANGUAGE_MODEL, CLASSIFIER]
+    assert len(snippets(lora, real.card("lora").own_model)) == 2  # not measured
+
+
+def test_a_method_that_needs_more_has_other_kinds_where_its_card_says_what(real: Atlas) -> None:
+    found = {
+        name: {s.kind.name: s.text for s in programs(real, real.methods[name], *ALL)}
+        for name in ("pet", "prompt_tuning", "adaptersoup", "adapterfusion")
+    }
+    assert list(found["pet"]) == ["classifier"]
+    assert "encoder-decoder" in found["prompt_tuning"].keys() - {"vision", "audio"}
+    assert "verbalizer=tuple(map(tuple, words))" in found["prompt_tuning"]["encoder-decoder"]
+    assert "films, hotels =" in found["adaptersoup"]["encoder-decoder"]  # as of a language model
+    assert "targets=own" in found["adaptersoup"]["encoder-decoder"]
+    assert "other = partial(batches, labels=[1, 0])" in found["adapterfusion"]["audio"]
+    assert "A long film" not in found["adapterfusion"]["vision"]
+
+
 def test_programs_set_the_learning_rate_and_pad_where_they_must(real: Atlas) -> None:
     for name, method in real.methods.items():
-        for snippet in snippets(method, real.card(name).own_model):
+        for snippet in programs(real, method, *ALL):
             for rate in (h.default for h in method.hyperparameters if h.name == "lr"):
                 assert f"lr={rate}" in snippet.text, name
             padded = "\ntokenizer.pad_token = tokenizer.eos_token\n" in snippet.text
-            assert padded is (snippet.model == LANGUAGE_MODEL), name
+            assert padded is (snippet.kind == LANGUAGE_MODEL), name
+
+
+def test_programs_keep_the_head_where_there_is_one(real: Atlas) -> None:
+    texts = {s.kind.name: s.text for s in programs(real, real.methods["lora"], *ALL)}
+    kept = {name for name, text in texts.items() if text.count('"head.safetensors"') == 2}
+    assert kept == {name for name, text in texts.items() if "num_labels=2" in text}
+    assert kept == {"classifier", "vision", "audio"}
 
 
 def test_programs_take_no_more_samples_than_there_is_data_for(real: Atlas) -> None:
     texts = {
         name: snippet.text
         for name, method in real.methods.items()
-        for snippet in snippets(method, real.card(name).own_model)
+        for snippet in programs(real, method)
     }
     assert "samples=64" in texts["fish_mask"]  # its default is for a data set
     assert "samples=1," in texts["mezo"]  # its default is one direction a step
@@ -95,7 +137,7 @@ def test_printed_counts_stand_beside_ours_with_their_source(
     differing = found["table"].count('class="verdict differs"')
     assert differing > 0
     assert found["reproduced"] == found["all"] - differing
-    assert f"{found['reproduced']} of 25 printed counts reproduced" in page
+    assert f"{found['reproduced']} of {found['all']} printed counts reproduced" in page
     row = next(line for line in page.splitlines() if "GPT-3 175B" in line and "r &#61; 32" in line)
     assert "150,994,944" in row
     assert "151,142,400 with a prompt" in row

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from markdown import markdown
 
 from tools.data.committed import CommittedError
 from tools.data.parity import Comparison, read_parity, verdicts
@@ -102,3 +103,12 @@ def test_the_table_has_a_row_a_comparison_and_keeps_hostile_text_text():
     assert "<script>" not in table
     assert "<code>code</code>" in rows[0]
     assert all(row.count(" | ") == 5 for row in rows)
+
+
+@pytest.mark.parametrize(("number", "shown"), [(8, "a, a"), (9, "9 architectures</summary>a, a")])
+def test_many_models_are_counted_and_listed_on_demand(number, shown):
+    table = comparison_table((compared(models=number * ("a",)),))
+    assert table.splitlines()[2].count(" | ") == 5
+    page = markdown(table, extensions=["tables", "md_in_html"])
+    assert shown in page
+    assert page.count("</details></td>") == ("summary" in shown)

@@ -62,6 +62,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicLayer
 
 from ...anatomy import Anatomy, Stack
@@ -225,6 +226,21 @@ class LadderSideTuning(Method):
     lr: NotNegative = 3e-3
 
     def check(self, parts: Anatomy) -> None:
+        config, d = parts.base.config, parts.hidden_size
+        plain = all(layer.of_tokens and layer.attention for layer in parts.layers)
+        of_text = parts.embedding.embedding_dim == d == parts.last_width and not config.sub_configs
+        models = all(isinstance(stack.module, PreTrainedModel) for stack in parts.stacks)
+        if not (plain and of_text and models and len(parts.stacks) == 1 + parts.encoder_decoder):
+            raise ValueError(f"a ladder is for one text of one width, unlike {parts.title}")
+        for name in ("layerdrop", "encoder_layerdrop", "decoder_layerdrop"):
+            if getattr(config, name, 0):
+                raise ValueError(
+                    f"a ladder leads from every layer, of which {parts.title} leaves out some in "
+                    f"training: load it with {name}=0"
+                )
+        layers = parts.stacks[-1].layers
+        if getattr(config, "num_hidden_layers", len(layers)) != len(layers):
+            raise ValueError(f"a ladder leads from each layer, and {parts.title} shares some")
         width, rest = divmod(parts.hidden_size, self.reduction)
         if rest or width % parts.heads:
             raise ValueError(

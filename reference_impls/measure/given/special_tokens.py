@@ -14,4 +14,6 @@ def of_task(task: Task, backbone: str, seed: int) -> tuple[int, ...]:
 
 
 def stand_in(model: PreTrainedModel, batch: Batch) -> tuple[int, ...]:
-    return (0,)
+    if "input_ids" not in batch:
+        raise ValueError("this method asks for special tokens, and the model reads no text")
+    return tuple({int(token) for token in batch["input_ids"][:, 0]})

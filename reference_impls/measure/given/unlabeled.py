@@ -13,4 +13,6 @@ def of_task(task: Task, backbone: str, seed: int) -> tuple[tuple[int, ...], ...]
 
 
 def stand_in(model: PreTrainedModel, batch: Batch) -> tuple[tuple[int, ...], ...]:
+    if "input_ids" not in batch:
+        raise ValueError("this method asks for unlabeled text, and the model reads none")
     return ((0,) * batch["input_ids"].shape[1],) * rows(batch)

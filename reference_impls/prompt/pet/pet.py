@@ -190,6 +190,7 @@ class PET(Method):
     def check(self, parts: Anatomy) -> None:
         if parts.causal or parts.encoder_decoder or not parts.head:
             raise ValueError("PET trains a classifier on a masked language model's backbone")
+        _ = parts.embedding  # its patterns are text
 
     def setup(self, model, batches=None) -> None:
         self._check_task(model.config.num_labels)

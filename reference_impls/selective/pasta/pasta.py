@@ -109,7 +109,10 @@ def mark(stack: nn.Module, args, kwargs) -> None:
 
 def add(block: nn.Module, args, kwargs):
     """Forward pre-hook of a layer."""
-    return (block.get_submodule("pasta")(args[0]), *args[1:]), kwargs
+    vectors = block.get_submodule("pasta")
+    if args:
+        return (vectors(args[0]), *args[1:]), kwargs
+    return args, {**kwargs, "hidden_states": vectors(kwargs["hidden_states"])}
 
 
 @register
@@ -134,6 +137,13 @@ class PASTA(Method):
     vectors: Count = 2
     dropout: Part = 0.1
     lr: NotNegative = 2.5e-4
+
+    def check(self, parts: Anatomy) -> None:
+        _ = parts.embedding  # special tokens are those of a text
+        if parts.entrance is not parts.base and parts.base.config.sub_configs:
+            raise ValueError(f"the layers of {parts.title} are given embeddings and no tokens")
+        if not all(layer.of_tokens for layer in parts.stacks[0].layers):
+            raise ValueError(f"the layers of {parts.title} do not work on the tokens as they come")
 
     def setup(self, model, batches=None) -> None:
         if not self.special_tokens:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from ....data.parity import Comparison
-from ....text.escape import page
+from ....text.escape import page, safe
 from ....text.markup import table, with_code
 
 OUTCOMES = {
@@ -13,6 +13,7 @@ OUTCOMES = {
     "equal-after": "equal, once the two are set alike",
     "deviates": "**differs**",
 }
+MANY = 8  # models that a cell has room for
 
 
 def comparison_table(comparisons: tuple[Comparison, ...]) -> Markup:
@@ -21,7 +22,7 @@ def comparison_table(comparisons: tuple[Comparison, ...]) -> Markup:
         [
             page(f"{c.library} {c.version}"),
             with_code(c.compared),
-            page(", ".join(c.models)),
+            _models(c.models),
             OUTCOMES[c.outcome],
             _difference(c.difference),
             with_code(c.note),
@@ -29,6 +30,14 @@ def comparison_table(comparisons: tuple[Comparison, ...]) -> Markup:
         for c in comparisons
     ]
     return table(["Library", "Compared", "Models", "Result", "Difference", "Why"], "llllrl", rows)
+
+
+def _models(models: tuple[str, ...]) -> Markup:
+    """Their names; of many, how many they are, and the names on demand."""
+    names = page(", ".join(models))
+    if len(models) <= MANY:
+        return names
+    return safe(f"<details><summary>{len(models)} architectures</summary>{names}</details>")
 
 
 def _difference(value: float | None) -> str:

@@ -61,7 +61,9 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "dropout": own_dropout(method),
         "closed": method.name in closed_forms.read()["methods"],
         "models": runs_on(atlas, method.name),
-        "snippets": snippets(method, atlas.card(method.name).own_model),
+        "snippets": snippets(
+            method, atlas.card(method.name).own_model, atlas.cells.get(method.name)
+        ),
         "refuses": source.refuses(method, text),
         "sizes": sizes_of(atlas.runs),
         "random": from_random_weights(atlas, method.name),

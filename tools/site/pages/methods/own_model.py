@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ....cards import OwnModel
+from ....cards import Needed, OwnModel
+from ....data.architectures import Cells
 from ....data.implementations import Hyperparameter, Implementation
+from .model_kinds import CLASSIFIER, LANGUAGE_MODEL, OTHERS, Kind
 
-CLASSIFIER, LANGUAGE_MODEL = "google-bert/bert-base-uncased", "openai-community/gpt2"
 PACKAGE = "fine_tuning_atlas"  # what the folder of the methods is called where it is installed
 SHOWN = 3  # hyper-parameters, besides the learning rate
 WIDTH = 88
@@ -20,19 +22,41 @@ MOST = {"samples": 64}
 class Snippet:
     """A program and what kind of model it adapts."""
 
-    title: str
-    model: str
+    kind: Kind
     text: str
 
+    @property
+    def title(self) -> str:
+        return self.kind.title
 
-def snippets(method: Implementation, own: OwnModel) -> list[Snippet]:
-    """One for a language model and one for a classifier, where the method is for such a model."""
-    kinds = []
+    @property
+    def model(self) -> str:
+        return self.kind.model
+
+
+def snippets(method: Implementation, own: OwnModel, cells: Cells | None = None) -> list[Snippet]:
+    """One for each kind of model that the method is for.
+
+    What it declares tells it of a language model and of a classifier of text. Of the others its
+    `cells` do: there is one where the method was seen to run on the checkpoint's architecture, if
+    what it needs of such a model is known.
+    """
+    return [
+        Snippet(kind, _program(method, needed, kind)) for kind, needed in _kinds(method, own, cells)
+    ]
+
+
+def _kinds(
+    method: Implementation, own: OwnModel, cells: Cells | None
+) -> Iterator[tuple[Kind, Needed]]:
     if own.language_model and any(t.startswith(("cue", "new-topic")) for t in method.tasks):
-        kinds.append(("A language model", LANGUAGE_MODEL))
+        yield LANGUAGE_MODEL, own
     if "first-clause" in method.tasks:
-        kinds.append(("A classifier", CLASSIFIER))
-    return [Snippet(title, model, _program(method, own, model)) for title, model in kinds]
+        yield CLASSIFIER, own
+    for kind in OTHERS:
+        needed = own.of(kind.name)
+        if needed and cells and kind.architecture in cells.runs:
+            yield kind, needed
 
 
 def _value(hyperparameter: Hyperparameter) -> str:
@@ -42,10 +66,8 @@ def _value(hyperparameter: Hyperparameter) -> str:
     return str(min(int(value), most)) if most else value
 
 
-def _program(method: Implementation, own: OwnModel, model: str) -> str:
-    classifies = model == CLASSIFIER
-    auto = f"AutoModelFor{'SequenceClassification' if classifies else 'CausalLM'}"
-    load = f"{auto}.from_pretrained(name{', num_labels=2' if classifies else ''})"
+def _program(method: Implementation, own: Needed, kind: Kind) -> str:
+    load = f"{kind.auto}.from_pretrained(name{', num_labels=2' * kind.head})"
     prepared = own.prepare.strip("\n")
     shown = [h for h in method.hyperparameters if h.name != "lr"][:SHOWN]
     rate = [h for h in method.hyperparameters if h.name == "lr"]
@@ -54,17 +76,17 @@ def _program(method: Implementation, own: OwnModel, model: str) -> str:
     file = f"{method.name}.safetensors"
     head = "torch.nn.ModuleList(anatomy({}).head)"
     lines = [
-        *_imports(method, auto, f"{prepared} {own.arguments}", classifies),
+        *_imports(method, kind, f"{prepared} {own.arguments}"),
         "",
-        f'name = "{model}"',
-        "tokenizer = AutoTokenizer.from_pretrained(name)",
-        *([] if classifies else ["tokenizer.pad_token = tokenizer.eos_token"]),
+        f'name = "{kind.model}"',
+        f"{kind.read} = {kind.reader}.from_pretrained(name)",
         f"model = {load}",
-        'texts = ["The film was bad.", "The film was good."]  # your data',
-        *(["labels = [0, 1]"] if classifies else []),
+        *kind.data,
         "",
         "",
-        *_batches(classifies),
+        f"def batches(seed, {', '.join(f'{field}={field}' for field in kind.fields)}):",
+        "    while True:",
+        *(f"        {line}" for line in kind.batch),
         "",
         "",
         *prepared.splitlines(),
@@ -72,47 +94,31 @@ def _program(method: Implementation, own: OwnModel, model: str) -> str:
         *made,
         "train(method, model, Loop(batches, steps=20))",
         f'save_file(method.delta(model), "{file}")',
-        *([f'save_file({head.format("model")}.state_dict(), "head.safetensors")'] * classifies),
+        *([f'save_file({head.format("model")}.state_dict(), "head.safetensors")'] * kind.head),
         "",
         "# later, on a fresh copy of the same model",
         f"fresh = {load}",
         made[-1],
         "method.setup(fresh)",
         f'method.load_delta(fresh, load_file("{file}"))',
-        *([f'{head.format("fresh")}.load_state_dict(load_file("head.safetensors"))'] * classifies),
+        *([f'{head.format("fresh")}.load_state_dict(load_file("head.safetensors"))'] * kind.head),
         *_end(method),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _imports(method: Implementation, auto: str, rest: str, classifies: bool) -> list[str]:
-    names = [auto, "AutoTokenizer", *(["AutoModelForMaskedLM"] * ("MaskedLM" in rest))]
+def _imports(method: Implementation, kind: Kind, rest: str) -> list[str]:
+    names = [kind.auto, kind.reader, *(["AutoModelForMaskedLM"] * ("MaskedLM" in rest))]
     module = ".".join([PACKAGE, *Path(method.path).parts[1:-1]])
     return [
         *(["from functools import partial", ""] * ("partial(" in rest)),
-        *(["import torch"] * classifies),
+        *(f"import {module}" for module in kind.imports),
         "from safetensors.torch import load_file, save_file",
         f"from transformers import {', '.join(sorted(names))}",
         "",
-        *([f"from {PACKAGE}.anatomy import anatomy"] * classifies),
+        *([f"from {PACKAGE}.anatomy import anatomy"] * kind.head),
         f"from {module} import {method.class_name}",
         f"from {PACKAGE}.core.training import Loop, train",
-    ]
-
-
-def _batches(classifies: bool) -> list[str]:
-    """The definition of endless batches; those of a language model are their own labels."""
-    given = "texts=texts, labels=labels" if classifies else "texts=texts"
-    made = (
-        "labels=torch.tensor(labels, device=model.device)"
-        if classifies
-        else 'labels=batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)'
-    )
-    return [
-        f"def batches(seed, {given}):",
-        "    while True:",
-        '        batch = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)',
-        f"        yield dict(batch, {made})",
     ]
 
 
