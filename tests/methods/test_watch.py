@@ -239,6 +239,17 @@ def test_a_model_of_the_same_structure_is_not_watched_again(looks):
     assert len(looks) == 2
 
 
+@pytest.mark.parametrize("method", ["lora", "houlsby", "prefix_tuning"])
+def test_a_model_that_a_method_is_on_is_not_watched_again(looks, method):
+    model = architectures.build("bert")
+    adapted = load_method(method)()
+    adapted.setup(model)
+    anatomy(model)
+    adapted.detach(model)
+    anatomy(model)
+    assert len(looks) == 1
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -68,7 +68,7 @@ def taken_before(name: str) -> bool:
     return taken(model_of(name)[1])
 
 
-@every()
+@every(but={"deepseek_v4": "it asks the table, but with keys that are not those of tokens alone"})
 @torch.no_grad()
 def test_a_prefix_on_attention_that_asks_no_table_would_change_nothing(name):
     model, parts = model_of(name)
