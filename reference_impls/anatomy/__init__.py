@@ -88,7 +88,7 @@ def _structure(module: nn.Module, name: str = "") -> Iterator[tuple]:
 def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> Anatomy:
     modules = dict(base.named_modules())
     is_language_model = model.get_output_embeddings() is not None or model is base
-    table = modules.get(found.positions)
+    table, first = found.positions or (None, 0)
     return Anatomy(
         model=model,
         base=base,
@@ -97,7 +97,7 @@ def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> An
         norms=tuple(modules[name] for name in found.norms),
         head=() if is_language_model else tuple(m for m in model.children() if m is not base),
         found_width=found.last_width,
-        positions=table and _positions(table),
+        positions=table and modules[table].num_embeddings - first,
         reason=found.unseen or "no attention was seen that adds to a residual stream",
         no_prompt=family_of(model.config.model_type).no_prompt or found.prompt,
         heads_named=_size(base.config.get_text_config(), "num_attention_heads"),
@@ -175,8 +175,3 @@ def _parts(modules: dict[str, nn.Module], parts: dict[str, Any]) -> dict[str, An
         return tuple(map(resolved, part)) if isinstance(part, tuple) else modules[part]
 
     return {name: resolved(part) for name, part in parts.items()}
-
-
-def _positions(table: nn.Embedding) -> int:
-    """How many tokens have one: where padding has a position, counting begins behind it."""
-    return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 from transformers import PreTrainedModel
@@ -23,7 +24,8 @@ RESHAPES = {"view", "reshape", "contiguous", "flatten", "squeeze", "unsqueeze", 
 
 def find(base: PreTrainedModel) -> Found:
     """Watch one forward pass of a model without its head."""
-    with _disable_current_modes():  # such as one in which no tensor has values
+    # outside of modes in which tensors have no values, or no gradients
+    with _disable_current_modes(), torch.inference_mode(False), torch.device("cpu"):
         try:
             given = inputs(base, 1, TOKENS)
             seen, returned = watch(base, given)
@@ -151,27 +153,26 @@ class Finder:
         except (NotImplementedError, AttributeError):
             return None
 
-    def positions(self) -> str | None:
-        """The table of learned positions: rows that were looked up are in sequence."""
+    def positions(self) -> tuple[str, int] | None:
+        """The table of learned positions, and its row for the first token: rows in sequence."""
         table = self.table()
         for node in self.watch.nodes:
             if node.name != "embedding" or not node.within:
                 continue
             module = self.modules[node.within[-1]]
-            if not isinstance(module, nn.Embedding) or module is table:
+            if not isinstance(module, nn.Embedding) or module is table or not self.tokens:
                 continue
             ids = node.args[0] if node.args else node.kwargs["input"]
-            row = ids.reshape(-1, ids.shape[-1])[0] if ids.ndim else ids
-            if (
-                ids.ndim in (1, 2)
-                and len(row) >= TOKENS - 1  # as many as a decoder gets
-                and not ids.is_meta
-                and bool((row.diff() == 1).all())
-            ):
-                return node.within[-1]
-            most = getattr(self.watch.model.config, "max_position_embeddings", None)
-            if ids.is_meta and module.num_embeddings == most:
-                return node.within[-1]
+            if ids.ndim not in (1, 2) or ids.shape[-1] != TOKENS:
+                continue
+            if ids.is_meta:  # a buffer of a model without weights
+                text = self.watch.model.config.get_text_config()
+                first = module.num_embeddings - getattr(text, "max_position_embeddings", 0)
+                if first >= 0 and module.num_embeddings > first:
+                    padded = module.padding_idx
+                    return node.within[-1], first if padded is None else padded + 1
+            elif bool((ids.reshape(-1, TOKENS)[0].diff() == 1).all()):
+                return node.within[-1], int(ids.reshape(-1)[0])
         return None
 
 

@@ -65,6 +65,6 @@ class Found:
     norms: tuple[str, ...] = ()
     final: str | None = None
     last_width: int | None = None
-    positions: str | None = None
+    positions: tuple[str, int] | None = None  # a table, and its row for the first token
     unseen: str = ""  # why nothing could be watched
     prompt: str = ""  # why it takes no prompt at its input

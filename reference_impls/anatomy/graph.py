@@ -96,11 +96,11 @@ def _by_softmax(watch: Watch, softmax: Node) -> Core | None:
     pair = _pair(watch, scores)
     if len(weighed) != 1:
         return None
-    masks = [
-        hides_the_future(t)
-        for n in ancestors([softmax], lambda n: n is scores)
-        for t in (*n.args, *n.kwargs.values())
-    ]
+    on, masks = {scores.index}, []
+    for between in reversed(ancestors([softmax], lambda n: n is scores)):
+        if any(source.index in on for source in between.sources):
+            on.add(between.index)
+            masks += map(hides_the_future, (*between.args, *between.kwargs.values()))
     return _core(watch, node, (*pair, *weighed), next((m for m in masks if m is not None), None))
 
 
