@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from .classes import built, class_of, model_on_meta, shape
 from .families import family_of
-from .find import find
+from .find import find, heads_named
 from .found import Found, FoundAttention, FoundLayer, Map
 from .named import put
 from .parts import ATTENTION, Anatomy, Attention, Block, Layer, Stack, numel
@@ -100,17 +100,8 @@ def _resolved(model: PreTrainedModel, base: PreTrainedModel, found: Found) -> An
         positions=table and modules[table].num_embeddings - first,
         reason=found.unseen or "no attention was seen that adds to a residual stream",
         no_prompt=family_of(model.config.model_type).no_prompt or found.prompt,
-        heads_named=_size(base.config.get_text_config(), "num_attention_heads"),
+        heads_named=heads_named(base.config),
     )
-
-
-def _size(config: PretrainedConfig, name: str) -> int | None:
-    """A size that a configuration has, if it has one for all layers."""
-    try:
-        size = getattr(config, name, None)
-    except AttributeError:  # it differs from layer to layer
-        return None
-    return size if isinstance(size, int) else None
 
 
 def _stacks(base: PreTrainedModel, modules: dict[str, nn.Module], found: Found) -> Iterator[Stack]:
@@ -129,7 +120,9 @@ def _stacks(base: PreTrainedModel, modules: dict[str, nn.Module], found: Found) 
     for name, layers in sorted(owners.items(), key=lambda item: any(x.cross for x in item[1])):
         seen = {layer.own.causal for layer in layers if layer.own} - {None}
         crossing = any(layer.cross for layer in layers)
-        causal = seen == {True} if seen else crossing or shape(base.config) == "decoder"
+        writes = shape(base.config) == "decoder"
+        alone = writes and len(owners) == 1  # whatever form its mask has
+        causal = alone or (seen == {True} if seen else crossing or writes)
         yield Stack(modules[name], tuple(_layer(base, modules, x) for x in layers), causal)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from .found import Found, FoundLayer
 from .graph import cores
@@ -40,6 +40,7 @@ class Finder:
     def __init__(self, seen: Watch, returned: Any, given: dict[str, Tensor]) -> None:
         self.watch, self.returned = seen, returned
         self.token = given["input_ids"][0, 0] if "input_ids" in given else None
+        self.heads_named = heads_named(seen.model.config)
         self.tokens = 0 if self.token is None else TOKENS
         self.cores = cores(seen)
         self.by_name: dict[str, list[Call]] = {}
@@ -174,6 +175,15 @@ class Finder:
             elif bool((ids.reshape(-1, TOKENS)[0].diff() == 1).all()):
                 return node.within[-1], int(ids.reshape(-1)[0])
         return None
+
+
+def heads_named(config: PretrainedConfig) -> int | None:
+    """How many attention heads a configuration says that there are, in all layers."""
+    try:
+        heads = getattr(config.get_text_config(), "num_attention_heads", None)
+    except AttributeError:  # it differs from layer to layer
+        return None
+    return heads if isinstance(heads, int) else None
 
 
 def _prepared(given: tuple[Tensor, ...]) -> bool:

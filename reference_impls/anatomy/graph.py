@@ -101,7 +101,9 @@ def _by_softmax(watch: Watch, softmax: Node) -> Core | None:
         if any(source.index in on for source in between.sources):
             on.add(between.index)
             masks += map(hides_the_future, (*between.args, *between.kwargs.values()))
-    return _core(watch, node, (*pair, *weighed), next((m for m in masks if m is not None), None))
+    return _core(
+        watch, node, (*pair, *weighed), max((m for m in masks if m is not None), default=None)
+    )
 
 
 def _pair(watch: Watch, product: Node) -> list[Tensor]:

@@ -139,8 +139,10 @@ class Residual:
         if not self._crosses(branch) and core.key.shape[-2] != core.query.shape[-2]:
             found.registered = False  # its keys are not those of its tokens alone
         if core.query.ndim in (3, 4):  # (heads, n, d), with or without a batch of one text
-            found.heads, found.kv_heads = core.query.shape[-3], core.value.shape[-3]
-            found.key_dim, found.value_dim = core.query.shape[-1], core.value.shape[-1]
+            heads = core.query.shape[-3]
+            if core.registered or heads == finder.heads_named:  # else it may be cut into chunks
+                found.heads, found.kv_heads = heads, core.value.shape[-3]
+                found.key_dim, found.value_dim = core.query.shape[-1], core.value.shape[-1]
         found.note("attention", core.within[-1], "it is no module")
         for name in ("query", "key", "value"):
             tensors = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import causal_mask_function
+from transformers.utils import logging
 
 LARGEST = 2**20  # numbers in a tensor that is given values
 NAME = "watched"  # of the attention function that tells of its calls
@@ -162,8 +162,10 @@ def watched_mask(
     seen = torch.ones(1, 1, q_length, kv_length, dtype=torch.bool)
     first, last = torch.tensor(int(q_offset)), torch.tensor(int(kv_offset) + kv_length - 1)
     zero = torch.zeros((), dtype=torch.long)
-    with suppress(RuntimeError, IndexError, NotImplementedError):  # it may read what has no values
+    try:
         seen[0, 0, 0, -1] = bool(mask_function(zero, zero, first, last))
+    except (RuntimeError, IndexError, TypeError):  # it reads what has no values
+        seen = seen.to("meta")
     return seen.expand(batch_size, -1, -1, -1)
 
 
@@ -313,7 +315,12 @@ def watch(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Watch, Any
     copied = skeleton(model)
     AttentionInterface.register(NAME, watched_attention)
     AttentionMaskInterface.register(NAME, watched_mask)
-    copied.set_attn_implementation(NAME)
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # that some models compute attention by themselves is seen below
+    try:
+        copied.set_attn_implementation(NAME)
+    finally:
+        logging.set_verbosity(level)
     copied.set_experts_implementation("eager")  # the others need values
     seen = Watch(copied)
     return seen, seen.run(**inputs)

@@ -63,7 +63,7 @@ def test_names_of_layers_are_shortened():
         ("llama", "lora", ""),
         ("llama", "bitfit", "BitFit trains biases"),
         ("vit", "prompt_tuning", "it reads no text"),
-        ("vit", "adaptersoup", "made of a batch's 'input_ids'"),
+        ("vit", "adaptersoup", "asks for unlabeled text"),
         ("xmod", "ia3", "2 linear maps lead down"),
     ],
 )

@@ -102,7 +102,7 @@ def adapt(tmp_path):
 def mapping(model, tensors):
     found = {}
     for layer in anatomy(model).layers:
-        for projection in qlora.linear_maps(layer):
+        for projection in layer.linear_maps:
             name = named(model, projection.module)
             for ours, matrix in (("a", "A"), ("b", "B")):
                 key = f"base_model.model.{name}.lora_{matrix}.default.weight"
@@ -131,7 +131,7 @@ def test_model_with_constants_of_bitsandbytes(outcomes, sample, monkeypatch):
     comparison = Comparison(outcomes, sample, method(), mapping)
     base, constants = sample.ours(), {}
     for layer in anatomy(comparison.model).layers:
-        for projection in qlora.linear_maps(layer):
+        for projection in layer.linear_maps:
             original = base.get_submodule(named(comparison.model, projection.module)).weight
             _, state = quantize_4bit(
                 original.detach(), blocksize=64, compress_statistics=True, quant_type="nf4"

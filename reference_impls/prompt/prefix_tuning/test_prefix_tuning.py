@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import BertConfig, BloomConfig, GPT2Config, LlamaConfig
+from transformers import BertConfig, GPT2Config, LlamaConfig
 
+from reference_impls import architectures
 from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.core.method import METHODS, trainable
 from reference_impls.core.training import Loop, train
@@ -146,11 +147,9 @@ def test_the_closed_form_of_the_official_sizes():
     assert method.stored(parts) == 491_520
 
 
-def test_a_family_without_anatomy_is_refused_and_left_alone():
-    from transformers import BloomModel
-
-    model = BloomModel(BloomConfig(vocab_size=20, hidden_size=16, n_layer=1, n_head=2))
-    with pytest.raises(ValueError, match="no anatomy for model type 'bloom'"):
+def test_attention_that_would_not_see_a_prefix_is_refused_and_left_alone():
+    model = architectures.build("bloom")
+    with pytest.raises(ValueError, match="it would not see a prefix"):
         PrefixTuning().setup(model)
     assert model.config._attn_implementation in ("sdpa", "eager")
 

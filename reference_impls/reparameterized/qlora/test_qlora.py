@@ -15,7 +15,6 @@ from reference_impls.reparameterized.qlora.qlora import (
     QLoRA,
     QuantizedLinear,
     dequantize,
-    linear_maps,
     quantize,
 )
 from tests.methods import models
@@ -130,7 +129,7 @@ def adapted(name: str):
 def test_output_and_gradients_are_those_of_the_equation(name):
     _, model = adapted(name)
     for layer in anatomy(model).layers:
-        for p in linear_maps(layer):
+        for p in layer.linear_maps:
             module = p.module
             assert isinstance(module, QuantizedLinear)
             x = gaussian(2, 5, p.d_in, seed=2).requires_grad_(True)
@@ -153,7 +152,7 @@ def test_the_start_is_the_model_with_rounded_weights(name):
     seen = set()
     with torch.no_grad():
         for layer in anatomy(rounded).layers:
-            for p in linear_maps(layer):
+            for p in layer.linear_maps:
                 if p.module not in seen:
                     seen.add(p.module)
                     whole = p.module.weight
@@ -170,7 +169,7 @@ def test_the_start_is_the_model_with_rounded_weights(name):
 def test_no_full_size_weight_is_held(name):
     _, model = adapted(name)
     layers = anatomy(model).layers
-    modules = {p.module for layer in layers for p in linear_maps(layer)}
+    modules = {p.module for layer in layers for p in layer.linear_maps}
     for module in modules:
         size = module.shape[0] * module.shape[1]
         assert all(p.numel() < size for p in module.parameters())
@@ -217,6 +216,6 @@ def test_the_base_shrinks_to_an_eighth():
     quantized = [m for m in model.modules() if isinstance(m, QuantizedLinear)]
     weights = sum(m.shape[0] * m.shape[1] for m in quantized)
     layers = anatomy(models.build("bert")).layers
-    assert weights == numel(p.weight for layer in layers for p in linear_maps(layer))
+    assert weights == numel(p.weight for layer in layers for p in layer.linear_maps)
     held = sum(b.numel() * b.element_size() for m in quantized for b in m.buffers())
     assert held < 4 * weights / 7  # of float32: 32 bits to little more than 4
