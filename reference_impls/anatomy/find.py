@@ -28,10 +28,9 @@ def find(base: PreTrainedModel) -> Found:
     with _disable_current_modes(), torch.inference_mode(False), torch.device("cpu"):
         try:
             given = inputs(base, 1, TOKENS)
-            seen, returned = watch(base, given)
+            return Finder(*watch(base, given), given).found()
         except Exception as error:  # a stranger's forward may raise anything
             return Found(unseen=f"its forward pass could not be watched: {error}")
-        return Finder(seen, returned, given).found()
 
 
 class Finder:
@@ -109,7 +108,7 @@ class Finder:
         """The features of a token in the last of all hidden states, if they are one for each."""
         asked = ("decoder_hidden_states", "hidden_states")
         every = next((v for name in asked if (v := getattr(self.returned, name, None))), None)
-        if not every or every[-1].ndim != 3:
+        if not every or getattr(every[-1], "ndim", 0) != 3:
             return None
         text = self.token is not None and not self.watch.model.config.is_encoder_decoder
         return every[-1].shape[-1] if not text or every[-1].shape[1] == TOKENS else None

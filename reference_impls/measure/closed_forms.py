@@ -45,14 +45,14 @@ def is_stale(method: type[Method]) -> bool:
     return files.read(path_of(method)).get("sources") != sources_of(method)
 
 
-def find(name: str) -> None:
-    """Find a method's forms and write them beside it.
+def find(name: str, *, renew: bool = False) -> None:
+    """Find a method's forms and write them beside it; with `renew`, only where they do not hold.
 
     Raises:
         ValueError: there are none of the terms that it declares.
     """
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "tests.closed_forms", name, "--write"],
+        [sys.executable, "-m", "tests.closed_forms", name, "--renew" if renew else "--write"],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -52,7 +52,7 @@ def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
 def make(found: list[Job], *, renew: bool = False) -> None:
     """Measure, a job a processor, with a progress bar, and write each result as it comes.
 
-    `renew`: keep runs whose first steps repeat, see `recorded.renew`.
+    `renew`: keep runs whose first steps repeat, see `recorded.renew`, and closed forms that hold.
     """
     if not found:
         return
@@ -77,7 +77,7 @@ def make(found: list[Job], *, renew: bool = False) -> None:
 def measured(job: Job, renew: bool) -> dict[str, Any]:
     """What is kept of a job; closed forms are written by the program that finds them."""
     if job.what == FORMS:
-        closed_forms.find(job.method)
+        closed_forms.find(job.method, renew=renew)
         return {}
     method = load_method(job.method)
     if job.what == LEDGER:

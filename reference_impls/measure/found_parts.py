@@ -120,8 +120,6 @@ def refusal(method_class: type[Method], config: PretrainedConfig) -> str:
             method.setup(model, islice(singles(batch), 1))
     except ValueError as error:
         return str(error)
-    except KeyError as error:  # of a stand-in
-        return f"what it needs is made of a batch's {error}, and this model takes none"
     except (DynamicOutputShapeException, UnsupportedFakeTensorException):
         return ""  # past every check: it asks for the values of weights or data
     return ""

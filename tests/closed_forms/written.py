@@ -100,6 +100,16 @@ def write(method: type[Method]) -> None:
     files.replace(forms.path_of(method), dumps(entry(method, found)))
 
 
+def renew(method: type[Method]) -> None:
+    """Keep the forms of a method where they hold on fresh models; else find them anew."""
+    compared = comparisons({method.name: method}, seed=1)
+    if all(said == measured for _, said, measured in compared):
+        kept = files.read(forms.path_of(method)) | {"sources": forms.sources_of(method)}
+        files.replace(forms.path_of(method), dumps(kept))
+    else:
+        write(method)
+
+
 def write_shared() -> None:
     """Find what methods share, and replace its file."""
     files.replace(SHARED, dumps(shared({name: family_forms(name) for name in FAMILIES})))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import (
-    PreTrainedModel,
-)
+from transformers import PreTrainedModel, T5EncoderModel, T5ForTokenClassification
 
 from reference_impls.anatomy import Projection, anatomy, families, shape
 from reference_impls.anatomy.inputs import inputs as inputs_of
+from reference_impls.reparameterized.lora.lora import LoRA
 from tests.methods import models
 from tests.methods.models import logits
 
@@ -234,3 +234,20 @@ def test_the_head_is_what_a_task_adds(name):
     place = models.tiny(name).head if name in models.CLASSIFIERS else ()
     assert named == {key for key, _ in model.named_parameters() if key.startswith(place)}
     assert bool(named) == (name in models.CLASSIFIERS)
+
+
+@pytest.mark.parametrize("model_class", [T5EncoderModel, T5ForTokenClassification])
+def test_an_encoder_of_a_model_that_has_both_is_a_model(model_class):
+    config = copy.deepcopy(models.TINY["t5"].config)  # the class writes to it
+    model = models.shake(model_class(config)).eval()
+    parts = anatomy(model)
+    assert (len(parts.stacks), parts.encoder_decoder, parts.causal) == (1, False, False)
+    ids = torch.arange(3, 12)[None]
+    before = model(input_ids=ids)[0]
+    method = LoRA(r=2)
+    method.setup(model)
+    models.shake(model)
+    moved = model(input_ids=ids)[0]
+    assert not torch.equal(moved, before)
+    method.merge(model)
+    torch.testing.assert_close(model(input_ids=ids)[0], moved, atol=1e-5, rtol=1e-5)

