@@ -93,7 +93,7 @@ def test_watching_leaves_a_model_untouched(name, training):
 
 @some
 def test_the_copy_has_no_weights_and_none_of_the_hooks(name):
-    model = architectures.build(name)
+    model = architectures.build(name).train()
     for module in model.modules():
         module.register_forward_hook(lambda *_: None)
         module.register_forward_pre_hook(lambda *_: None)
