@@ -87,6 +87,20 @@ def test_the_states_of_an_output_are_reached_by_every_name():
     assert output.last_hidden_state is output[0] is output["last_hidden_state"] is OTHER
 
 
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_states_that_are_the_last_of_all_are_replaced_there_too(kind):
+    first, second = STATES, OTHER
+    output = BaseModelOutput(last_hidden_state=second, hidden_states=kind((first, second)))
+    new = torch.zeros(1)
+    changed = replaced(output, new)
+    assert changed.last_hidden_state is changed.hidden_states[-1] is new
+    assert changed.hidden_states[0] is first
+    assert type(changed.hidden_states) is kind
+    plain = replaced((second, kind((second, first))), new)
+    assert plain[0] is new
+    assert plain[1][0] is second
+
+
 def test_a_list_of_states_is_kept_as_it_is_returned():
     output = (STATES, [OTHER])
     assert replaced(output, OTHER)[1] is output[1]

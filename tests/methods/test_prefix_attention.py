@@ -247,3 +247,30 @@ def test_attentions_that_are_not_kept_are_refused(name, attention):
     method.detach(model)
     if attention == "eager":
         model(**inputs, output_attentions=True)
+
+
+@pytest.mark.parametrize(("softcap", "sinks"), [(2.0, False), (None, True), (2.0, True)])
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_softcap_and_sinks_are_those_of_the_formula(softcap, sinks, is_causal):
+    torch.manual_seed(0)
+    query = 3 * torch.randn(2, 4, 5, 8, dtype=torch.float64)
+    key, value = torch.randn(2, 2, 2, 5, 8, dtype=torch.float64)
+    s_aux = torch.randn(4, dtype=torch.float64) if sinks else None
+    module = Stub(is_causal=is_causal, groups=2)
+    module.prefix = Prefix(*torch.randn(2, LENGTH, 2, 8, dtype=torch.float64))
+    output, _ = prefix_attention(
+        module, query, key, value, None, scaling=0.7, softcap=softcap, s_aux=s_aux
+    )
+    rows, values = module.prefix()
+    for head in range(4):
+        keys = torch.cat([rows[:, head // 2].expand(2, -1, -1), key[:, head // 2]], 1)
+        scores = 0.7 * query[:, head] @ keys.transpose(-1, -2)
+        scores = scores if softcap is None else softcap * torch.tanh(scores / softcap)
+        if is_causal:
+            later = torch.ones(5, 5, dtype=torch.bool).triu(1)
+            scores[:, :, LENGTH:] = scores[:, :, LENGTH:].masked_fill(later, float("-inf"))
+        shares = scores.exp()
+        total = shares.sum(-1, keepdim=True) + (s_aux[head].exp() if sinks else 0)
+        seen = torch.cat([values[:, head // 2].expand(2, -1, -1), value[:, head // 2]], 1)
+        # the weights are rounded to float32
+        torch.testing.assert_close(output[:, :, head], shares / total @ seen, atol=2e-6, rtol=0)

@@ -93,7 +93,7 @@ def test_watching_leaves_a_model_untouched(name, training):
 
 @some
 def test_the_copy_has_no_weights_and_none_of_the_hooks(name):
-    model = architectures.build(name)
+    model = architectures.build(name).train()
     for module in model.modules():
         module.register_forward_hook(lambda *_: None)
         module.register_forward_pre_hook(lambda *_: None)
@@ -237,6 +237,17 @@ def test_a_model_of_the_same_structure_is_not_watched_again(looks):
     for name in ("llama", "llama", "gpt2", "llama"):
         anatomy(architectures.build(name))
     assert len(looks) == 2
+
+
+@pytest.mark.parametrize("method", ["lora", "houlsby", "prefix_tuning"])
+def test_a_model_that_a_method_is_on_is_not_watched_again(looks, method):
+    model = architectures.build("bert")
+    adapted = load_method(method)()
+    adapted.setup(model)
+    anatomy(model)
+    adapted.detach(model)
+    anatomy(model)
+    assert len(looks) == 1
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ TABLES = {  # of positions that are no `nn.Embedding` that tokens look up
     "mpt": "its biases are computed once, for so many tokens",
     "siglip2": "nothing of it is watched",
     "instructblip": "nothing of it is watched",
-    "whisper": "its text's are no lookup",
+    "whisper": "an image or sound enters, and the text is a decoder's",
+    "vision-encoder-decoder": "an image or sound enters, and the text is a decoder's",
     "prophetnet": "of its rows some are for the tokens that it predicts at once",
     "fsmt": "they are computed, and grow where a text is longer",
 }
