@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, GPT2Config, LlamaConfig, T5Config
 
+from reference_impls import architectures
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import trainable
 from reference_impls.selective.ln_tuning import LnTuning
@@ -86,3 +87,8 @@ def test_the_count_is_the_share_that_the_abstract_prints():
     model = model_on_meta(large)
     share = LnTuning().trained(anatomy(model)) / model.base_model.num_parameters()
     assert round(100 * share, 2) == 0.03
+
+
+def test_norms_without_weights_are_refused():
+    with pytest.raises(ValueError, match="those of OlmoModel have no weights"):
+        LnTuning().setup(architectures.build("olmo"))
