@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from transformers import BertConfig
 
+from reference_impls import architectures
 from reference_impls.additive.adapterfusion.adapterfusion import AdapterFusion, Fusion
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import trainable
@@ -244,3 +245,11 @@ def test_the_lab_offers_a_source_task_with_the_same_classes():
 
 def test_the_fusion_is_the_costliest_phase():
     assert LAB["adapterfusion"]["first-clause"]["phase"] == [3, 3]
+
+
+def test_a_layer_may_return_more_than_states():
+    """That of GPT-J returns a tuple."""
+    model, batch = architectures.build("gptj"), architectures.batch("gptj")
+    before = architectures.logits(model, batch)
+    AdapterFusion(size=4).setup(model)
+    assert not torch.equal(architectures.logits(model, batch), before)

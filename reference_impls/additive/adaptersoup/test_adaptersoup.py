@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from transformers import GPT2Config
 
+from reference_impls import architectures
 from reference_impls.additive.adaptersoup.adaptersoup import (
     AdapterSoup,
     Bottleneck,
@@ -281,3 +282,11 @@ def test_the_lab_offers_domains_that_differ_and_the_new_ones_text():
     new = {token for ids in method.unlabeled for token in ids}
     assert new - set().union(*seen, texts[-1].flatten().tolist())
     assert replace(method, most=1).domains == method.domains
+
+
+def test_a_feed_forward_block_may_return_more_than_states():
+    """That of GPT-OSS returns its router's scores as well."""
+    model, batch = architectures.build("gpt_oss"), architectures.batch("gpt_oss")
+    before = architectures.logits(model, batch)
+    AdapterSoup(size=4, domains=(iter,), unlabeled=UNLABELED).setup(model)
+    assert not torch.equal(architectures.logits(model, batch), before)

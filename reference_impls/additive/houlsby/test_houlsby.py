@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from transformers import BertConfig, LlamaConfig
 
+from reference_impls import architectures
 from reference_impls.additive.houlsby.houlsby import Bottleneck, Houlsby
-from reference_impls.anatomy import anatomy, model_on_meta
+from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.core.method import trainable
 from tests.methods import models
 from tests.methods.settings import adapt
@@ -131,3 +132,16 @@ def test_adapters_stay_in_float32():
     adapters = [p for n, p in model.named_parameters() if ".adapter." in n]
     assert {p.dtype for p in adapters} == {torch.float32}
     assert {id(p) for p in adapters} <= {id(p) for p in trainable(model)}
+
+
+@pytest.mark.parametrize("name", ["swin", "gpt_oss"])
+def test_widths_differ_from_layer_to_layer_and_blocks_may_return_more_than_states(name):
+    model = architectures.build(name)
+    method, head = Houlsby(size=4), {id(p) for p in anatomy(model).head_parameters()}
+    method.setup(model)
+    parts = anatomy(model)
+    for layer in parts.layers:
+        for end in (layer.attention_end, layer.feed_forward_end):
+            assert end.adapter.up.out_features == layer.width
+    assert method.trained(parts) == numel(p for p in trainable(model) if id(p) not in head)
+    assert architectures.logits(model, architectures.batch(name)).isfinite().all()

@@ -4,8 +4,9 @@ import copy
 
 import pytest
 import torch
-from transformers import BertConfig
+from transformers import AlbertConfig, BartConfig, BertConfig, XGLMConfig
 
+from reference_impls import architectures
 from reference_impls.additive.ladder_side_tuning.ladder_side_tuning import LadderSideTuning
 from reference_impls.anatomy import anatomy, model_on_meta
 from tests.methods import models
@@ -213,3 +214,39 @@ def test_nobody_reads_padding_but_padding_itself(causal):
 def test_its_ledger_keeps_few_activations():
     for own, full in beside_full("ladder_side_tuning"):
         assert own.activations < 0.4 * full.activations
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("xlnet", "one text of one width, unlike XLNetModel"),  # its layers have batches second
+        ("electra", "one text of one width, unlike ElectraModel"),  # embeddings are narrower
+        ("llava", "one text of one width, unlike LlavaModel"),  # it reads images too
+        ("jamba", "has no attention"),  # in some layers
+    ],
+)
+def test_other_than_plain_text_through_plain_layers_is_refused(name, complaint):
+    model = architectures.build(name)
+    with pytest.raises(ValueError, match=complaint):
+        LadderSideTuning(reduction=4).setup(model)
+    assert all(p.requires_grad for p in model.parameters())
+
+
+SMALL = {"d_model": 32, "encoder_attention_heads": 4, "decoder_attention_heads": 4}
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        (BartConfig(**SMALL, encoder_layerdrop=0.1), "load it with encoder_layerdrop=0"),
+        (BartConfig(**SMALL, decoder_layerdrop=0.1), "load it with decoder_layerdrop=0"),
+        (XGLMConfig(d_model=32, attention_heads=4, layerdrop=0.1), "load it with layerdrop=0"),
+        (
+            AlbertConfig(hidden_size=32, embedding_size=32, num_attention_heads=4),
+            "from each layer, and AlbertModel shares some",
+        ),
+    ],
+)
+def test_layers_that_are_left_out_or_shared_are_refused(config, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        LadderSideTuning(reduction=4).check(anatomy(model_on_meta(config)))

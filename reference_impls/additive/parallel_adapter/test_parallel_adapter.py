@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from reference_impls import architectures
 from reference_impls.additive.parallel_adapter.parallel_adapter import (
     ParallelAdapter,
     ScaledParallelAdapter,
@@ -162,3 +163,15 @@ def test_the_defaults_are_those_of_the_papers_summarization_script():
     method = ScaledParallelAdapter()
     assert (method.size, method.scale, method.dropout, method.lr) == (512, 4.0, 0.1, 5e-5)
     assert not method.learned_scale
+
+
+def test_experts_begin_and_end_in_one_module_which_may_return_more_than_states():
+    """The experts of GPT-OSS return their router's scores as well."""
+    model, batch = architectures.build("gpt_oss"), architectures.batch("gpt_oss")
+    before = architectures.logits(model, batch)
+    ScaledParallelAdapter(size=4, dropout=0.0).setup(model)
+    for layer in anatomy(model).layers:
+        assert layer.feed_forward_input is layer.feed_forward_end
+    assert torch.equal(architectures.logits(model, batch), before)
+    models.shake(model)
+    assert not torch.equal(architectures.logits(model, batch), before)

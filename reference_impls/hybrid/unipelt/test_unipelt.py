@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig
 
+from reference_impls import architectures
 from reference_impls.anatomy import Anatomy, anatomy, model_on_meta
-from reference_impls.hybrid.unipelt.unipelt import UniPELT
+from reference_impls.hybrid.unipelt.unipelt import Tokens, UniPELT
 from reference_impls.shared.prefix_attention import Prefix
 from tests.methods import models
 
@@ -220,3 +221,43 @@ def test_published_counts():
     assert int(1e4 * stored / (base + stored)) == 126
     mlp = length * d + (d + 1) * 512 + 513 * 2 * layers * d
     assert method.trained(parts) == stored - 2 * layers * length * d + mlp
+
+
+def test_tokens_that_a_mask_with_biases_lets_see_are_real():
+    least = torch.finfo(torch.float32).min
+    mask = torch.tensor([[[[-1.5, 0.25, least], [-0.5, 2.0, least], [0.0, 1.0, least]]]])
+    x = torch.tensor([[[1.0], [3.0], [100.0]]])
+    for given in (mask, mask > -10):
+        tokens = Tokens()
+        tokens.look(given)
+        assert tokens(x).item() == 2.0
+
+
+def test_query_and_value_of_one_map_are_refused():
+    model = architectures.build("modernbert")
+    with pytest.raises(ValueError, match="ModernBertModel has others"):
+        UniPELT().setup(model)
+    assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["eurobert", "esm"])
+@torch.no_grad()
+def test_where_norms_open_the_blocks_the_adapter_reads_the_layers_output(name, dtype):
+    """EuroBERT's attention is given its states by name."""
+    model = architectures.build(name).to(dtype)
+    UniPELT(r=3, prefix_length=4, bottleneck=5, size=6).setup(model)
+    layer, seen = anatomy(model).layers[0], []
+    models.shake(layer.end.adapter)
+    layer.end.register_forward_hook(lambda module, args, output: seen.append(output))
+    adapters = layer.end._forward_hooks.pop(next(iter(layer.end._forward_hooks)))
+    batch = {key: value[1:] for key, value in architectures.batch(name).items()}
+    model(**batch)  # without the adapter, but with its weights
+    layer.end._forward_hooks.clear()
+    handle = layer.end.register_forward_hook(adapters, with_kwargs=True)
+    layer.end.register_forward_hook(lambda module, args, output: seen.append(output))
+    model(**batch)
+    handle.remove()
+    assert seen[1].dtype == dtype
+    expected = seen[0] + layer.end.adapter(seen[0])
+    torch.testing.assert_close(seen[1], expected, atol=1e-6, rtol=1e-6)

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from transformers import BertConfig
+from transformers import BertConfig, BertModel
 
+from reference_impls import architectures
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import trainable
 from reference_impls.probing.linear_probe.linear_probe import LinearProbe
@@ -133,3 +134,22 @@ def test_a_row_of_padding_alone_has_a_finite_answer_and_loss():
     output = model(**inputs)
     assert output.logits.isfinite().all()
     assert output.loss.isfinite()
+
+
+@pytest.mark.parametrize("name", ["opt", "llava"])
+def test_it_reads_the_last_states_and_has_a_row_for_each_word(name):
+    """OPT's last states are narrower than its layers; LLaVA's vocabulary is one of its parts'."""
+    model, batch = architectures.build(name), architectures.batch(name)
+    words = model.get_output_embeddings().weight
+    method = LinearProbe()
+    method.setup(model)
+    parts = anatomy(model)
+    assert parts.base.linear_probe.weight.shape == words.shape
+    assert method.trained(parts) == words.numel() + len(words)
+    assert model(**batch).loss.isfinite()
+
+
+def test_a_model_that_tells_nothing_is_refused():
+    base = BertModel(BertConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=4))
+    with pytest.raises(ValueError, match="neither classes nor words for a probe to tell"):
+        LinearProbe().setup(base)

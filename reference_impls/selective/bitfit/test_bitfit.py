@@ -6,9 +6,10 @@ import pytest
 import torch
 from transformers import GPT2Config, RobertaConfig
 
+from reference_impls import architectures
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import trainable
-from reference_impls.selective.bitfit.bitfit import BitFit
+from reference_impls.selective.bitfit.bitfit import BitFit, biases
 from tests.methods import models
 
 every_model = pytest.mark.parametrize("name", ["bert", "roberta", "gpt2", "bert-mlm", "gpt2-lm"])
@@ -74,3 +75,11 @@ def test_counts_follow_what_an_architecture_has():
     roberta, gpt2 = (anatomy(model_on_meta(c)) for c in (RobertaConfig(), GPT2Config()))
     assert BitFit().trained(roberta) == 12 * (7 * 768 + 3072) + 768  # its classifier has no pooler
     assert BitFit().trained(gpt2) == 12 * (7 * 768 + 3072) + 768  # one final norm, no pooler
+
+
+def test_what_is_added_to_scores_is_no_bias_of_a_map():
+    """XLNet adds `r_w_bias` and others to the queries of its attention."""
+    parts = anatomy(architectures.build("xlnet"))
+    others = {id(p) for n, p in parts.base.named_parameters() if n.endswith("_bias")}
+    assert others
+    assert not others & {id(p) for p in biases(parts)}

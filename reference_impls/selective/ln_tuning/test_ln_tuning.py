@@ -7,7 +7,9 @@ import torch
 from torch import nn
 from transformers import BertConfig, GPT2Config, LlamaConfig, T5Config
 
-from reference_impls.anatomy import anatomy, model_on_meta
+from reference_impls import architectures
+from reference_impls.additive.pfeiffer.pfeiffer import Pfeiffer
+from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.core.method import trainable
 from reference_impls.selective.ln_tuning import LnTuning
 from tests.methods import models
@@ -86,3 +88,25 @@ def test_the_count_is_the_share_that_the_abstract_prints():
     model = model_on_meta(large)
     share = LnTuning().trained(anatomy(model)) / model.base_model.num_parameters()
     assert round(100 * share, 2) == 0.03
+
+
+def test_norms_without_weights_are_refused():
+    with pytest.raises(ValueError, match="those of OlmoModel have no weights"):
+        LnTuning().setup(architectures.build("olmo"))
+
+
+def test_a_norm_that_layers_share_is_trained_once():
+    """Zamba runs one layer that attends in several places."""
+    model = architectures.build("zamba")
+    method, head = LnTuning(), {id(p) for p in anatomy(model).head_parameters()}
+    method.setup(model)
+    trained = numel(p for p in trainable(model) if id(p) not in head)
+    assert method.trained(anatomy(model)) == trained
+
+
+def test_an_adapter_that_was_put_into_a_norm_is_no_weight_of_it():
+    model = models.build("bert")
+    before = LnTuning().trained(anatomy(model))
+    Pfeiffer().setup(model)
+    assert hasattr(anatomy(model).layers[0].norms[-1], "adapter")
+    assert LnTuning().trained(anatomy(model)) == before

@@ -8,8 +8,9 @@ import pytest
 import torch
 from transformers import BertConfig, RobertaConfig
 
+from reference_impls import architectures
 from reference_impls.anatomy import anatomy, model_on_meta
-from reference_impls.selective.pasta.pasta import PASTA, SpecialTokens
+from reference_impls.selective.pasta.pasta import PASTA, SpecialTokens, add
 from tests.methods import models
 from tests.methods.settings import batches
 
@@ -204,3 +205,38 @@ def test_generation_goes_on_counting_where_its_cache_ends():
         begun = model(ids[:, :5], use_cache=True)
         rest = model(ids[:, 5:], past_key_values=begun.past_key_values).logits
     torch.testing.assert_close(rest, whole[:, 5:], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("vit", "it reads no text"),
+        ("llava", "are given embeddings and no tokens"),
+        ("xlnet", "do not work on the tokens as they come"),
+    ],
+)
+def test_layers_that_no_tokens_can_be_told_are_refused(name, complaint):
+    model = architectures.build(name)
+    with pytest.raises(ValueError, match=complaint):
+        PASTA(special_tokens=(CLS, SEP)).setup(model)
+    assert not any(hasattr(module, "pasta") for module in model.modules())
+
+
+def test_a_model_within_a_model_is_told_its_tokens():
+    """OPT's decoder is not the base model, and takes the tokens all the same."""
+    model, batch = architectures.build("opt"), architectures.batch("opt")
+    before = architectures.logits(model, batch)
+    PASTA(special_tokens=tuple(range(60)), vectors=9).setup(model)
+    assert not torch.equal(architectures.logits(model, batch), before)
+
+
+def test_a_layer_may_be_given_its_input_by_name():
+    _, model, parts, _ = adapted("bert")
+    layer = parts.layers[0].block
+    layer_inputs(parts, model, inputs := pairs("bert"))
+    h = torch.randn(*inputs["input_ids"].shape, 32)
+    args, kwargs = add(layer, (), {"hidden_states": h, "other": 1})
+    (expected,), _ = add(layer, (h,), {})
+    assert args == ()
+    assert kwargs["other"] == 1
+    assert torch.equal(kwargs["hidden_states"], expected)
