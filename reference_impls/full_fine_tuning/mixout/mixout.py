@@ -127,7 +127,9 @@ class Mixout(Method):
             model.get_output_embeddings()
         }
         for module in list(model.modules()):
-            if isinstance(module, nn.Linear | Conv1D) and module not in unmixed:
+            # routers of experts are linear maps that return more: these are not mixed
+            maps = type(module).forward in (nn.Linear.forward, Conv1D.forward)
+            if maps and module not in unmixed:
                 self.attach(module, "mixout", Pretrained(module.weight, self.p))
                 self.hook(module, mix)
             for name, value in vars(module).items():
