@@ -14,6 +14,7 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
+    MambaConfig,
     T5ForConditionalGeneration,
     T5ForSequenceClassification,
     ViTConfig,
@@ -126,9 +127,10 @@ def test_the_name_says_the_shape(name):
     assert backbones.shape(name) == known.get(bare, bare)
 
 
-def test_an_unknown_family_has_no_shape(tmp_path):
-    ViTConfig().save_pretrained(tmp_path)
-    assert backbones.shape(str(tmp_path)) == ""
+@pytest.mark.parametrize(("config", "shape"), [(ViTConfig, "encoder"), (MambaConfig, "decoder")])
+def test_a_family_without_a_file_has_a_shape(tmp_path, config, shape):
+    config().save_pretrained(tmp_path)
+    assert backbones.shape(str(tmp_path)) == shape
 
 
 def test_a_folder_written_by_save_pretrained_is_a_backbone(tmp_path):

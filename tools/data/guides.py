@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .committed import CommittedError, first_fault
 
 GUIDES = Path("docs") / "guides"
-ORDER = ("adapting", "any_model", "attention", "users", "domains", "recipe")
+ORDER = ("adapting", "models", "attention", "users", "domains", "recipe")
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
