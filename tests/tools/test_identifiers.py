@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tools.data.schema import ACL, ARXIV, DOI, OPENREVIEW
@@ -115,6 +115,7 @@ PARTS += ["openreview.net/forum", "10.18653/v1/", "2021.acl-long.3", " ", "<", "
 
 
 @settings(max_examples=300)
+@example("10.0000/0:>")
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PARTS)).map("".join)))
 def test_what_is_found_has_the_schemas_form(text):
     for kind, value in find(text).items():

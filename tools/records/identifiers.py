@@ -53,11 +53,12 @@ def _tokens(text: str) -> list[str]:
 
 
 def _trimmed(token: str) -> str:
-    token = token.lstrip("<[('\"").rstrip(".,;:'\"]")
-    if token.endswith(">") and "<" not in token:  # old DOIs hold both
-        token = token[:-1]
-    while token.endswith(")") and token.count(")") > token.count("("):
-        token = token[:-1].rstrip(".,;:'\"]")
+    token, before = token.lstrip("<[('\""), ""
+    while token != before:  # what stood in front of one mark may be another
+        before, token = token, token.rstrip(".,;:'\"]")
+        alone = token.endswith(">") and "<" not in token  # old DOIs hold both
+        if alone or (token.endswith(")") and token.count(")") > token.count("(")):
+            token = token[:-1]
     return token
 
 
