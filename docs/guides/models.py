@@ -19,8 +19,9 @@ a refusal says, and how to give a part by its name.
 # - Another block is the **feed-forward block**. Its last linear map leads **down**, those behind it
 #   lead **up**.
 #
-# The result is an `Anatomy`. Here are the layers of a [BERT](../papers/devlin2018bert.md): each part,
-# and the module that it is.
+# Of layers that are alike (the same class, shapes and settings, and called with the same) the first
+# is watched, and what is found in it holds for the others. The result is an `Anatomy`. Here are the
+# layers of a [BERT](../papers/devlin2018bert.md): each part, and the module that it is.
 
 from pathlib import Path
 from textwrap import fill
@@ -124,6 +125,21 @@ anatomy(model, layers=chosen)
 LoRA().setup(model)
 print("named:", chosen)
 print(*(key for key, p in model.named_parameters() if p.requires_grad), sep="\n")
+
+# ## A batch of yours
+#
+# What a model asks for is guessed from its configuration, and some models ask for more: an image
+# that is cut into patches already, a question to what reads the image. The refusal says so, and one
+# batch is enough. What it shows holds for every model of the same structure:
+
+model = architectures.build("siglip2")
+try:
+    LoRA().setup(model)
+except ValueError as error:
+    print(fill(str(error), 88))
+
+parts = anatomy(model, inputs=architectures.batch("siglip2"))
+print(len(parts.layers), "layers; the first query is", parts.layers[0].query.module)
 
 # ## What watching does not tell
 #

@@ -8,10 +8,10 @@ watching does not tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from .classes import built, class_of, model_on_meta, shape
@@ -44,8 +44,13 @@ __all__ = [
 _FOUND: dict[tuple, Found] = {}
 
 
-def anatomy(model: PreTrainedModel, **names: Any) -> Anatomy:
+def anatomy(
+    model: PreTrainedModel, inputs: Mapping[str, Tensor] | None = None, **names: Any
+) -> Anatomy:
     """Locate the parts of `model`.
+
+    They are looked for in one forward pass on inputs of a guessed form; where the guess is wrong, a
+    batch may be given once, and what it shows holds for all models of the same structure.
 
     Where some are not found, they may be given by name, once; the model remembers them: `layers`,
     the list of layers within the base model, or the names of some of them; the others, those of a
@@ -53,27 +58,30 @@ def anatomy(model: PreTrainedModel, **names: Any) -> Anatomy:
     `anatomy(model, layers="h", query=("attn", 0, 64))`.
 
     Raises:
-        ValueError: it is no transformers model or wrapped in another module, or a name is none of
-            a part, or none of a module that can be that part.
+        ValueError: it is no transformers model or wrapped in another module, its forward pass
+            fails on the given batch, or a name is none of a part, or none of a module that can be
+            that part.
     """
     if not isinstance(model, PreTrainedModel):
         raise ValueError(f"this is a {type(model).__name__}: pass the transformers model itself")
     base = model.base_model
-    found = _found(base)
-    known = {**family_of(model.config.model_type).names, **vars(model).get("_named_parts", {})}
-    if known or names:
-        found = put(base, found, {**known, **names})
-    if names:
-        vars(model)["_named_parts"] = {**vars(model).get("_named_parts", {}), **names}
+    found = _found(base, inputs)
+    if names := {**vars(model).get("_named_parts", {}), **names}:
+        found = put(base, found, names)
+        vars(model)["_named_parts"] = names
     return _resolved(model, base, found)
 
 
-def _found(base: PreTrainedModel) -> Found:
+def _found(base: PreTrainedModel, batch: Mapping[str, Tensor] | None = None) -> Found:
     """What watching finds; what was found in a model of the same structure is not looked for."""
     structure = (type(base), base.config.to_json_string(), tuple(_structure(base)))
-    if structure not in _FOUND:
-        _FOUND[structure] = find(base)
-    return _FOUND[structure]
+    if batch is None and structure in _FOUND:
+        return _FOUND[structure]
+    found = find(base, batch)
+    if batch is not None and found.unseen:
+        raise ValueError(f"inputs: {type(base).__name__}: {found.unseen}")
+    _FOUND[structure] = found
+    return found
 
 
 def _structure(module: nn.Module, name: str = "") -> Iterator[tuple]:

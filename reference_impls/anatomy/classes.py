@@ -27,6 +27,7 @@ OTHERS = (
     ("SEQUENCE_CLASSIFICATION", "AutoModelForSequenceClassification"),
     ("IMAGE_CLASSIFICATION", "AutoModelForImageClassification"),
     ("AUDIO_CLASSIFICATION", "AutoModelForAudioClassification"),
+    ("VIDEO_CLASSIFICATION", "AutoModelForVideoClassification"),
 )
 
 

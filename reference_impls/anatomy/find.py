@@ -5,6 +5,8 @@ What is in a layer, and which modules are layers, is told by `residual.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 from transformers import PretrainedConfig, PreTrainedModel
 
+from .alike import spread
 from .found import Found, FoundLayer
 from .graph import cores
 from .inputs import inputs
@@ -22,15 +25,26 @@ TOKENS = 6
 RESHAPES = {"view", "reshape", "contiguous", "flatten", "squeeze", "unsqueeze", "transpose"}
 
 
-def find(base: PreTrainedModel) -> Found:
-    """Watch one forward pass of a model without its head."""
+def find(base: PreTrainedModel, batch: Mapping[str, Tensor] | None = None) -> Found:
+    """Watch one forward pass of a model without its head, on what it takes of a batch."""
     # outside of modes in which tensors have no values, or no gradients
     with _disable_current_modes(), torch.inference_mode(False), torch.device("cpu"):
         try:
-            given = inputs(base, 1, TOKENS)
-            return Finder(*watch(base, given), given).found()
+            given = inputs(base, 1, TOKENS) if batch is None else _taken(base, batch)
+            finder = Finder(*watch(base, given), given)
+            order = {name: i for i, (name, _) in enumerate(base.named_modules())}
+            return spread(finder.found(), finder.watch.alike, order)
         except Exception as error:  # a stranger's forward may raise anything
-            return Found(unseen=f"its forward pass could not be watched: {error}")
+            advice = "try a batch of yours: anatomy(model, inputs=batch)"
+            return Found(unseen=f"its forward pass could not be watched ({error}); {advice}")
+
+
+def _taken(base: PreTrainedModel, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a model without its head takes of a batch; no text in it is padded."""
+    accepted = signature(base.forward).parameters
+    given = {name: value for name, value in batch.items() if name in accepted}
+    masks = {name: torch.ones_like(m) for name, m in given.items() if name == "attention_mask"}
+    return {name: value.cpu() for name, value in {**given, **masks}.items()}
 
 
 class Finder:
@@ -38,9 +52,9 @@ class Finder:
 
     def __init__(self, seen: Watch, returned: Any, given: dict[str, Tensor]) -> None:
         self.watch, self.returned = seen, returned
-        self.token = given["input_ids"][0, 0] if "input_ids" in given else None
+        self.ids = given.get("input_ids")
         self.heads_named = heads_named(seen.model.config)
-        self.tokens = 0 if self.token is None else TOKENS
+        self.tokens = 0 if self.ids is None else self.ids.shape[1]
         self.cores = cores(seen)
         self.by_name: dict[str, list[Call]] = {}
         for call in seen.calls:
@@ -82,7 +96,8 @@ class Finder:
         """Note what stands beside layers in their list and attends to nothing: Mamba's, say."""
         for place in {name.rpartition(".")[0] for name in layers}:
             for key, _ in self.modules[place].named_children():
-                if (name := f"{place}.{key}") not in layers and name in self.by_name:
+                name = f"{place}.{key}"
+                if name not in {*layers, *self.watch.alike} and name in self.by_name:
                     layers[name] = Residual(self, self.by_name[name][0]).layer()
 
     def is_norm(self, name: str) -> bool:
@@ -110,8 +125,8 @@ class Finder:
         every = next((v for name in asked if (v := getattr(self.returned, name, None))), None)
         if not every or getattr(every[-1], "ndim", 0) != 3:
             return None
-        text = self.token is not None and not self.watch.model.config.is_encoder_decoder
-        return every[-1].shape[-1] if not text or every[-1].shape[1] == TOKENS else None
+        text = self.tokens and not self.watch.model.config.is_encoder_decoder
+        return every[-1].shape[-1] if not text or every[-1].shape[1] == self.tokens else None
 
     def final(self, states: Tensor | None) -> str | None:
         """The outermost module in the model that returns its last states."""
@@ -142,7 +157,7 @@ class Finder:
             if node.name == "embedding" and node.within and table is not None:
                 ids = node.args[0] if node.args else node.kwargs["input"]
                 again = self.modules[node.within[-1]] is not table
-                if again and not ids.is_meta and ids.ndim == 2 and bool((ids == self.token).all()):
+                if again and not ids.is_meta and ids.ndim == 2 and torch.equal(ids, self.ids):
                     return "its layers look tokens up as well, and a prompt is of none"
         return ""
 
@@ -163,7 +178,7 @@ class Finder:
             if not isinstance(module, nn.Embedding) or module is table or not self.tokens:
                 continue
             ids = node.args[0] if node.args else node.kwargs["input"]
-            if ids.ndim not in (1, 2) or ids.shape[-1] != TOKENS:
+            if ids.ndim not in (1, 2) or ids.shape[-1] != self.tokens:
                 continue
             if ids.is_meta:  # a buffer of a model without weights
                 text = self.watch.model.config.get_text_config()
@@ -171,7 +186,7 @@ class Finder:
                 if first >= 0 and module.num_embeddings > first:
                     padded = module.padding_idx
                     return node.within[-1], first if padded is None else padded + 1
-            elif bool((ids.reshape(-1, TOKENS)[0].diff() == 1).all()):
+            elif bool((ids.reshape(-1, self.tokens)[0].diff() == 1).all()):
                 return node.within[-1], int(ids.reshape(-1)[0])
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 
 import torch
@@ -171,8 +170,3 @@ def columns(module: Node, tensor: Tensor, made: Node) -> tuple[tuple[int, int], 
     used = gradient.flatten(0, -2).abs().amax(0) > 0
     edges = torch.diff(nn.functional.pad(used.int(), (1, 1))).nonzero().flatten().tolist()
     return tuple(zip(edges[::2], edges[1::2]))
-
-
-def features(tensor: Tensor, tokens: int) -> int:
-    """How many features a tensor has for each token."""
-    return math.prod(tensor.shape) // max(tokens, 1)

@@ -208,14 +208,16 @@ class Anatomy:
         """The table of tokens.
 
         Raises:
-            ValueError: the model has none, since it reads no text.
+            ValueError: the model has none: it reads no text, or embeds it in another way.
         """
         try:
             table = self.model.get_input_embeddings()
         except (NotImplementedError, AttributeError):
             table = None
         if not isinstance(table, nn.Embedding):
-            raise ValueError(f"{self.title} has no table of tokens: it reads no text")
+            text = self.base.main_input_name == "input_ids"
+            why = "it embeds text in another way" if text else "it reads no text"
+            raise ValueError(f"{self.title} has no table of tokens: {why}")
         return table
 
     @property

@@ -215,7 +215,7 @@ class Residual:
         found.note("feed_forward_end", end, "what it adds is returned by no module")
         downs = nearest([branch], is_map, lambda n: mixes(n) or self.ends(n))
         downs = [node for node in downs if node.outputs[0].shape[-1] == found.width]
-        reason = self._experts(inside)
+        experts, reason = self._experts(inside)
         if not reason and len(downs) != 1:
             reason = f"{len(downs)} linear maps lead down to what it adds"
         ups = []
@@ -227,31 +227,42 @@ class Residual:
         up = () if reason else tuple(whole(finder, node) for node in ups)
         found.note("feed_forward_up", up, reason)
         if ups:
-            place = self.input_of(ups[0])
-        else:  # experts: the module that has them
-            place = next(
-                (c.name for c in self.calls if c.name == end and c.first is not None), None
-            )
-        where = "it is not a module whose first argument is what the block reads"
+            place = self.input_of(ups[0], found.width)
+        else:
+            place = self.around(experts, found.width) if experts else None
+        where = "there is no module whose first argument is what the block reads"
         found.note("feed_forward_input", place, where)
 
-    def _experts(self, inside: list[Node]) -> str:
-        """What shows that there is no single pair of maps: experts, of which a text uses some."""
+    def _experts(self, inside: list[Node]) -> tuple[str, str]:
+        """Experts, of which a text uses some, so that there is no single pair of maps: the name of
+        one, and what shows it."""
         places = {node.within[-1] for node in inside if node.within}
         places |= {name.rpartition(".")[0] for name in places}
         for place in sorted(p for p in places if p.startswith(f"{self.call.name}.")):
             for name, module in self.finder.modules[place].named_modules():
+                path = f"{place}.{name}" if name else place
                 deep = any(p.ndim > 2 for p in module.parameters(recurse=False))
                 if deep and not isinstance(module, CONVOLUTIONS):
-                    return "its experts are no linear maps, but one tensor"
-                path = f"{place}.{name}" if name else place
+                    return path, "its experts are no linear maps, but one tensor"
                 if is_linear(module) and path not in self.finder.by_name:
-                    return "it has experts, of which each text uses some"
-        return ""
+                    return path, "it has experts, of which each text uses some"
+        return "", ""
 
-    def input_of(self, node: Node) -> str | None:
+    def around(self, experts: str, features: int) -> str | None:
+        """The outermost module around experts that takes such states first, and adds nothing to
+        the stream yet."""
+        around = [
+            c.name
+            for c in self.calls
+            if experts.startswith(f"{c.name}.") and c.first is not None
+            and c.first.shape[-1] == features and c.first_out is not None
+            and self.finder.watch.made(c.first_out).index not in self.stream
+        ]  # fmt: skip
+        return min(around, key=len, default=None)
+
+    def input_of(self, node: Node, features: int) -> str | None:
         """The outermost module around a linear map whose first argument is what the map reads."""
-        given = node.args[0] if node.args else None
+        given = node.args[0] if node.args and node.args[0].shape[-1] == features else None
         path = node.within[-1]
         around = [
             c.name

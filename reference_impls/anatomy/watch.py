@@ -1,14 +1,12 @@
 """One forward pass of a model, watched: which operation fed which, inside of which modules.
 
-The pass runs on a copy whose weights have shapes and no values, so it takes no memory to speak of
-and next to no computation, whatever the size of the model. What has values keeps them: token ids,
-positions and masks are tensors on the processor, so that code which looks at them goes on.
+The pass runs on a copy whose weights have shapes and no values (`skeleton.py`), and through the
+first only of layers that are alike (`alike.py`).
 """
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +17,9 @@ from torch.overrides import TorchFunctionMode
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import causal_mask_function
 from transformers.utils import logging
+
+from .alike import DifferentError, Kind, twins
+from .skeleton import skeleton
 
 LARGEST = 2**20  # numbers in a tensor that is given values
 NAME = "watched"  # of the attention function that tells of its calls
@@ -95,34 +96,6 @@ def is_linear(module: nn.Module) -> bool:
     return isinstance(weight, Tensor) and weight.ndim == 2 and not embeds
 
 
-def skeleton(model: nn.Module) -> nn.Module:
-    """A copy without the weights' values and without hooks; buffers are shared, as they are."""
-    memo: dict[int, Any] = {}
-    for parameter in model.parameters():
-        empty = torch.empty(parameter.shape, dtype=parameter.dtype, device="meta")
-        memo[id(parameter)] = nn.Parameter(empty, requires_grad=False)
-    for buffer in model.buffers():
-        known = type(buffer) is Tensor and not buffer.is_meta
-        shape, dtype = buffer.shape, buffer.dtype
-        memo[id(buffer)] = (
-            buffer.detach().cpu() if known else torch.empty(shape, dtype=dtype, device="meta")
-        )
-    for module in model.modules():
-        for name, value in vars(module).items():
-            if "hooks" in name and isinstance(value, dict):
-                memo[id(value)] = OrderedDict()
-        adapted_by = vars(module).get("adapted_by")
-        memo[id(adapted_by)] = None
-    copied = copy.deepcopy(model, memo).eval()
-    for module in copied.modules():
-        vars(module).pop("forward", None)  # that of a wrapper, which knows the original
-        for name in vars(module).get("_added", ()):
-            delattr(module, name)
-        if hasattr(module, "config"):
-            module.config.use_cache, module.config.output_hidden_states = False, True
-    return copied
-
-
 def watched_attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask=None, **kwargs
 ) -> tuple[Tensor, None]:
@@ -171,9 +144,13 @@ def watched_mask(
 
 @dataclass(eq=False)
 class Watch(TorchFunctionMode):
-    """While it is entered, operations and modules of `model` leave `nodes` and `calls`."""
+    """While it is entered, operations and modules of `model` leave `nodes` and `calls`.
+
+    `alike`: modules in which nothing runs, by name, each with the one that it is like.
+    """
 
     model: nn.Module
+    alike: dict[str, str] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     running = None
@@ -252,7 +229,7 @@ class Watch(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         name = getattr(function, "__name__", "")
         inputs = tuple(tensors((args, kwargs)))
-        output = _run(function, name, args, kwargs, inputs)
+        output = _run(function, args, kwargs, inputs)
         if self._paused or name in {"__get__", "size"}:
             return output
         outputs = tuple(tensors(output))
@@ -267,10 +244,10 @@ class Watch(TorchFunctionMode):
         return output
 
 
-def _run(function, name: str, args: tuple, kwargs: dict[str, Any], inputs: tuple[Tensor, ...]):
+def _run(function, args: tuple, kwargs: dict[str, Any], inputs: tuple[Tensor, ...]):
     """Call a function with tensors of which some have no values, and some have."""
     shapes = any(t.is_meta for t in inputs)
-    if not shapes and _asks_for_meta((args, kwargs)):
+    if not shapes and any(_is_meta(value) for value in (*args, *kwargs.values())):
         # a new tensor, or one to be moved beside such without values: it keeps its values
         args = tuple(torch.device("cpu") if _is_meta(a) else a for a in args)
         kwargs = {k: torch.device("cpu") if _is_meta(v) else v for k, v in kwargs.items()}
@@ -295,11 +272,6 @@ def _is_meta(value: Any) -> bool:
     return isinstance(value, (torch.device, str)) and str(value) == "meta"
 
 
-def _asks_for_meta(values: tuple) -> bool:
-    args, kwargs = values
-    return any(_is_meta(value) for value in (*args, *kwargs.values()))
-
-
 def _map(change: Callable[[Tensor], Tensor], value: Any) -> Any:
     if isinstance(value, Tensor):
         return change(value)
@@ -312,7 +284,27 @@ def _map(change: Callable[[Tensor], Tensor], value: Any) -> Any:
 
 def watch(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Watch, Any]:
     """A forward pass of a model (its copy without weights), and what it returned."""
-    copied = skeleton(model)
+    alike = dict(twins(model))
+    while True:
+        try:
+            return _watch(model, inputs, alike)
+        except DifferentError as error:
+            alike = {name: first for name, first in alike.items() if first != error.first}
+        except Exception:  # a forward may read something of a layer in which there is nothing
+            if not alike:
+                raise
+            alike = {}
+
+
+def _watch(model: PreTrainedModel, inputs: dict[str, Tensor], alike: dict[str, str]):
+    copied = skeleton(model, hollow=alike)
+    kinds: dict[str, Kind] = {}
+    for name, first in alike.items():
+        module = copied.get_submodule(first)
+        if first not in kinds:
+            kinds[first] = Kind(first, module.forward)
+            module.forward = kinds[first].first
+        copied.get_submodule(name).forward = kinds[first].other
     AttentionInterface.register(NAME, watched_attention)
     AttentionMaskInterface.register(NAME, watched_mask)
     level = logging.get_verbosity()
@@ -322,5 +314,11 @@ def watch(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Watch, Any
     finally:
         logging.set_verbosity(level)
     copied.set_experts_implementation("eager")  # the others need values
-    seen = Watch(copied)
-    return seen, seen.run(**inputs)
+    seen = Watch(copied, alike)
+    returned = seen.run(**inputs)
+    often = Counter(call.name for call in seen.calls)
+    for name, first in alike.items():
+        by_itself = not often[first] and any(key.startswith(f"{first}.") for key in often)
+        if by_itself or often[name] != often[first]:  # what is in it is called without it
+            raise DifferentError(first)
+    return seen, returned

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ from ..anatomy import Anatomy, anatomy
 from . import about
 from .batches import Batch
 from .options import NotNegative, check
+from .refusals import demand_gradients, refuse_to_save
 
 if TYPE_CHECKING:
     from .training import Loop
@@ -60,18 +61,6 @@ def _all_or_nothing(setup: Callable) -> Callable:
             model.save_pretrained = refuse_to_save
 
     return guarded
-
-
-def refuse_to_save(*args: Any, **kwargs: Any) -> NoReturn:
-    """What stands in for `save_pretrained` of a model that has parts which its class lacks.
-
-    Raises:
-        ValueError: always; such a file would come back without them.
-    """
-    raise ValueError(
-        "this model carries a method, which save_pretrained would lose: store the method's delta, "
-        "or merge or detach it first"
-    )
 
 
 def from_task(default: Any = ()) -> Any:
@@ -169,9 +158,14 @@ class Method:
     def step(
         self, model: PreTrainedModel, batch: Batch, optimizer: torch.optim.Optimizer, step: int
     ) -> float:
-        """One update; returns the loss before it. Gradients are clipped to norm 1."""
+        """One update; returns the loss before it. Gradients are clipped to norm 1.
+
+        Raises:
+            NothingTrainedError: the loss depends on nothing that is trained.
+        """
         optimizer.zero_grad(set_to_none=True)
         loss = self.loss(model, batch)
+        demand_gradients(loss, self.title)
         loss.backward()
         self.on_grad(model, step)
         torch.nn.utils.clip_grad_norm_(trainable(model), 1.0)

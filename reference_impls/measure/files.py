@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that figures depend on, whatever processor torch was built for."""
+    torch = importlib.metadata.version("torch").partition("+")[0]
+    return {"torch": torch, "transformers": importlib.metadata.version("transformers")}
 
 
 def read(path: Path) -> dict[str, Any]:

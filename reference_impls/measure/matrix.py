@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -27,6 +26,7 @@ from .. import architectures
 from ..anatomy import anatomy, numel
 from ..core.batches import Batch
 from ..core.method import Method, trainable
+from ..core.refusals import NothingTrainedError
 from ..core.training import train_mode
 from . import files
 from .digests import sources
@@ -57,6 +57,8 @@ def cell(method_class: type[Method], name: str) -> tuple[str, str]:
         return FAULT, f"setup: {type(error).__name__}: {error}"
     try:
         promises(method, model, batch, name)
+    except NothingTrainedError as error:
+        return REFUSED, str(error)
     except BrokenError as error:
         return FAULT, str(error)
     except Exception as error:
@@ -312,20 +314,16 @@ def record(method: type[Method]) -> dict[str, Any]:
     kept = files.read(path_of(method))
     if kept.get("sources") != sources_of(method) or not is_stale(method):
         kept = {}
-    cells = dict.fromkeys(kept.get(RUNS, ()), (RUNS, ""))
-    for state in (REFUSED, FAULT):
-        cells |= {name: (state, why) for name, why in kept.get(state, {}).items()}
-    cells = {name: cells.get(name) or cell(method, name) for name in architectures.names()}
-    return {
-        RUNS: [name for name, (state, _) in cells.items() if state == RUNS],
-        REFUSED: {name: why for name, (state, why) in cells.items() if state == REFUSED},
-        FAULT: {name: why for name, (state, why) in cells.items() if state == FAULT},
-        "versions": {
-            "torch": torch.__version__.partition("+")[0],
-            "transformers": transformers.__version__,
-        },
-        "sources": sources_of(method),
-    }
+    made: dict[str, Any] = {RUNS: [], REFUSED: {}, FAULT: {}}
+    for name in architectures.names():
+        state = next((state for state in made if name in kept.get(state, ())), None)
+        why = kept[state][name] if state in (REFUSED, FAULT) else ""
+        state, why = (state, why) if state else cell(method, name)
+        if state == RUNS:
+            made[RUNS].append(name)
+        else:
+            made[state][name] = why
+    return {**made, "versions": files.versions(), "sources": sources_of(method)}
 
 
 def write(method: type[Method], made: dict[str, Any]) -> None:

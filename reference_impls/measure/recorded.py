@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-import transformers
 from transformers import PreTrainedModel
 
 from ..anatomy.families import files_of as family_files
@@ -101,11 +99,7 @@ def record(method: type[Method], task: str) -> dict[str, Any]:
         "seeds": seeds,
         "beginning": beginning(method, task),
         "tolerance": TOLERANCE,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
+        "versions": {"python": platform.python_version(), **files.versions()},
         "sources": sources_of(method, task),
     }
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import (
     DynamicOutputShapeException,
@@ -233,10 +232,7 @@ def record(method: type[Method]) -> dict[str, Any]:
             name: on_architecture(method, config(), ROWS, LENGTH)
             for name, config in ARCHITECTURES.items()
         },
-        "versions": {
-            "torch": torch.__version__.partition("+")[0],
-            "transformers": transformers.__version__,
-        },
+        "versions": files.versions(),
         "sources": sources_of(method),
     }
 

@@ -39,22 +39,10 @@ class ParallelAdapter(nn.Module):
 
 
 def attach_beside(method: Method, layer: Layer, adapter: ParallelAdapter) -> None:
-    """Let the adapter read what the feed-forward block reads, and add to what that returns.
-
-    Raises:
-        ValueError: what begins the block is a map inside of it, such as one of experts.
-    """
-    begin = layer.feed_forward_input
-    inner = isinstance(begin, nn.Linear) and begin.in_features != layer.width
-    # one module may be the whole block, of experts; else its first argument is that of its last map
-    last = begin is layer.feed_forward_end and "experts" not in layer.missing.get(
-        "feed_forward_up", "experts"
-    )
-    if inner or last:
-        raise ValueError(f"{layer.place} has no feed_forward_input: it is no module by itself")
-    for place in dict.fromkeys((begin, layer.feed_forward_end)):
+    """Let the adapter read what the feed-forward block reads, and add to what that returns."""
+    for place in dict.fromkeys((layer.feed_forward_input, layer.feed_forward_end)):
         method.attach(place, "parallel", adapter)
-    method.hook(begin, fork, before=True)
+    method.hook(layer.feed_forward_input, fork, before=True)
     method.hook(layer.feed_forward_end, join)
 
 
@@ -69,4 +57,4 @@ def join(module: nn.Module, args, kwargs, output: Tensor) -> Tensor:
     """Forward hook where it ends."""
     adapter = module.get_submodule("parallel")
     branch, adapter.branch = adapter.branch, None
-    return output + branch.to(output.dtype)
+    return output + branch.to(output.dtype).view_as(output)  # experts may flatten their tokens

@@ -33,6 +33,7 @@ from tests.methods.toy_methods import (
     SeesPadding,
     SeesTheCache,
     Shift,
+    StandsAside,
     StandsStill,
     StartsElsewhere,
     StartsElsewhereAndSaysSo,
@@ -92,6 +93,14 @@ def cell_of_leaving(mergeable: bool) -> tuple[str, str]:
         (Refuses, "bert", REFUSED, "this model has no wheels"),
         (CrashesAtOnce, "bert", FAULT, "setup: TypeError: no such thing"),
         (CrashesLater, "bert", FAULT, "KeyError: 'wheels'"),
+        (
+            StandsAside,
+            "llama",
+            REFUSED,
+            "Shift: the loss of this batch depends on nothing that is trained: what it trains is "
+            "in parts of the model that the batch does not run through",
+        ),
+        (StandsAside, "bert", FAULT, "bert.encoder.layer.0.output.dense.added.row did not move"),
         (RefusesTooLate, "bert", FAULT, "ValueError: this model has no wheels"),
         (Diverges, "bert", FAULT, "the loss of step 3 is not finite"),
         (

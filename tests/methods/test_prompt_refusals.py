@@ -17,6 +17,8 @@ torch.set_num_threads(1)
     ("name", "complaint"),
     [
         ("vit", "ViTModel has no table of tokens: it reads no text"),
+        ("ibert", "IBertModel has no table of tokens: it embeds text in another way"),
+        ("canine", "CanineModel has no table of tokens: it embeds text in another way"),
         ("mamba", "MambaModel has no layers that were found"),
         ("whisper", "WhisperEncoder takes no inputs_embeds"),
         ("esmc", "EsmcModel takes no inputs_embeds"),

@@ -17,6 +17,7 @@ from reference_impls import architectures
 from reference_impls.anatomy import anatomy
 from reference_impls.core.counting import count
 from reference_impls.core.method import Method, trainable
+from reference_impls.core.refusals import NothingTrainedError
 from reference_impls.prompt.prefix_tuning.prefix_tuning import PrefixTuning
 from reference_impls.reparameterized.lora.lora import LoRA
 from reference_impls.selective.bitfit.bitfit import BitFit
@@ -238,3 +239,14 @@ def test_head_and_base_together_are_the_model_and_share_nothing(name):
 def test_what_is_no_whole_model_is_refused(model, complaint):
     with pytest.raises(ValueError, match=complaint):
         anatomy(model)
+
+
+def test_a_batch_that_runs_through_nothing_that_is_trained_is_refused():
+    method, model = BitFit(), architectures.build("llava")  # biases are in what reads images alone
+    method.setup(model)
+    optimizer, batch = method.optimizer(trainable(model)), architectures.batch("llava")
+    method.step(model, batch, optimizer, 0)
+    text = {key: value for key, value in batch.items() if key != "pixel_values"}
+    text["input_ids"] = text["input_ids"].clamp(max=20)  # no image among the tokens
+    with pytest.raises(NothingTrainedError, match="the loss of this batch depends on nothing that"):
+        method.step(model, text, optimizer, 1)

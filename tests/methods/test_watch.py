@@ -225,9 +225,9 @@ def looks(monkeypatch) -> list:
     watched: list = []
     find = package.find
 
-    def spy(base):
+    def spy(base, batch=None):
         watched.append(base)
-        return find(base)
+        return find(base, batch)
 
     monkeypatch.setattr(package, "find", spy)
     return watched
@@ -300,8 +300,8 @@ CONFIG = LlamaConfig(
 
 def test_a_forward_that_raises_is_a_refusal_with_its_words():
     complaint = (
-        "Failing has no layers that were found: its forward pass could not be watched: the disk is "
-        "full"
+        "Failing has no layers that were found: its forward pass could not be watched .the disk is "
+        r"full.; try a batch of yours: anatomy.model, inputs=batch."
     )
     parts = anatomy(Deaf(CONFIG))
     with pytest.raises(ValueError, match=complaint):

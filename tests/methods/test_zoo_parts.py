@@ -257,3 +257,13 @@ def test_the_head_is_what_is_beside_the_base_model(name):
         assert head == {id(p) for p in model.parameters()} - base
     else:
         assert not head
+
+
+@every()
+def test_what_begins_the_feed_forward_block_multiplies_by_matrices(name):
+    # a norm or a dropout behind the block reads what it returns, not what it is given
+    for stack in model_of(name)[1].found_stacks:
+        for layer in stack.layers:
+            if "feed_forward_input" not in layer.missing:
+                weights = layer.feed_forward_input.parameters()
+                assert any(weight.ndim > 1 for weight in weights), layer.place

@@ -152,6 +152,15 @@ class Diverges(Shift):
         return float("nan") if step == 2 else super().step(model, batch, optimizer, step)
 
 
+class StandsAside(Shift):
+    """What is trained is in nothing that runs."""
+
+    mergeable = False
+
+    def hook(self, *args: object, **kwargs: object) -> None:
+        pass
+
+
 class LosesTheGradient(Shift):
     def on_grad(self, model, step: int) -> None:
         for parameter in model.parameters():

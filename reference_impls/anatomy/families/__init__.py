@@ -7,8 +7,8 @@ model types that it serves.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -29,13 +29,11 @@ class Family:
     untied: whether models of a configuration are released with an output matrix of their own,
         though transformers builds them with that of the embeddings.
     no_prompt: why it takes no embedded text in front of that of tokens, if it does not.
-    names: parts by their names, as `anatomy` takes them, where watching finds others or none.
     """
 
     types: tuple[str, ...]
     untied: Callable[[PretrainedConfig], bool] = built_as_released
     no_prompt: str = ""
-    names: Mapping[str, object] = field(default_factory=dict)
 
 
 NONE = Family(())

@@ -96,7 +96,7 @@ def soft_labels(logits: Tensor, temperature: float) -> Tensor:
 class Cloze(Method):
     """Training of the masked language model of one pattern."""
 
-    name = "pet"
+    name, title = "pet", "PET"
 
     pattern: tuple[Ids, Ids]
     verbalizer: tuple[Ids, ...]

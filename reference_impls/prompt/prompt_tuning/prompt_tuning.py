@@ -109,7 +109,7 @@ def prepend(
         given["token_type_ids"] = pad(given["token_type_ids"], (length, 0))
     for name, marks in given.items():  # such as those of images among the tokens
         if isinstance(marks, Tensor) and marks.dtype == torch.bool and marks.shape[1:] == (tokens,):
-            given[name] = pad(marks, (length, 0)) if name != "attention_mask" else marks
+            given[name] = pad(marks, (length, 0))
     first = counter.padding_idx + 1 if counter else 0
     if positions is not None:
         leading = torch.arange(first, first + length, device=text.device)

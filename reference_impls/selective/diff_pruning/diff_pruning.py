@@ -91,7 +91,7 @@ def open_probability(alpha: Tensor, lower: float, upper: float) -> Tensor:
 class Search(Method):
     """The first phase, on weights whose pretrained values are `start`."""
 
-    name = "diff_pruning"
+    name, title = "diff_pruning", "Diff pruning"
 
     start: dict[nn.Parameter, Tensor]
     structured: bool
