@@ -9,7 +9,7 @@ from reference_impls import anatomy as package
 from reference_impls import architectures
 from reference_impls.anatomy import anatomy
 from reference_impls.reparameterized.lora.lora import LoRA
-from tests.methods.test_named import learns
+from tests.methods.zoo import learns
 
 torch.set_num_threads(1)
 

@@ -17,7 +17,7 @@ from reference_impls.anatomy import anatomy
 from reference_impls.anatomy.named import PARTS
 from reference_impls.prompt.prefix_tuning.prefix_tuning import PrefixTuning
 from reference_impls.reparameterized.lora.lora import LoRA
-from tests.methods.zoo import close
+from tests.methods.zoo import close, learns
 
 torch.set_num_threads(1)
 
@@ -256,27 +256,6 @@ def test_every_part_that_a_message_offers_can_be_named(toy):
 
 
 # models of transformers that are found in part
-
-
-def learns(model, method) -> None:
-    """A method is set up, is a start that changes nothing, trains, and merges."""
-    name = model.config.model_type
-    batch = architectures.batch(name)
-    with torch.no_grad():
-        before = architectures.logits(model, batch)
-    method.setup(model)
-    with torch.no_grad():
-        assert close(architectures.logits(model, batch), before)
-    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
-    for _ in range(2):
-        optimizer.zero_grad()
-        model(**batch).loss.backward()
-        optimizer.step()
-    with torch.no_grad():
-        after = architectures.logits(model, batch)
-        assert not close(after, before)
-        method.merge(model)
-        assert close(architectures.logits(model, batch), after, within=2e-5)
 
 
 def test_lora_runs_on_the_layers_of_qwen3_next_that_attend():

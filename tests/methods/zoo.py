@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from reference_impls import architectures
 from reference_impls.anatomy import Anatomy, anatomy
+from reference_impls.core.method import Method, trainable
 
 NAMES = architectures.names()
 AT_THE_GATE = {
@@ -88,3 +89,24 @@ def close(found: Tensor, expected: Tensor, within: float = 1e-5) -> bool:
     """Whether two tensors are the same but for rounding."""
     most = max(1.0, float(expected.abs().max()))
     return found.shape == expected.shape and bool((found - expected).abs().max() <= within * most)
+
+
+def learns(model: PreTrainedModel, method: Method) -> None:
+    """A method is set up, is a start that changes nothing, trains, and merges."""
+    name = model.config.model_type
+    batch = architectures.batch(name)
+    with torch.no_grad():
+        before = architectures.logits(model, batch)
+    method.setup(model)
+    with torch.no_grad():
+        assert close(architectures.logits(model, batch), before)
+    optimizer = torch.optim.SGD(trainable(model), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(**batch).loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        after = architectures.logits(model, batch)
+        assert not close(after, before)
+        method.merge(model)
+        assert close(architectures.logits(model, batch), after, within=2e-5)
