@@ -175,3 +175,29 @@ def test_experts_begin_and_end_in_one_module_which_may_return_more_than_states()
     assert torch.equal(architectures.logits(model, batch), before)
     models.shake(model)
     assert not torch.equal(architectures.logits(model, batch), before)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "block", "behind"),
+    [
+        ("flex_olmo", "layers.0", "mlp", "post_feedforward_layernorm"),
+        ("afmoe", "layers.1", "mlp", "post_mlp_layernorm"),
+        ("switch_transformers", "encoder.block.1", "layer.1.mlp", "layer.1.dropout"),
+        ("nllb-moe", "encoder.layers.1", "ffn", "ff_dropout"),
+    ],
+)
+def test_what_follows_experts_is_the_end_of_their_block_and_not_its_beginning(
+    name, layer, block, behind
+):
+    model = architectures.build(name)
+    found = next(x for x in anatomy(model).layers if x.place.endswith(f"'{layer}'"))
+    inside = model.base_model.get_submodule(layer)
+    assert found.feed_forward_input is inside.get_submodule(block)
+    assert found.feed_forward_end is inside.get_submodule(behind)
+    ScaledParallelAdapter(size=4, dropout=0.0).setup(model)
+    given = []
+    inside.get_submodule(block).register_forward_pre_hook(lambda m, args: given.append(args[0]))
+    found.feed_forward_input.parallel.register_forward_pre_hook(lambda m, x: given.append(x[0]))
+    model(**architectures.batch(name))
+    assert given
+    assert all(torch.equal(one, other) for one, other in zip(given[::2], given[1::2], strict=True))
