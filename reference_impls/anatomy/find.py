@@ -6,7 +6,6 @@ What is in a layer, and which modules are layers, is told by `residual.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from inspect import signature
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from .alike import spread
 from .found import Found, FoundLayer
 from .graph import cores
-from .inputs import inputs
+from .inputs import arguments, inputs, token_ids
 from .residual import Residual
 from .watch import Call, Core, Watch, watch
 
@@ -40,11 +39,17 @@ def find(base: PreTrainedModel, batch: Mapping[str, Tensor] | None = None) -> Fo
 
 
 def _taken(base: PreTrainedModel, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What a model without its head takes of a batch; no text in it is padded."""
-    accepted = signature(base.forward).parameters
-    given = {name: value for name, value in batch.items() if name in accepted}
-    masks = {name: torch.ones_like(m) for name, m in given.items() if name == "attention_mask"}
-    return {name: value.cpu() for name, value in {**given, **masks}.items()}
+    """What a model without its head takes of a batch, of which no text is padded, and what a head
+    would have made: a decoder's tokens."""
+    accepted = arguments(base)
+    given = {name: value.cpu() for name, value in batch.items() if name in accepted}
+    if "attention_mask" in given:
+        given["attention_mask"] = torch.ones_like(given["attention_mask"])
+    made = "labels" in given or not base.config.is_encoder_decoder  # of labels, by the model
+    if given and "decoder_input_ids" in accepted and not made:
+        rows = len(next(iter(given.values())))
+        given.setdefault("decoder_input_ids", token_ids(base.config, rows, TOKENS))
+    return given
 
 
 class Finder:
@@ -65,7 +70,9 @@ class Finder:
         """The layers that attend, each with its parts, and what is outside of them."""
         layers: dict[str, FoundLayer] = {}
         for core in sorted(self.cores.values(), key=lambda core: core.index):
-            if not layers.keys() & set(core.within) and (residual := self.around(core)):
+            residual = None if layers.keys() & set(core.within) else self.around(core)
+            # what stands around layers is a stage of them: attention in it that adds to nothing
+            if residual and not any(n.startswith(f"{residual.call.name}.") for n in layers):
                 layers[residual.call.name] = residual.layer()
         self.beside(layers)
         states = self.last_states()
@@ -81,7 +88,8 @@ class Finder:
     def around(self, core: Core) -> Residual | None:
         """The innermost of repeated modules that adds attention and another block to its input.
 
-        Where each block is a layer of its own, the innermost that adds attention.
+        Where each block is a layer of its own, the innermost that adds attention: what adds several
+        of both to a stream is a stage, if there is a layer in it.
         """
         repeated = [name for name in reversed(core.within) if name.rpartition(".")[2].isdigit()]
         calls = (
@@ -89,8 +97,10 @@ class Finder:
             for name in repeated
         )
         adding = [residual for call in calls if (residual := Residual(self, call)).attending]
-        both = (residual for residual in adding if residual.others)
-        return next(both, adding[0] if adding else None)
+        found = next((r for r in adding if r.others), adding[0] if adding else None)
+        if found and len(found.attending) > 1 < len(found.others):
+            return next((r for r in adding if r.goes_on), found)
+        return found
 
     def beside(self, layers: dict[str, FoundLayer]) -> None:
         """Note what stands beside layers in their list and attends to nothing: Mamba's, say."""

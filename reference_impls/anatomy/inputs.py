@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
-SAMPLES, FRAMES = 16_000, 128
+SAMPLES, FRAMES = 19_200, 128  # divisible by the steps of the usual models: 320, 1920
 
 
 def one(config: PretrainedConfig, *names: str, default: Any = None) -> Any:
@@ -32,6 +33,14 @@ def token_ids(config: PretrainedConfig, rows: int, length: int) -> Tensor:
     return torch.full((rows, length), next(free, 0))
 
 
+def arguments(model: nn.Module) -> Mapping[str, inspect.Parameter]:
+    """What a forward takes by name; where it hands all on, that of the one module in it."""
+    found, inner = inspect.signature(model.forward).parameters, list(model.children())
+    if len(inner) == 1 and all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in found.values()):
+        return arguments(inner[0])
+    return found
+
+
 def inputs(model: PreTrainedModel, rows: int, length: int) -> dict[str, Tensor]:
     """What the model's forward asks for, by its main input.
 
@@ -40,7 +49,7 @@ def inputs(model: PreTrainedModel, rows: int, length: int) -> dict[str, Tensor]:
     (rows, bins, frames) or (rows, frames, bins).
     """
     config, main = model.config, model.main_input_name
-    accepted = inspect.signature(model.forward).parameters
+    accepted = arguments(model)
     given: dict[str, Tensor] = {}
     if "input_ids" in accepted:
         ids = token_ids(config, rows, length)

@@ -75,6 +75,11 @@ class Residual:
         """Whether one attends and the other does not: two blocks that are added beside another."""
         return len({bool(self.cores_of(source)) for source in sources}) == 2
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the stream reaches the layer's output."""
+        return self.output is not None and self.finder.watch.made(self.output).index in self.stream
+
     def own(self, branch: Node) -> list[Node]:
         """The nodes of a branch, back to the stream."""
         stop = self.ends
@@ -113,7 +118,7 @@ class Residual:
         self.feed_forward(found)
         last = [c for c in self.calls if c.bare is self.output]
         norm = [c for c in last if self.finder.is_norm(c.name)]
-        found.post_norm = bool(norm) and self.finder.watch.made(self.output).index in self.stream
+        found.post_norm = bool(norm) and self.goes_on
         # a layer that returns more is still the end, unless a module in it returns that alone
         inside = last[-1].name if last and call.bare is None else call.name
         found.parts["end"] = norm[-1].name if found.post_norm else inside
@@ -255,8 +260,8 @@ class Residual:
             c.name
             for c in self.calls
             if experts.startswith(f"{c.name}.") and c.first is not None
-            and c.first.shape[-1] == features and c.first_out is not None
-            and self.finder.watch.made(c.first_out).index not in self.stream
+            and c.first.shape[-1] == features
+            and (made := self.finder.watch.made(c.first_out)) and made.index not in self.stream
         ]  # fmt: skip
         return min(around, key=len, default=None)
 

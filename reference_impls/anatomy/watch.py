@@ -178,7 +178,7 @@ class Watch(TorchFunctionMode):
             for handle in handles:
                 handle.remove()
 
-    def made(self, tensor: Tensor) -> Node | None:
+    def made(self, tensor: Tensor | None) -> Node | None:
         """The operation that a tensor is from."""
         return self._made.get(id(tensor))
 

@@ -19,7 +19,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 import difflib
+import hashlib
+import json
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +34,7 @@ from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, PreTraine
 from . import batches
 from .batches import ORDINARY
 
-__all__ = ["ORDINARY", "about", "batch", "build", "config", "kind", "logits", "names"]
+__all__ = ["ORDINARY", "about", "batch", "build", "config", "digest", "kind", "logits", "names"]
 
 KINDS = {  # the file, and the automatic class
     "encoder": ("encoders", "AutoModelForSequenceClassification"),
@@ -71,6 +74,12 @@ def config(name: str) -> PreTrainedConfig:
         table["num_labels"] = CLASSES
     model_type = about(name, "type") or name
     return AutoConfig.for_model(model_type, **_sized(AutoConfig.for_model(model_type), table))
+
+
+def digest(names: Iterable[str]) -> str:
+    """SHA-256, in hexadecimal, of what is written of these model types."""
+    written = [_read("common"), *((name, *_entry(name)) for name in sorted(names))]
+    return hashlib.sha256(json.dumps(written).encode()).hexdigest()
 
 
 def build(name: str, seed: int = 0) -> PreTrainedModel:

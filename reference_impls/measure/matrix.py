@@ -294,11 +294,16 @@ def sources_of(method: type[Method]) -> dict[str, str]:
 
 
 def is_stale(method: type[Method]) -> bool:
-    """Whether cells are missing, or were made by other code."""
+    """Whether cells are missing, or were made by other code or of other models."""
     kept = files.read(path_of(method))
-    return kept.get("sources") != sources_of(method) or bool(
-        set(architectures.names()) - known(kept)
-    )
+    return not _holds(kept, method) or bool(set(architectures.names()) - known(kept))
+
+
+def _holds(kept: dict[str, Any], method: type[Method]) -> bool:
+    """Whether this code made the cells, of models that are as they were."""
+    of = known(kept) & set(architectures.names())
+    now = (sources_of(method), architectures.digest(of))
+    return (kept.get("sources"), kept.get("models")) == now
 
 
 def known(kept: dict[str, Any]) -> set[str]:
@@ -312,7 +317,7 @@ def record(method: type[Method]) -> dict[str, Any]:
     Cells that this code made already are kept: a new architecture is tried alone.
     """
     kept = files.read(path_of(method))
-    if kept.get("sources") != sources_of(method) or not is_stale(method):
+    if not _holds(kept, method) or not is_stale(method):
         kept = {}
     made: dict[str, Any] = {RUNS: [], REFUSED: {}, FAULT: {}}
     for name in architectures.names():
@@ -323,7 +328,9 @@ def record(method: type[Method]) -> dict[str, Any]:
             made[RUNS].append(name)
         else:
             made[state][name] = why
-    return {**made, "versions": files.versions(), "sources": sources_of(method)}
+    models = architectures.digest(architectures.names())
+    about = {"versions": files.versions(), "models": models, "sources": sources_of(method)}
+    return {**made, **about}
 
 
 def write(method: type[Method], made: dict[str, Any]) -> None:

@@ -146,11 +146,11 @@ def fisher_information(
     trained = [p.requires_grad for p in parameters]
     total = [torch.zeros_like(p, dtype=torch.float32) for p in parameters]
     was_training = model.training
-    model.eval()
     for parameter in parameters:
         parameter.requires_grad_(True)
     seen = 0
     for example in islice(chain.from_iterable(map(singles, batches)), samples):
+        model.train().eval()  # LeViT keeps biases, and their graph, from one to the other
         loss = method.loss(model, example)
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
         for square, gradient in zip(total, gradients, strict=True):

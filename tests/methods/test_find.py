@@ -118,3 +118,28 @@ def test_a_part_that_is_not_found_is_refused_with_the_reason(name):
             about = f"layer '{block}' has no {key}: (it has no attention|its experts are no linear)"
             with pytest.raises(ValueError, match=about):
                 getattr(layer, key)
+
+
+def test_a_stage_of_layers_of_one_block_each_is_no_layer():
+    parts, names = found("levit")  # the third stage adds attention twice, and does not narrow
+    stages = [names[layer.block].rsplit(".layers.") for layer in parts.layers]
+    held = {"encoder.stages.0": 6, "encoder.stages.1": 6, "encoder.stages.2": 4}
+    assert stages == [[stage, str(i)] for stage, n in held.items() for i in range(n)]
+    assert written_parts(parts.layers[0], names, "encoder.stages.0.layers.0") == {
+        "attention": "module",
+        "query": "module.queries_keys_values.linear 0:8 32:40",
+        "key": "module.queries_keys_values.linear 8:16 40:48",
+        "value": "module.queries_keys_values.linear 16:32 48:64",
+        "attention_output": "module.projection.linear",
+        "attention_end": "module.projection",
+        "end": "",
+    }
+    assert (
+        parts.layers[1].feed_forward_up[0].module is parts.layers[1].block.module.linear_up.linear
+    )
+
+
+def test_a_module_that_hands_all_on_takes_what_the_one_in_it_does():
+    parts = anatomy(architectures.build("trocr"))
+    assert len(parts.layers) == 2
+    assert parts.layers[0].query.module is parts.base.decoder.layers[0].self_attn.q_proj

@@ -47,6 +47,13 @@ def test_a_batch_tells_what_a_guess_does(no_memory, name):
     assert package._found(base, batch) == guessed
 
 
+def test_what_a_head_makes_of_labels_is_no_part_of_a_batch_and_guessed(no_memory):
+    model, batch = architectures.build("whisper"), architectures.batch("whisper")
+    assert batch.keys() == {"input_features", "labels"}
+    parts = anatomy(model, inputs=batch)
+    assert [len(stack.layers) for stack in parts.stacks] == [2, 2]
+
+
 def test_a_batch_that_a_model_does_not_take_is_refused_and_nothing_forgotten(no_memory):
     model, batch = architectures.build("bert"), architectures.batch("bert")
     parts = anatomy(model)

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import torch
+from transformers import DynamicCache
 
 from reference_impls.anatomy import anatomy
 from reference_impls.prompt.p_tuning.p_tuning import PTuning
@@ -147,6 +148,18 @@ def test_a_static_cache_without_room_is_refused_with_the_numbers(make):
     model = adapted(make(), "llama-lm")
     with pytest.raises(ValueError, match="6 tokens and a prompt of 4 are more than a static cache"):
         ask(model, ids(1, 6), cache_implementation="static")
+
+
+@prompts
+@pytest.mark.parametrize("told", [None, 6])
+def test_a_cache_that_keeps_the_first_tokens_keeps_the_prompt_too(make, told):
+    model = adapted(make(), "llama-lm")
+    cache = DynamicCache(config=model.config)
+    for layer in cache.layers:  # Unlimited-OCR's are told before they are filled, or not at all
+        layer.prefill_length = told
+    model(input_ids=ids(1, 6), past_key_values=cache)
+    model(input_ids=ids(1, 1), past_key_values=cache)
+    assert {layer.prefill_length for layer in cache.layers} == {told and 10}
 
 
 def test_a_method_without_a_prompt_takes_a_static_cache():

@@ -231,6 +231,15 @@ def test_a_new_architecture_is_tried_alone_and_new_code_tries_all(kept, monkeypa
     assert Shift.tried == ["bert", "gpt2", "llama", "t5", "mt5"]
 
 
+def test_other_sizes_of_a_model_try_all(kept, monkeypatch):
+    matrix.write(Shift, matrix.record(Shift))
+    monkeypatch.setitem(matrix.architectures._tables(), "bert", ("encoder", {"hidden_size": 16}))
+    assert matrix.is_stale(Shift)
+    Shift.tried.clear()
+    matrix.record(Shift)
+    assert Shift.tried == ["bert", "gpt2", "llama"]
+
+
 def test_cells_depend_on_the_method_and_on_what_tries_it():
     found = matrix.sources_of(load_method("lora"))
     assert {"reparameterized/lora/lora.py", "measure/matrix.py", "anatomy/watch.py"} <= found.keys()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import BertConfig
 
+from reference_impls import architectures
 from reference_impls.anatomy import anatomy, model_on_meta
 from reference_impls.core.method import trainable
 from reference_impls.selective.child_tuning_d import child_tuning_d
@@ -62,6 +63,18 @@ def test_fisher_information_is_that_of_single_examples():
     k = len(fisher) * 3 // 10
     overlap = torch.isin(fisher.topk(k).indices, whole.topk(k).indices).float().mean()
     assert overlap < 0.95
+
+
+def test_what_a_model_keeps_while_dropout_is_off_is_computed_for_each_example():
+    model = architectures.build("levit")  # it keeps the biases of its attention
+    rows = [architectures.batch("levit", rows=1, seed=seed) for seed in range(3)]
+    with torch.no_grad():
+        model(**rows[0])
+    method = ChildTuningD(**SMALL)
+    sizes = {name: p.numel() for name, p in method.candidates(anatomy(model)).items()}
+    fisher = fisher_information(method, model, iter(rows), 3).split(list(sizes.values()))
+    biases = [part for name, part in zip(sizes, fisher) if "0.module.attention_biases" in name]
+    assert [bool(part.any()) for part in biases] == [True, True, False]  # at last of one token
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2-lm", "t5"])
