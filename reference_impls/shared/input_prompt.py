@@ -62,7 +62,7 @@ def enter(given: dict[str, Any], tokens: int, length: int, room: int | None) -> 
         )
     if prompted:
         cache.hidden = 0
-    for layer in () if known or cache is None else cache.layers:
+    for layer in () if known else getattr(cache, "layers", ()):
         if getattr(layer, "prefill_length", None):  # how many a window that slides never drops
             layer.prefill_length += length
     return known == 0
