@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ def _types(name: str) -> frozenset[str]:
 BOTH = (
     ("SEQ_TO_SEQ_CAUSAL_LM", "AutoModelForSeq2SeqLM"),
     ("SPEECH_SEQ_2_SEQ", "AutoModelForSpeechSeq2Seq"),
+    ("IMAGE_TEXT_TO_TEXT", "AutoModelForImageTextToText"),
 )
 OTHERS = (
     ("IMAGE_TEXT_TO_TEXT", "AutoModelForImageTextToText"),
@@ -55,6 +57,9 @@ def built(config: PretrainedConfig, **arguments: Any) -> PreTrainedModel:
 
     `arguments` are those of transformers' `from_config`.
     """
+    if config.architectures is None:  # transformers looks for a class of this type in it
+        config = copy(config)
+        config.architectures = []
     model = class_of(config).from_config(config, **arguments)
     output = model.get_output_embeddings()
     if output is not None and family_of(config.model_type).untied(config):

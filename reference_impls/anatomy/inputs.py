@@ -27,7 +27,10 @@ def one(config: PretrainedConfig, *names: str, default: Any = None) -> Any:
 def token_ids(config: PretrainedConfig, rows: int, length: int) -> Tensor:
     """Ids (rows, length) of some token that is no special one."""
     text = config.get_text_config()
-    special = {v for k, v in text.to_dict().items() if k.endswith("_token_id")}
+    named = (config.to_dict() | text.to_dict()).items()
+    told = [value for key, value in named if key.endswith(("_token_id", "_token_index"))]
+    # one or several, such as the tokens at which Llama 3 stops
+    special = {i for value in told for i in (value if isinstance(value, list) else [value])}
     size = getattr(text, "vocab_size", None) or 2
     free = (i for i in range(size - 1, -1, -1) if i not in special)
     return torch.full((rows, length), next(free, 0))

@@ -66,9 +66,12 @@ def inference(model: PreTrainedModel, batch: Batch) -> tuple[int, int]:
         lengths.append((output if isinstance(output, Tensor) else output[0]).shape[1])
 
     handles = [layer.end.register_forward_hook(look) for layer in anatomy(model).layers]
-    model.eval()
+    trained = [p for p in model.eval().parameters() if p.requires_grad]
+    model.requires_grad_(False)  # the counter fails on a parameter that is given to a module
     with torch.no_grad(), plain_kernels(), FlopCounterMode(display=False) as counter:
         model(**batch)
+    for parameter in trained:
+        parameter.requires_grad_(True)
     for handle in handles:
         handle.remove()
     return counter.get_total_flops(), max(lengths)
@@ -155,8 +158,7 @@ def on_config(
     for answer in (True, False):
         try:
             with backbones.quiet(), shapes_only(answer):
-                # a copy, since making a model writes the dtype into it
-                model = built(deepcopy(config), dtype=dtype)
+                model = _made(config, dtype)
                 model.set_experts_implementation("eager")  # the only one for such tensors
                 return on_model(method_class, model, rows, length, **arguments)
         except ValueError as error:
@@ -166,6 +168,15 @@ def on_config(
     if str(errors[0]) == str(errors[1]):
         raise errors[0]
     raise ValueError(unknown)
+
+
+def _made(config: PretrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    try:
+        # a copy, since making a model writes the dtype into it
+        return built(deepcopy(config), dtype=dtype)
+    except Exception as error:  # a stranger's code: it may count by what is in a tensor
+        kind = config.model_type
+        raise ValueError(f"a model of type {kind} is not made of shapes alone: {error}") from None
 
 
 def on_model(

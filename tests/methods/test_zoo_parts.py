@@ -41,6 +41,7 @@ AROUND = {  # a layer is not its input plus what its two or three ends return
     "flaubert": "its attention and its feed-forward block are in lists of their own",
     "gpt_neox_japanese": "it adds the output's bias with the residual",
     "hiera": "it pools tokens within the layer",
+    "levit": "a layer between its stages leaves tokens out",
     "ibert": "its linear maps are quantized, and its parts not found",
     "longcat_flash": "it has two attentions and three feed-forward blocks",
     "luke": "its layer returns words and entities that it cut apart",
@@ -69,6 +70,7 @@ AROUND_PREFIX = {
 MORE_THAN_VALUES = {
     "convbert": "a convolution stands beside attention",
     "deberta": "a bias of its own is added to the value",
+    "levit": "its values have a norm with a bias",
     "diffllama": "a norm follows, which divides by what is next to nothing",
     "longformer": "its classifier's first token attends by maps of its own",
 }

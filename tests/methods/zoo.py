@@ -26,8 +26,10 @@ AT_THE_GATE = {
         key=lambda name: crc32(name.encode()),
     )[:2]
 }
-# beside the sample: fused head by head, shared layers, an attention of its own, sinks, four norms
+# beside the sample: fused head by head, shared layers, an attention of its own, sinks, four norms,
+# a parameter that is given to a module, two classes of a type, made by what is in a tensor
 MORE = {"albert", "bloom", "deepseek_v3", "falcon-new-decoder", "gemma2", "gpt_neox", "gpt_oss"}
+MORE |= {"deberta", "deit", "hiera"}
 
 
 def every(names: Iterable[str] = NAMES, but: Iterable[str] = ()) -> pytest.MarkDecorator:
