@@ -73,6 +73,18 @@ def test_a_method_is_refused_as_on_a_model_with_weights(architecture, method, re
     assert bool(found) is bool(reason)
 
 
+def test_experts_are_run_on_tensors_without_values():
+    assert refusal(load_method("child_tuning_d"), architectures.config("gpt_oss")) == ""
+
+
+def test_what_a_model_raises_is_told_and_ends_nothing():
+    config = architectures.config("deit")
+    config.architectures = ["DeiTForImageClassificationWithTeacher"]  # it computes no loss
+    found = refusal(load_method("child_tuning_d"), config)
+    assert found.startswith("AttributeError: ")
+    assert found.endswith("has no attribute 'loss'")
+
+
 def test_every_method_runs_or_is_refused():
     config = LlamaConfig(
         hidden_size=32, num_hidden_layers=6, num_attention_heads=4, intermediate_size=48,
