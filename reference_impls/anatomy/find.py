@@ -70,9 +70,7 @@ class Finder:
         """The layers that attend, each with its parts, and what is outside of them."""
         layers: dict[str, FoundLayer] = {}
         for core in sorted(self.cores.values(), key=lambda core: core.index):
-            residual = None if layers.keys() & set(core.within) else self.around(core)
-            # what stands around layers is a stage of them: attention in it that adds to nothing
-            if residual and not any(n.startswith(f"{residual.call.name}.") for n in layers):
+            if not layers.keys() & set(core.within) and (residual := self.around(core)):
                 layers[residual.call.name] = residual.layer()
         self.beside(layers)
         states = self.last_states()

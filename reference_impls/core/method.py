@@ -27,7 +27,7 @@ from ..anatomy import Anatomy, anatomy
 from . import about
 from .batches import Batch
 from .options import NotNegative, check
-from .refusals import demand_gradients, refuse_to_save
+from .refusals import demand_gradients, loss_in, refuse_to_save
 
 if TYPE_CHECKING:
     from .training import Loop
@@ -149,8 +149,12 @@ class Method:
         """Called before each step with its number, from 0."""
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        """The scalar training loss of a batch."""
-        return model(**batch).loss
+        """The scalar training loss of a batch.
+
+        Raises:
+            ValueError: the model gives none.
+        """
+        return loss_in(model(**batch), model, batch)
 
     def on_grad(self, model: PreTrainedModel, step: int) -> None:
         """Called between backward and the optimizer's step."""

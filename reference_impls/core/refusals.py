@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class NothingTrainedError(ValueError):
     """The loss of a batch depends on nothing that is trained."""
+
+
+def loss_in(output: Any, model: nn.Module, batch: Mapping[str, Any]) -> Tensor:
+    """The loss in what a model returned.
+
+    Raises:
+        ValueError: there is none.
+    """
+    loss = getattr(output, "loss", None)
+    if loss is None:
+        why = "computes none" if "labels" in batch else "has no labels in this batch"
+        raise ValueError(f"{type(model).__name__} gives no loss to train on: it {why}")
+    return loss
 
 
 def demand_gradients(loss: Tensor, title: str) -> None:

@@ -139,6 +139,13 @@ def test_a_stage_of_layers_of_one_block_each_is_no_layer():
     )
 
 
+def test_a_layer_with_two_of_each_block_is_one():
+    parts, names = found("longcat_flash")
+    assert [names[layer.block] for layer in parts.layers] == ["layers.0", "layers.1"]
+    with pytest.raises(ValueError, match="it attends more than once"):
+        _ = parts.layers[0].query
+
+
 def test_a_module_that_hands_all_on_takes_what_the_one_in_it_does():
     parts = anatomy(architectures.build("trocr"))
     assert len(parts.layers) == 2

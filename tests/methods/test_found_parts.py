@@ -13,6 +13,7 @@ from reference_impls.__main__ import main
 from reference_impls.anatomy import anatomy
 from reference_impls.core.registry import load_method, load_methods
 from reference_impls.measure.found_parts import described, lines, refusal, report, shortened
+from tests.methods.toy_methods import CrashesAtOnce
 
 
 def told(name: str) -> dict:
@@ -77,12 +78,17 @@ def test_experts_are_run_on_tensors_without_values():
     assert refusal(load_method("child_tuning_d"), architectures.config("gpt_oss")) == ""
 
 
-def test_what_a_model_raises_is_told_and_ends_nothing():
+def test_a_class_without_a_loss_is_refused_by_what_needs_one_at_once():
     config = architectures.config("deit")
-    config.architectures = ["DeiTForImageClassificationWithTeacher"]  # it computes no loss
+    config.architectures = ["DeiTForImageClassificationWithTeacher"]
     found = refusal(load_method("child_tuning_d"), config)
-    assert found.startswith("AttributeError: ")
-    assert found.endswith("has no attribute 'loss'")
+    assert (
+        found == "DeiTForImageClassificationWithTeacher gives no loss to train on: it computes none"
+    )
+
+
+def test_what_is_raised_is_told_and_ends_nothing():
+    assert refusal(CrashesAtOnce, architectures.config("bert")) == "TypeError: no such thing"
 
 
 def test_every_method_runs_or_is_refused():

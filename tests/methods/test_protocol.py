@@ -241,6 +241,18 @@ def test_what_is_no_whole_model_is_refused(model, complaint):
         anatomy(model)
 
 
+def test_a_model_that_gives_no_loss_is_refused():
+    method, model = BitFit(), architectures.build("bert")
+    method.setup(model)
+    batch = architectures.batch("bert")
+    unlabeled = {key: value for key, value in batch.items() if key != "labels"}
+    with pytest.raises(ValueError, match="gives no loss to train on: it has no labels in this"):
+        method.loss(model, unlabeled)
+    model.forward = lambda **batch: {}
+    with pytest.raises(ValueError, match=r"^BertForSequenceClassification .*: it computes none$"):
+        method.loss(model, batch)
+
+
 def test_a_batch_that_runs_through_nothing_that_is_trained_is_refused():
     method, model = BitFit(), architectures.build("llava")  # biases are in what reads images alone
     method.setup(model)

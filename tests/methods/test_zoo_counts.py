@@ -50,3 +50,12 @@ def test_the_ledger_of_a_configuration_holds_its_weights_and_their_gradients(nam
     assert report["ledger"]["weights"] == weights
     assert 0 < report["ledger"]["gradients"] <= 4 * numel(parts.model.parameters())
     assert report["counts"]["base"] == numel(parts.base_parameters())
+
+
+def test_what_is_trained_is_so_when_operations_have_been_counted():
+    model = architectures.build("bert")
+    frozen = model.get_input_embeddings().weight.requires_grad_(False)
+    reports.inference(model, reports.batch_for(model, 1, 8))
+    assert [p is frozen for p in model.parameters()] == [
+        not p.requires_grad for p in model.parameters()
+    ]
