@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from .alike import is_own
 
@@ -28,11 +29,13 @@ def skeleton(model: nn.Module, hollow: Iterable[str] = ()) -> nn.Module:
         for parameter in module.parameters(recurse=False):
             empty = torch.empty(parameter.shape, dtype=parameter.dtype, device="meta")
             memo.setdefault(id(parameter), nn.Parameter(empty, requires_grad=False))
-        for buffer in module.buffers(recurse=False):
-            known = type(buffer) is Tensor and not buffer.is_meta
-            shape, dtype = buffer.shape, buffer.dtype
-            memo[id(buffer)] = (
-                buffer.detach().cpu() if known else torch.empty(shape, dtype=dtype, device="meta")
+        # buffers, and what a module keeps otherwise; a tensor that has only a shape is not copied
+        held = (t for t in tree_leaves(vars(module)) if isinstance(t, Tensor))
+        for tensor in (t for t in held if not isinstance(t, nn.Parameter)):
+            known = type(tensor) is Tensor and not tensor.is_meta
+            shape, dtype = tensor.shape, tensor.dtype
+            memo[id(tensor)] = (
+                tensor.detach().cpu() if known else torch.empty(shape, dtype=dtype, device="meta")
             )
         for name, value in vars(module).items():
             if "hooks" in name and isinstance(value, dict):

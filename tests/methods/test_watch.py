@@ -112,6 +112,18 @@ def test_the_copy_has_no_weights_and_none_of_the_hooks(name):
     assert all(own == shared for own, shared in known)
 
 
+def test_the_copy_has_what_a_module_keeps_by_itself_but_no_values_that_are_not_there():
+    model = nn.Linear(2, 2)
+    model.kept = {"a": [torch.ones(2)]}
+    assert skeleton(model).kept["a"][0].tolist() == [1, 1]
+    with FakeTensorMode():
+        model.kept = {"a": [torch.ones(3)]}
+    copied = skeleton(model).kept["a"][0]  # copying a tensor without memory corrupts memory
+    assert type(copied) is torch.Tensor
+    assert copied.is_meta
+    assert copied.shape == (3,)
+
+
 def test_tied_weights_are_tied_in_the_copy():
     copied = skeleton(architectures.build("gpt2"))
     assert copied.lm_head.weight is copied.transformer.wte.weight

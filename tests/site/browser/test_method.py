@@ -123,6 +123,7 @@ def test_prose_stays_in_sight_beside_long_code(visit: Visit) -> None:
     page = visit("methods/prompt_tuning.html#source-prepend")
     segment = page.locator(".segment", has=page.locator("[id='source-prepend']"))
     height = segment.bounding_box()["height"]
+    assert 0 < segment.bounding_box()["y"] < 150  # a link leads to its first line
     prose = segment.locator(".prose")
     assert height > prose.bounding_box()["height"] + 150
     page.evaluate("scrollBy(0, 120)")
