@@ -1,7 +1,7 @@
 """Step time and memory of each method beside a library's implementation of it.
 
-    .parity/a/bin/python benchmarks/methods.py    # beside peft
-    .parity/b/bin/python benchmarks/methods.py    # beside adapters
+    .parity/a/bin/python -m benchmarks.methods    # beside peft
+    .parity/b/bin/python -m benchmarks.methods    # beside adapters
 
 `make parity` builds both environments; adapters needs an older transformers. Both sides adapt the
 same model and train on the same batch with the same optimizer, in turn, in one process on one core.
@@ -23,9 +23,6 @@ from itertools import repeat
 from statistics import median
 
 import torch
-from fine_tuning_atlas.core.method import Batch, trainable
-from fine_tuning_atlas.core.registry import load_methods
-from fine_tuning_atlas.measure.ledger import Activations
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -34,6 +31,10 @@ from transformers import (
     PreTrainedModel,
     logging,
 )
+
+from reference_impls.core.method import Batch, trainable
+from reference_impls.core.registry import load_methods
+from reference_impls.measure.ledger import Activations
 
 Step = Callable[[], torch.Tensor]
 WIDTH, LAYERS, HEADS, VOCABULARY = 256, 4, 4, 2000
