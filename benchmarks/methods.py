@@ -1,22 +1,20 @@
 """Step time and memory of each method beside a library's implementation of it.
 
-    .parity/a/bin/python -m benchmarks.methods    # beside peft
-    .parity/b/bin/python -m benchmarks.methods    # beside adapters
+    .parity/a/bin/python -m benchmarks.methods [NAME ...]
 
-`make parity` builds both environments; adapters needs an older transformers. Both sides adapt the
-same model and train on the same batch with the same optimizer, in turn, in one process on one core.
+`make parity` builds the environment, with peft in it. Both sides adapt the same model and train on
+the same batch with the same optimizer, in turn, in one process on one core.
 Printed are ratios, the median over rounds: those of processor time are the ones that carry over to
 other machines. The floor is the same model, frozen, with the loss differentiated through all of its
 layers. Memory is what autograd keeps for the backward pass (`reference_impls/measure/ledger.py`).
 
-Not here: UniPELT beside adapters. Prefixes need the attention interface of transformers, which
-BERT does not have in the version that adapters needs.
+Not here: the adapters library. It needs a transformers before 5, which cannot be in one process
+with the one that finds the parts of a model here.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import time
 from collections.abc import Callable
 from itertools import repeat
@@ -123,60 +121,6 @@ def peft_cases() -> dict[tuple[str, str], tuple[dict, Callable]]:
     }
 
 
-def adapters_cases() -> dict[tuple[str, str], tuple[dict, Callable]]:
-    """(method, model) -> our arguments, and how adapters adapts the model."""
-    import adapters
-    from adapters import composition
-
-    def with_config(config: object) -> Callable:
-        def adapt(model: PreTrainedModel) -> PreTrainedModel:
-            adapters.init(model)
-            model.add_adapter("a", config=config)
-            model.train_adapter("a")
-            return model
-
-        return adapt
-
-    def fuse(model: PreTrainedModel) -> PreTrainedModel:
-        adapters.init(model)
-        for name in ("a", "b"):
-            model.add_adapter(name, config=adapters.SeqBnConfig(reduction_factor=16))
-        fusion = composition.Fuse("a", "b")
-        model.add_adapter_fusion(fusion)
-        model.train_adapter_fusion(fusion)
-        return model
-
-    size = {"size": WIDTH // 16}
-    other = (lambda seed: repeat(batch("bert")),)
-    prefix = {"prefix_length": 20, "flat": False, "bottleneck_size": WIDTH}
-    bottleneck = {"reduction_factor": 16}
-    return {
-        ("houlsby", "bert"): (size, with_config(adapters.DoubleSeqBnConfig(**bottleneck))),
-        ("pfeiffer", "bert"): (size, with_config(adapters.SeqBnConfig(**bottleneck))),
-        ("parallel_adapter", "bert"): (size, with_config(adapters.ParBnConfig(**bottleneck))),
-        ("compacter", "bert"): ({}, with_config(adapters.CompacterConfig())),
-        ("adapterfusion", "bert"): ({**size, "sources": other}, fuse),
-        ("lora", "bert"): (
-            {"r": 8, "alpha": 16.0},
-            with_config(adapters.LoRAConfig(r=8, alpha=16)),
-        ),
-        ("ia3", "bert"): ({}, with_config(adapters.IA3Config())),
-        ("prefix_tuning", "gpt2"): (
-            {"length": 20, "bottleneck": WIDTH},
-            with_config(adapters.PrefixTuningConfig(**prefix)),
-        ),
-        ("mam", "gpt2"): (
-            {"prefix_length": 20, "bottleneck": WIDTH, "size": WIDTH // 2, "dropout": 0.0},
-            with_config(
-                adapters.MAMConfig(
-                    adapters.PrefixTuningConfig(**prefix),
-                    adapters.ParBnConfig(reduction_factor=2),
-                )
-            ),
-        ),
-    }
-
-
 def ours(name: str, kind: str, arguments: dict) -> torch.nn.Module:
     model = build(kind)
     method = load_methods()[name](**arguments)
@@ -237,14 +181,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     logging.set_verbosity_error()
-    library = "adapters" if importlib.util.find_spec("adapters") else "peft"
-    cases = adapters_cases() if library == "adapters" else peft_cases()
     print(
-        f"| method | model | step, ours / {library} | ours / floor | activations, ours / {library} "
-        f"| trained, ours | {library} |"
+        "| method | model | step, ours / peft | ours / floor | activations, ours / peft "
+        "| trained, ours | peft |"
     )
     print("|---|---|--:|--:|--:|--:|--:|")
-    for (name, kind), (arguments, adapt) in cases.items():
+    for (name, kind), (arguments, adapt) in peft_cases().items():
         if options.methods and name not in options.methods:
             continue
         inputs = batch(kind)
