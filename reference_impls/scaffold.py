@@ -134,7 +134,7 @@ def new(name: str, *, leaf: str, like: str, paper: str = "", title: str = "") ->
 
 
 def _catalog() -> dict[str, Any]:
-    """What `papers.yaml` says. Raises ValueError."""
+    """What the catalog says. Raises ValueError."""
     catalog = PACKAGE.parent / "papers.yaml"
     try:
         import yaml
@@ -144,7 +144,9 @@ def _catalog() -> dict[str, Any]:
         ) from None
     if not catalog.is_file():
         raise ValueError(f"{catalog} is missing: a new method is made in a clone")
-    return yaml.safe_load(catalog.read_text(encoding="utf-8"))
+    files = [catalog, *sorted(catalog.with_name("papers").glob("*.yaml"))]
+    read = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    return {**read[0], "papers": [entry for each in read for entry in each.get("papers", ())]}
 
 
 def _check_paper(paper: str, leaf: str, catalog: dict[str, Any]) -> None:

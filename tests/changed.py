@@ -25,13 +25,15 @@ ROOT = PACKAGE.parent
 HALVES = ("reference_impls", "tools", "tests")
 METHODS = "tests/methods"
 PAPERS = ("citations", "every_template", "home", "news", "papers", "search", "taxonomy", "timeline")
+CATALOG = (
+    *("tests/catalog", "tests/tools", "tests/site/test_pages.py", "tests/site/test_papers.py"),
+    # the other pages show methods and what was measured, and nothing of the catalog
+    *(f"tests/site/browser/test_{page}.py" for page in PAPERS),
+)
 # what is no Python, and what reads it
 READERS = {
-    "papers.yaml": (
-        *("tests/catalog", "tests/tools", "tests/site/test_pages.py", "tests/site/test_papers.py"),
-        # the other pages show methods and what was measured, and nothing of the catalog
-        *(f"tests/site/browser/test_{page}.py" for page in PAPERS),
-    ),
+    "papers.yaml": CATALOG,
+    "papers/": CATALOG,
     "tools/": ("tests/tools", "tests/site"),
     "benchmarks/": ("tests/site", "tests/tools"),
     "docs/guides/": ("tests/guides", "tests/tools"),

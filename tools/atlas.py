@@ -34,7 +34,7 @@ class Atlas:
 
     That is, by method, its card, what its official code does, its committed runs, how it compares
     with libraries, its ledger, and what became of it on each of the architectures. Of papers, by
-    id: what other sources say of them, and the line of the entry in the catalog's file. Of the
+    id: what other sources say of them, and the file and line of the entry. Of the
     parts that methods share, the text by path. And how the ledger's sums compare with the peaks of
     real steps.
     """
@@ -48,7 +48,7 @@ class Atlas:
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     evidence: dict[str, tuple[Evidence, ...]] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)
     guides: tuple[Guide, ...] = ()
     shared: dict[str, str] = field(default_factory=dict)
     peaks: tuple[Peaks, ...] = ()
@@ -156,7 +156,7 @@ def load(root: Path) -> Atlas:
     Raises CatalogError, CommittedError, DeclarationError or BuildError.
     """
     methods = declarations.discover(root)
-    catalog, lines = catalog_file.read_with_lines(root / "papers.yaml")
+    catalog, places = catalog_file.read_with_places(root / "papers.yaml")
     return Atlas(
         catalog=catalog,
         methods=methods,
@@ -168,7 +168,7 @@ def load(root: Path) -> Atlas:
         ledger=read_ledger(root),
         parity=read_parity(root),
         evidence=read_evidence(root),
-        lines=lines,
+        places=places,
         guides=read_guides(root),
         peaks=read_peaks(root),
         architectures=read_architectures(root),

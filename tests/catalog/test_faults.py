@@ -10,9 +10,10 @@ import pytest
 
 from tools import rules
 from tools.commands.validate import validate
+from tools.data.parts import read
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT = (ROOT / "papers.yaml").read_text(encoding="utf-8")
+FILES = {name: raw.decode() for name, raw in read(ROOT / "papers.yaml").items()}
 
 
 @dataclass(frozen=True)
@@ -30,21 +31,23 @@ class Fault:
     down: int = 0
     on_entry: bool = False
 
-    def plant(self) -> tuple[str, int]:
-        """The spoiled text and the line of the expected finding."""
-        start, end = 0, len(TEXT)
+    def plant(self) -> tuple[str, str, int]:
+        """The file, its spoiled text and the line of the expected finding."""
+        file, start, end = "papers.yaml", 0, len(FILES["papers.yaml"])
         if self.entry:
-            head = re.search(rf"^( *)- id: {re.escape(self.entry)}\n", TEXT, re.MULTILINE)
-            assert head, self.entry
-            start = head.start()
+            head = re.compile(rf"^( *)- id: {re.escape(self.entry)}\n", re.MULTILINE)
+            file, match = next((n, m) for n, text in FILES.items() if (m := head.search(text)))
+            start = match.start()
             # The entry ends where a line is indented no deeper than its dash.
-            after = re.compile(rf"^ {{0,{len(head[1])}}}\S", re.MULTILINE).search(TEXT, head.end())
-            end = after.start() if after else len(TEXT)
-        found = re.compile(self.old, re.MULTILINE).search(TEXT, start, end)
+            deeper = re.compile(rf"^ {{0,{len(match[1])}}}\S", re.MULTILINE)
+            after = deeper.search(FILES[file], match.end())
+            end = after.start() if after else len(FILES[file])
+        text = FILES[file]
+        found = re.compile(self.old, re.MULTILINE).search(text, start, end)
         assert found, f"{self.entry} has no {self.old}"
-        spoiled = TEXT[: found.start()] + found.expand(self.new) + TEXT[found.end() :]
+        spoiled = text[: found.start()] + found.expand(self.new) + text[found.end() :]
         place = start if self.on_entry else found.start()
-        return spoiled, TEXT[:place].count("\n") + 1 + self.down
+        return file, spoiled, text[:place].count("\n") + 1 + self.down
 
 
 LORA = "hu2021lora"
@@ -54,7 +57,7 @@ FAULTS = [
     Fault("S004", LORA, "kind: method", "kind: &kind method"),
     Fault("S004", LORA, "kind: method", "kind: *kind"),
     Fault("S004", LORA, "kind: method", "kind: !!str method"),
-    Fault("S005", "", "^papers:", "---\npapers:"),
+    Fault("S005", "", "^venues:", "---\nvenues:"),
     Fault("S006", LORA, "Low-Rank", "Low\u2011Rank\u200b"),
     Fault("S006", LORA, "Low-Rank", "\u202eLow-Rank"),
     Fault("S006", LORA, "Low-Rank", r"Low-\\u00ad Rank"),
@@ -103,7 +106,7 @@ FAULTS = [
     Fault("S412", "dettmers2023qlora", "builds_on: .*", "builds_on: [lv2023lomo]"),
     Fault("S301", "AAAI", r"^  - id: AAAI\n(?:    .*\n)+", r"\g<0>\g<0>", 5),
     Fault(
-        "S302", LORA, "    openreview: ", '    doi: "10.1038/s42256-023-00626-4"\n    openreview: '
+        "S302", LORA, "    openreview: ", '    doi: "10.18653/v1/2021.acl-long.295"\n    openreview: '
     ),
     Fault("S303", LORA, '"2106.09685"', '"2106.10199"'),
     Fault("S305", LORA, "openreview: .*", 'openreview: "0RDcd5Axok"'),
@@ -167,10 +170,13 @@ FAULTS = [
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder in which the real implementations and tests are found beside the catalog."""
-    (tmp_path / "tests").mkdir()
+    """A folder in which the real implementations and tests are beside a copy of the catalog."""
+    for folder in ("tests", "papers"):
+        (tmp_path / folder).mkdir()
     for name in ("reference_impls", "tests/methods", "README.md", "papers.schema.json"):
         (tmp_path / name).symlink_to(ROOT / name)
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
 
 
@@ -193,38 +199,39 @@ def cases() -> list[object]:
 
 @pytest.mark.parametrize("fault", cases())
 def test_planted_fault_is_found_and_nothing_else(fault: Fault, root: Path) -> None:
-    text, line = fault.plant()
-    (root / "papers.yaml").write_text(text, encoding="utf-8")
+    file, text, line = fault.plant()
+    (root / file).write_text(text, encoding="utf-8")
     findings, _ = validate(root / "papers.yaml")
-    found = [(finding.code, finding.line) for finding in findings]
-    assert found == [(fault.code, line)], "\n".join(map(str, findings))
+    found = [(f.code, Path(f.path).relative_to(root).as_posix(), f.line) for f in findings]
+    assert found == [(fault.code, file, line)], "\n".join(map(str, findings))
 
 
 def test_moved_entry_is_found(root: Path) -> None:
-    """The last entry at the head of the list: one finding, on that entry."""
-    head, papers = TEXT.split("papers:\n")
+    """The last entry at the head of its file: one finding, on that entry."""
+    head, papers = FILES["papers/2021.yaml"].split("papers:\n")
     start = papers.rindex("  - id: ")
-    (root / "papers.yaml").write_text(head + "papers:\n" + papers[start:] + papers[:start])
+    (root / "papers/2021.yaml").write_text(f"{head}papers:\n{papers[start:]}{papers[:start]}")
     findings, _ = validate(root / "papers.yaml")
-    line = head.count("\n") + 2
-    assert [(finding.code, finding.line) for finding in findings] == [("S601", line)]
+    assert [(finding.code, finding.line) for finding in findings] == [("S601", 3)]
 
 
 def test_copied_entry_is_found(root: Path) -> None:
     """A paper entered twice, under another id and with another identifier: its title says so."""
-    entry = re.search(r"(?m)^  - id: hu2021lora\n(?:    .*\n)+", TEXT)
+    text = FILES["papers/2021.yaml"]
+    entry = re.search(r"(?m)^  - id: hu2021lora\n(?:    .*\n)+", text)
     assert entry
     copy = entry[0].replace("hu2021lora", "hu2021loraagain").replace("2106.09685", "2106.00001")
     copy = re.sub(r"    openreview: .*\n", "", copy)
-    (root / "papers.yaml").write_text(TEXT[: entry.end()] + copy + TEXT[entry.end() :])
+    (root / "papers/2021.yaml").write_text(text[: entry.end()] + copy + text[entry.end() :])
     findings, _ = validate(root / "papers.yaml")
     assert [finding.code for finding in findings] == ["S306"]
     assert "nearly the title of hu2021lora" in findings[0].message
 
 
 def test_stale_readme_is_found(root: Path) -> None:
-    spoiled = TEXT.replace("LoRA: Low-Rank Adaptation of", "LoRA: Low-Rank Adaptations of", 1)
-    (root / "papers.yaml").write_text(spoiled, encoding="utf-8")
+    text = FILES["papers/2021.yaml"]
+    spoiled = text.replace("LoRA: Low-Rank Adaptation of", "LoRA: Low-Rank Adaptations of", 1)
+    (root / "papers/2021.yaml").write_text(spoiled, encoding="utf-8")
     findings, _ = validate(root / "papers.yaml")
     assert [finding.code for finding in findings] == ["S801"]
 
@@ -232,6 +239,6 @@ def test_stale_readme_is_found(root: Path) -> None:
 def test_every_rule_about_the_catalogs_text_is_planted() -> None:
     """What is left concerns other files, or needs what is planted below the table."""
     planted = {fault.code for fault in FAULTS}
-    elsewhere = {"S001", "S304", "S307", "S601", "S704", "S705"}
+    elsewhere = {"S001", "S010", "S304", "S307", "S601", "S603", "S704", "S705"}
     elsewhere |= {code for code in rules.load() if code >= "S706"}
     assert set(rules.load()) - planted == elsewhere

@@ -32,6 +32,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "reference_impls", root / "reference_impls", ignore=skipped)
     for name in ("papers.yaml", "papers.schema.json", "README.md"):
         shutil.copy(ROOT / name, root)
+    shutil.copytree(ROOT / "papers", root / "papers")
     done = make(root, "two_words", *ARGUMENTS)
     assert done.returncode == 0, done.stderr
     (root / "said").write_text(done.stdout, encoding="utf-8")

@@ -48,6 +48,7 @@ def pages(built: Path) -> dict[str, HtmlPage]:
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Atlas, dict[str, HtmlPage]]:
     """A site of hostile text that knows its own address and its repository's."""
     atlas = hostile_atlas(tmp_path_factory.mktemp("published-catalog"))
-    numbered = Atlas(atlas.catalog, atlas.methods, atlas.source, lines={"hu2021lora": 53})
+    places = {"hu2021lora": ("papers/2021.yaml", 53)}
+    numbered = Atlas(atlas.catalog, atlas.methods, atlas.source, places=places)
     folder = tmp_path_factory.mktemp("published-site")
     return numbered, read_site(build_site(numbered, folder, SITE, REPOSITORY))

@@ -209,7 +209,7 @@ def test_a_page_knows_its_own_address(published: tuple[Atlas, Pages]) -> None:
 def test_an_entry_can_be_edited_and_its_faults_reported(published: tuple[Atlas, Pages]) -> None:
     _, pages = published
     links = pages["papers/hu2021lora.html"].links
-    assert f"{REPOSITORY}/edit/main/papers.yaml#L53" in links
+    assert f"{REPOSITORY}/edit/main/papers/2021.yaml#L53" in links
     [report] = [link for link in links if "/issues/new" in link]
     assert report == (
         f"{REPOSITORY}/issues/new?template=mistake.yml&title=Mistake%3A+hu2021lora&where=hu2021lora"

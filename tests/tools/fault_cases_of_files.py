@@ -1,4 +1,4 @@
-"""Names that a checkout elsewhere cannot hold, or not beside another (S9xx)."""
+"""Files that are not the entries they should be, and names that a checkout cannot hold (S9xx)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.tools.fault_cases import Case
+from tests.tools.small_catalog import write_parts
 
 
 def _files(*names: str) -> Callable[[Path], None]:
@@ -17,7 +18,24 @@ def _files(*names: str) -> Callable[[Path], None]:
     return spoil
 
 
+def _no_part(root: Path) -> None:
+    (write_parts(root).parent / "papers" / "2018.yaml").write_text("venues: []\n")
+
+
+def _other_year(root: Path) -> None:
+    papers = write_parts(root).parent / "papers"
+    (papers / "undated.yaml").rename(papers / "2019.yaml")
+
+
 FAULTS_OF_FILES = [
+    Case("S010", says="than the section 'papers'", file="papers/2018.yaml", spoil=_no_part),
+    Case(
+        "S603",
+        at="  - id: ",
+        says="belongs into papers/undated.yaml",
+        file="papers/2019.yaml",
+        spoil=_other_year,
+    ),
     *(
         Case("S901", says=says, file=name, spoil=_files(name))
         for name, says in (

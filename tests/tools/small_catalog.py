@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tools.atlas import Atlas
 from tools.data.implementations import discover
 from tools.data.parity import Comparison
+from tools.data.parts import file_of
 from tools.data.schema import json_schema
 from tools.readme import render
 from tools.rules.catalog import read
+from tools.rules.generated import PART_LINE
 
 CATALOG = """\
 # yaml-language-server: $schema=./papers.schema.json
@@ -260,6 +263,20 @@ def write_tree(
     (beside / "measured" / "architectures.json").write_text(CELLS, encoding="utf-8")
     path = root / "papers.yaml"
     path.write_bytes(catalog if isinstance(catalog, bytes) else catalog.encode())
+    return path
+
+
+def write_parts(root: Path, catalog: str = CATALOG) -> Path:
+    """Write the catalog as several files, its entries by year; give the path of the first."""
+    path = write_tree(root, catalog)
+    head, _, body = catalog.partition("papers:\n")
+    files: dict[str, list[str]] = {}
+    for text in re.split(r"(?m)^(?=  - id: )", body)[1:]:
+        files.setdefault(file_of(text.split()[2]), []).append(text)
+    path.write_text(head, encoding="utf-8")
+    (root / "papers").mkdir()
+    for name, texts in files.items():
+        (root / name).write_text("".join([f"{PART_LINE}\npapers:\n", *texts]), encoding="utf-8")
     return path
 
 

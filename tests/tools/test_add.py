@@ -89,7 +89,7 @@ def test_written_entries_leave_every_other_byte(catalog, tmp_path, capsys):
 def test_an_entry_goes_where_its_id_belongs(catalog, paper_id, ending):
     text = entry.text({"id": paper_id, "title": "T"})
     raw = catalog.read_bytes().replace(b"\n", ending.encode())
-    after = spliced(raw, "papers.yaml", {paper_id: text})
+    after = spliced({"papers.yaml": raw}, {paper_id: text})["papers.yaml"]
     assert after.replace(text.replace("\n", ending).encode(), b"") == raw
     ids = [line.split(b": ")[1].strip() for line in after.splitlines() if b"  - id: " in line[:8]]
     papers = ids[ids.index(b"hu2021lora") - (paper_id[0] == "a") :]
@@ -100,7 +100,7 @@ def test_an_entry_goes_where_its_id_belongs(catalog, paper_id, ending):
 def test_a_last_line_without_an_end_gets_one(catalog, ending):
     raw = catalog.read_bytes().replace(b"\n", ending.encode()).removesuffix(ending.encode())
     text = entry.text({"id": "zzz2022last", "title": "T"})
-    after = spliced(raw, "papers.yaml", {"zzz2022last": text})
+    after = spliced({"papers.yaml": raw}, {"zzz2022last": text})["papers.yaml"]
     assert after == raw + (ending + text.replace("\n", ending)).encode()
 
 

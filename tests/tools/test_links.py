@@ -27,7 +27,8 @@ from tools.commands.links import (
     read_cache,
     remembered,
 )
-from tools.data.loader import load, parse
+from tools.data.loader import parse
+from tools.data.parts import load
 from tools.records.connections import FetchError
 
 TODAY = "2026-11-21"
@@ -159,12 +160,10 @@ def test_every_link_and_identifier_has_its_line():
 
 def test_a_finding_says_where_and_what_to_do():
     link = next(iter(links(parse(CATALOG.encode(), "papers.yaml"))))
-    text = str(
-        finding(link, Result("moved", TODAY, "status 301", "https://new.org/"), "papers.yaml")
-    )
+    text = str(finding(link, Result("moved", TODAY, "status 301", "https://new.org/")))
     assert text.startswith(f"papers.yaml:{link.line}:{link.column} L301 ICLR.url: moved: ")
     assert "it is now at https://new.org/" in text
-    gone = finding(link, Result("gone", TODAY, archived="https://a.org/x"), "papers.yaml").message
+    gone = finding(link, Result("gone", TODAY, archived="https://a.org/x")).message
     assert "an error if it is gone tomorrow as well; a copy is at https://a.org/x" in gone
 
 

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tools.data import loader
-from tools.data.loader import Document, Mark, load
+from tools.data.document import Document, Mark
+from tools.data.parts import load
 
 SOME = """\
 # comment

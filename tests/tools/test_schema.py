@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from pydantic import ValidationError
 
 from tests.tools.small_catalog import CATALOG, write_tree
-from tools.data.loader import load
+from tools.data.parts import load
 from tools.data.schema import Name, Paper, json_schema
 from tools.rules.catalog import CatalogError, read
 from tools.rules.schema import CODES

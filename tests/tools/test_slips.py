@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tools.data.loader import MAX_SLIPS, Document, parse
+from tools.data.document import Document
+from tools.data.loader import MAX_SLIPS, parse
 
 AFTER = "z: 1.5\n"  # a finding behind the slip
 

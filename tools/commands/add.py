@@ -13,12 +13,14 @@ from typing import Any
 from .. import rules
 from ..data.files import ROOT, write
 from ..data.findings import Finding, as_text
-from ..data.loader import MAX_BYTES, parse
+from ..data.parts import alone, file_of, joined
+from ..data.parts import read as read_files
 from ..data.schema import ACL, ARXIV, DOI, OPENREVIEW, PATTERNS, Paper
 from ..export import entry
 from ..records.identifiers import KINDS
 from ..records.record import Record, SourceError
 from ..rules.catalog import examine, in_order, read
+from ..rules.generated import PART_LINE
 from .entries import Index, as_entry, gained, merged, obstacles
 
 FILES = ("bibtex", "ris", "csl")
@@ -43,14 +45,31 @@ class Draft:
         return entry.text(self.data)
 
 
-def spliced(raw: bytes, name: str, texts: Mapping[str, str]) -> bytes:
+Files = Mapping[str, bytes]  # the catalog's own first, as `data.parts` reads them
+
+
+def spliced(files: Files, texts: Mapping[str, str]) -> dict[str, bytes]:
     """The catalog with entries more, each where its id belongs; every other byte as it was.
 
     texts: the entries' texts by id.
     """
+    (own, _), *parts = files.items()
+    wanted: dict[str, dict[str, str]] = {}  # by file
+    for paper_id, text in texts.items():
+        wanted.setdefault(file_of(paper_id) if parts else own, {})[paper_id] = text
+    result = dict(files)
+    for name, new in wanted.items():
+        if name in files:
+            result[name] = _spliced(files[name], name, new)
+        else:
+            result[name] = f"{PART_LINE}\npapers:\n{''.join(new[i] for i in sorted(new))}".encode()
+    return result
+
+
+def _spliced(raw: bytes, name: str, texts: Mapping[str, str]) -> bytes:
     from .fmt import before_entry
 
-    document = parse(raw, name)
+    document = alone(raw, name)
     ids = [paper["id"] for paper in document.data["papers"]]
     lines = raw.splitlines(keepends=True)
     ending = "\r\n" if raw.count(b"\r\n") else "\n"
@@ -72,20 +91,21 @@ def spliced(raw: bytes, name: str, texts: Mapping[str, str]) -> bytes:
     return b"".join(out)
 
 
-def replaced(raw: bytes, old: dict[str, Any], new: dict[str, Any]) -> bytes:
+def replaced(files: Files, old: dict[str, Any], new: dict[str, Any]) -> dict[str, bytes]:
     """The catalog with an entry's canonical text exchanged. Raises AddError."""
     before = entry.text(old).encode()
-    if raw.count(before) != 1:
+    if [raw.count(before) for raw in files.values() if before in raw] != [1]:
         raise AddError(
             f"{old['id']}: is in the catalog already, but its entry has comments or is not in its "
             "canonical form: run `python -m tools fmt`, or change it by hand"
         )
-    return raw.replace(before, entry.text(new).encode())
+    after = entry.text(new).encode()
+    return {name: raw.replace(before, after) for name, raw in files.items()}
 
 
-def findings_of(raw: bytes, path: Path) -> list[Finding]:
+def findings_of(files: Files, path: Path) -> list[Finding]:
     """What `validate` would say of the papers of a catalog with that content."""
-    context, findings = examine(parse(raw, path.name), path.resolve().parent)
+    context, findings = examine(joined(files, path.name), path.resolve().parent)
     if context is not None:
         findings += rules.check(context, "S200", "S699")
     return in_order(findings, path.name)
@@ -176,10 +196,8 @@ def put(found: Iterable[Record | SourceError], options: argparse.Namespace) -> i
         print(f"--{one_only[0]} is for one entry, and {len(found)} are given", file=sys.stderr)
         return 1
     path: Path = options.catalog
-    catalog = read(path)
-    with path.open("rb") as file:
-        raw = file.read(MAX_BYTES)
-    on_file = {paper["id"]: paper for paper in parse(raw, path.name).data["papers"]}
+    catalog, files = read(path), read_files(path)
+    on_file = {paper["id"]: paper for paper in joined(files, path.name).data["papers"]}
     index, drafts, refused = Index(catalog.papers), [], False
     for one in found:
         if isinstance(one, SourceError):
@@ -205,24 +223,25 @@ def put(found: Iterable[Record | SourceError], options: argparse.Namespace) -> i
                 draft.faults.append(said)
         drafts.append(draft)
     try:
-        result = checked(raw, path, [draft for draft in drafts if not draft.faults])
+        result = checked(files, path, [draft for draft in drafts if not draft.faults])
     except AddError as error:
         print(error, file=sys.stderr)
         return 1
     if options.write and any(not draft.faults for draft in drafts):
-        write(path, result.decode())
+        for name in result.keys() - {n for n, raw in files.items() if raw == result[n]}:
+            write(path.parent / name, result[name].decode())
     for draft in drafts:
         _tell(draft, options)
     return int(refused or any(draft.faults for draft in drafts))
 
 
-def checked(raw: bytes, path: Path, drafts: list[Draft]) -> bytes:
+def checked(files: Files, path: Path, drafts: list[Draft]) -> Files:
     """The catalog with the drafts that have no findings; the others get them as faults.
 
     Raises AddError where findings are nobody's.
     """
     while True:
-        result, fresh = raw, [draft for draft in drafts if not draft.faults]
+        result, fresh = files, [draft for draft in drafts if not draft.faults]
         for draft in fresh:
             if draft.old is not None:
                 try:
@@ -231,7 +250,7 @@ def checked(raw: bytes, path: Path, drafts: list[Draft]) -> bytes:
                     draft.faults.append(str(error))
         fresh = [draft for draft in fresh if not draft.faults]
         new = {draft.data["id"]: str(draft) for draft in fresh if draft.old is None}
-        result = spliced(result, path.name, new) if new else result
+        result = spliced(result, new) if new else result
         findings = findings_of(result, path) if fresh else []
         if not findings:
             return result
@@ -257,7 +276,7 @@ def _tell(draft: Draft, options: argparse.Namespace) -> None:
     if draft.old and draft.old["authors"] != draft.data["authors"]:
         print(f"{where}: the authors are now those of the publication", file=sys.stderr)
     if options.write:
-        verb, name = "updated" if draft.old else "added", options.catalog.name
-        print(f"{draft.data['id']} {verb} in {name}; now run `python -m tools build`")
+        verb = "updated" if draft.old else "added"
+        print(f"{draft.data['id']} {verb}; now run `python -m tools build`")
     else:
         sys.stdout.write(str(draft))

@@ -1,6 +1,6 @@
 """`python -m tools fmt`: papers sorted, their keys in order, every value written in one way.
 
-Only the section of papers is touched. Comments stay with the key or the entry that they stand
+Only the sections of papers are touched. Comments stay with the key or the entry that they stand
 before, or at the end of their line where its key takes one line.
 """
 
@@ -18,11 +18,13 @@ from typing import Any
 import yaml
 from yaml.events import ScalarEvent
 
+from ..data.document import Document
 from ..data.files import ROOT, write
 from ..data.findings import Finding, as_text
-from ..data.loader import MAX_BYTES, Document, parse
+from ..data.parts import alone, read
 from ..export import entry
 from ..rules.catalog import examine, in_order
+from ..text.words import count
 
 # A hash sign after a blank, behind what may follow the last value of a line.
 _COMMENT = re.compile(r"[\s\[\]{},:-]*(?<!\S)#")
@@ -47,17 +49,19 @@ class Comments:
 
 
 def formatted(raw: bytes, name: str, root: Path) -> bytes:
-    """The canonical form of a catalog: the same data, and every comment.
+    """The canonical form of one of a catalog's files: the same data, and every comment.
 
     Raises FormatError where the text or its schema is wrong.
     """
-    document = parse(raw, name)
+    document = alone(raw, name)
     context, findings = examine(document, root)
     if context is None or findings:
         raise FormatError(in_order(findings, name))
     text = raw.decode("utf-8").replace("\r\n", "\n")
     lines = text.split("\n")
     papers = document.data["papers"]
+    if not papers:
+        return raw
     starts = [document.mark(("papers", i)).line - 1 for i in range(len(papers))]
     stop = _end(document, lines)
     comments = _comments(text, lines)
@@ -70,7 +74,7 @@ def formatted(raw: bytes, name: str, root: Path) -> bytes:
     body = [line for _, chunk in sorted(chunks, key=lambda pair: pair[0]) for line in chunk]
     result = "\n".join([*lines[:first], *body, *lines[stop:]])
     result = result.rstrip("\n") + "\n"
-    _compare(document.data, parse(result.encode(), name).data)
+    _compare(document.data, alone(result.encode(), name).data)
     kept = _comments(result, result.split("\n"))
     if sorted(text.strip() for _, text in kept.values()) != sorted(
         text.strip() for _, text in comments.values()
@@ -194,20 +198,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     path: Path = options.path
-    with path.open("rb") as file:
-        raw = file.read(MAX_BYTES + 1)
+    files, root = read(path), path.resolve().parent
     try:
-        text = formatted(raw, path.name, path.resolve().parent)
+        texts = {name: formatted(raw, name, root) for name, raw in files.items()}
     except FormatError as error:
-        count = len(error.findings)
-        summary = f"{path.name} is not formatted: {count} finding{'s' * (count != 1)} first"
+        summary = f"{path.name} is not formatted: {count(len(error.findings), 'finding')} first"
         sys.stderr.write(as_text(error.findings, summary))
         return 1
-    if text == raw:
-        return 0
-    if options.check:
-        print(f"{path.name} is not in its canonical form: run `python -m tools fmt`")
-        return 1
-    write(path, text.decode())
-    print(f"{path.name} is in its canonical form now")
-    return 0
+    texts = {name: text for name, text in texts.items() if text != files[name]}
+    for name, text in texts.items():
+        if options.check:
+            print(f"{name} is not in its canonical form: run `python -m tools fmt`")
+        else:
+            write(path.parent / name, text.decode())
+            print(f"{name} is in its canonical form now")
+    return int(options.check and bool(texts))

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
+from ..data.document import Document
 from ..data.files import ROOT, write
 from ..data.findings import Finding, as_github, as_json, as_text
-from ..data.loader import Document, load, parse
+from ..data.parts import FOLDER, joined, load
 from ..records.connections import FetchError
 from ..records.web import Answer, Fetcher, Politeness
 
@@ -59,6 +60,7 @@ class Link:
     url: str
     entry: str
     field: str
+    file: str
     line: int
     column: int
 
@@ -86,11 +88,12 @@ def links(document: Document) -> Iterator[Link]:
             for key, value in item.items():
                 if not isinstance(value, str):
                     continue
-                mark = document.mark((section, place, key))
+                where = (section, place, key)
+                at = (document.file(where), *document.mark(where))
                 if key in ("url", "code"):
-                    yield Link(value, item["id"], key, *mark)
+                    yield Link(value, item["id"], key, *at)
                 elif section == "papers" and key in _IDENTIFIERS:
-                    yield Link(_IDENTIFIERS[key] + quote(value), item["id"], key, *mark)
+                    yield Link(_IDENTIFIERS[key] + quote(value), item["id"], key, *at)
 
 
 def check(url: str, fetcher: Fetcher, today: str) -> Result:
@@ -197,7 +200,7 @@ def archived(url: str, fetcher: Fetcher) -> str:
         return ""
 
 
-def finding(link: Link, result: Result, path: str) -> Finding:
+def finding(link: Link, result: Result) -> Finding:
     message = f"{result.state}: {link.url}"
     if result.detail:
         message += f" ({result.detail})"
@@ -208,7 +211,7 @@ def finding(link: Link, result: Result, path: str) -> Finding:
     if result.archived:
         message += f"; a copy is at {result.archived}"
     return Finding(
-        CODES[result.state], path, link.line, link.column, link.entry, link.field, message
+        CODES[result.state], link.file, link.line, link.column, link.entry, link.field, message
     )
 
 
@@ -225,15 +228,22 @@ def read_cache(path: Path) -> dict[str, Result]:
 
 
 def new_since(document: Document, reference: str, path: Path) -> list[Link]:
-    """The links that a git reference's version of the file does not have.
+    """The links that a git reference's version of the catalog does not have.
 
     Raises OSError where git cannot show that version.
     """
-    command = ["git", "-C", str(path.parent), "show", f"{reference}:./{path.name}"]
-    shown = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
-    if shown.returncode:
-        raise OSError(f"git knows no {path.name} at '{reference}'")
-    old = {link.url for link in links(parse(shown.stdout, path.name))}
+
+    def git(*arguments: str) -> bytes:
+        command = ["git", "-C", str(path.parent), *arguments]
+        shown = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+        if shown.returncode:
+            raise OSError(f"git knows no {path.name} at '{reference}'")
+        return shown.stdout
+
+    listed = git("ls-tree", "--name-only", reference, f"./{FOLDER}/").decode().splitlines()
+    names = [path.name, *(name for name in listed if name.endswith(".yaml"))]
+    files = {name: git("show", f"{reference}:./{name}") for name in names}
+    old = {link.url for link in links(joined(files, path.name))}
     return [link for link in links(document) if link.url not in old]
 
 
@@ -261,7 +271,7 @@ def main(options: argparse.Namespace, fetcher: Fetcher | None = None) -> int:
         _ask(urls, known, fetcher or Fetcher(politeness=Politeness(1.0)), today, options.cache)
     bad = [link for link in wanted if link.url in known and known[link.url].state != "ok"]
     dead = [link for link in bad if known[link.url].is_dead]
-    findings = [finding(link, known[link.url], path.name) for link in bad]
+    findings = [finding(link, known[link.url]) for link in bad]
     unknown = sum(link.url not in known for link in wanted)
     summary = f"{len(wanted):,} links: {len(bad):,} to look at, {len(dead):,} dead"
     summary += f", {unknown:,} never asked" if unknown else ""

@@ -18,6 +18,7 @@ from .build import build
 # Edited by hand. What is written to docs/ by the build is not watched: it would build twice.
 WATCHED = (
     "papers.yaml",
+    "papers",
     "CONTRIBUTING.md",
     "reference_impls",
     "tools/readme",

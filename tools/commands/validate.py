@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import rules
 from ..data.files import ROOT
 from ..data.findings import Finding, as_github, as_json, as_text
-from ..data.loader import load
+from ..data.parts import load
 from ..rules import Context, Fault, Source
 from ..rules.catalog import examine, in_order, items_of
 from ..rules.generated import stale

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..data.files import ROOT
 from ..data.findings import Finding, as_github, as_json, as_text
-from ..data.loader import load
+from ..data.parts import load
 from ..data.schema import Paper
 from ..records.cut import cut
 from ..records.evidence import MEANINGS, disagreements, misspelled, state
@@ -74,8 +74,8 @@ def main(options: argparse.Namespace, registries: Any = None) -> int:
     places = {paper.id: i for i, paper in enumerate(catalog.papers)}
 
     def finding(paper_id: str, code: str, message: str) -> Finding:
-        mark = document.mark(("papers", places[paper_id])) if paper_id in places else (1, 1)
-        return Finding(code, "papers.yaml", *mark, paper_id, "", message)
+        where = ("papers", places[paper_id]) if paper_id in places else ()
+        return Finding(code, document.file(where), *document.mark(where), paper_id, "", message)
 
     findings, explained = [], []
     for paper in wanted:

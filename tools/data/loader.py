@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from yaml import CSafeLoader
@@ -27,6 +25,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
+from .document import Document, Mark
 from .findings import Finding
 from .slips import TYPOGRAPHIC, Slip, explained, mended, without_conflicts
 
@@ -58,55 +57,8 @@ _BLANKS = re.compile(
 )
 
 
-class Mark(NamedTuple):
-    """A place in the file, counted from 1."""
-
-    line: int
-    column: int
-
-
-@dataclass
-class Document:
-    """What a file holds.
-
-    `data` is None where the file could not be read at all. `marks` gives, for the identity of a
-    container in `data` and a key or index in it, the place of that key or item.
-    """
-
-    path: str
-    first_line: str = ""
-    data: Any = None
-    marks: dict[tuple[int, str | int], Mark] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    # Values of repeated keys are kept, or the marks of what takes their place in memory are mixed.
-    dropped: list[Any] = field(default_factory=list)
-
-    def at(self, path: tuple[str | int, ...]) -> Any:
-        """The value at `path`. Raises LookupError where the file has no such path."""
-        value = self.data
-        for part in path:
-            value = value[part]
-        return value
-
-    def mark(self, path: tuple[str | int, ...]) -> Mark:
-        """The place of the deepest part of `path` that the file has."""
-        value, mark = self.data, Mark(1, 1)
-        for part in path:
-            found = self.marks.get((id(value), part))
-            if found is None:
-                break
-            value, mark = value[part], found
-        return mark
-
-
 class _UnreadableError(Exception):
     """Reading cannot go on."""
-
-
-def load(path: Path, name: str | None = None) -> Document:
-    """Read `path`; findings call it `name`. Raises OSError where there is no file to read."""
-    with path.open("rb") as file:
-        return parse(file.read(MAX_BYTES + 1), name or path.name)
 
 
 def parse(raw: bytes, name: str) -> Document:

@@ -340,6 +340,7 @@ class _Draft07(GenerateJsonSchema):
 def json_schema() -> str:
     """The text of `papers.schema.json`: the same on every run, JSON Schema draft-07."""
     schema = Catalog.model_json_schema(schema_generator=_Draft07)
+    del schema["required"]  # editors read one file, and the catalog may be several
     text = json.dumps(
         {"$schema": "http://json-schema.org/draft-07/schema#", **schema},
         indent=2,

@@ -18,9 +18,9 @@ from ..cards import FILE as CARD
 from ..cards import Card
 from ..data import declared, official
 from ..data.declared import DeclaredError
+from ..data.document import Document
 from ..data.findings import Finding
 from ..data.implementations import DeclarationError, Implementation, add, method_files, read
-from ..data.loader import Document
 from ..data.official import Official
 from ..data.schema import Catalog, Node
 
@@ -208,9 +208,9 @@ def as_finding(code: str, fault: Fault, document: Document) -> Finding:
         file, line, entry = fault.where
         file = (PurePath(document.path).parent / file).as_posix()
         return Finding(code, file, line, 1, entry, "", fault.message, fault.suggestion)
-    mark = document.mark(fault.where)
+    file, mark = document.file(fault.where), document.mark(fault.where)
     entry, field = label(document, fault.where)
-    return Finding(code, document.path, *mark, entry, field, fault.message, fault.suggestion)
+    return Finding(code, file, *mark, entry, field, fault.message, fault.suggestion)
 
 
 def label(document: Document, path: Place) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from .. import rules
+from ..data.document import Document
 from ..data.findings import Finding
-from ..data.loader import Document, load
+from ..data.parts import load
 from ..data.schema import Catalog, Modality, Node, Paper, Venue
 from . import Context, Place
 from .schema import faults
@@ -37,18 +38,19 @@ def read(path: Path) -> Catalog:
     Raises CatalogError where its text, its schema, a reference or an identifier is wrong, OSError
     where there is no such file.
     """
-    return read_with_lines(path)[0]
+    return read_with_places(path)[0]
 
 
-def read_with_lines(path: Path) -> tuple[Catalog, dict[str, int]]:
-    """As `read`, and the line on which each paper's entry starts, by the paper's id."""
+def read_with_places(path: Path) -> tuple[Catalog, dict[str, tuple[str, int]]]:
+    """As `read`, and the file and line where each paper's entry starts, by the paper's id."""
     context, findings = examine(load(path), path.parent)
     if context is not None:
         findings += rules.check(context, "S200", "S399")
     if context is None or findings:
         raise CatalogError(in_order(findings, path.name))
     return context.catalog, {
-        paper.id: context.document.mark(place).line for place, paper in context.papers
+        paper.id: (context.document.file(place), context.document.mark(place).line)
+        for place, paper in context.papers
     }
 
 

@@ -83,9 +83,9 @@ def _repeats(
         if not value:
             continue
         if value in first:
-            line = context.document.mark((*first[value][0], field)).line
+            where = context.document.told((*first[value][0], field), path)
             owner = "" if field == "id" else f" of {first[value][1]}"
-            message = f"'{value}' is already the {name}{owner} on line {line}"
+            message = f"'{value}' is already the {name}{owner} {where}"
             yield Fault((*path, field), message)
         else:
             first[value] = (path, item.id)
@@ -102,15 +102,14 @@ def _repeats(
 )
 def near_equal_titles(context: Context) -> Iterator[Fault]:
     """One pass over signatures: the words of a title, whole and with each word left out once."""
-    whole: dict[str, tuple[str, int]] = {}
-    without: dict[tuple[int, str], list[tuple[str, str, int]]] = {}
+    whole: dict[str, tuple[str, Place]] = {}
+    without: dict[tuple[int, str], list[tuple[str, str, Place]]] = {}
     for path, paper in context.papers:
-        line = context.document.mark((*path, "title")).line
-        twin: tuple[str, int] | None = None
+        twin: tuple[str, Place] | None = None
         for title in (paper.title, *paper.also_titled):
             words = _words(title)
             joined = "".join(words)
-            found = whole.setdefault(joined, (paper.id, line))
+            found = whole.setdefault(joined, (paper.id, path))
             if found[0] != paper.id:
                 twin = found
             for i, word in enumerate(words):
@@ -120,9 +119,10 @@ def near_equal_titles(context: Context) -> Iterator[Fault]:
                 for other, owner, at in bucket:
                     if owner != paper.id and twin is None and _is_slip(word, other):
                         twin = (owner, at)
-                bucket.append((word, paper.id, line))
+                bucket.append((word, paper.id, path))
         if twin:
-            message = f"is nearly the title of {twin[0]} on line {twin[1]}"
+            where = context.document.told((*twin[1], "title"), path)
+            message = f"is nearly the title of {twin[0]} {where}"
             yield Fault((*path, "title"), message)
 
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from ..data.schema import json_schema
 from . import Context, Fault, Source, declare, rule
 
-SCHEMA_LINE = "# yaml-language-server: $schema=./papers.schema.json"
+_SCHEMA_LINE = "# yaml-language-server: $schema={}papers.schema.json"
+SCHEMA_LINE = _SCHEMA_LINE.format("./")
+PART_LINE = _SCHEMA_LINE.format("../")
 
 
 declare(
@@ -38,14 +40,17 @@ def schema_current(context: Context) -> Iterator[Fault]:
 @rule(
     "S803",
     "Schema is not named",
-    "The first line of the catalog tells editors where its schema is, so that they complete and "
-    "check while typing.",
+    "The first line of each of the catalog's files tells editors where the schema is, so that they "
+    "complete and check while typing.",
     bad="# The catalog",
     good=SCHEMA_LINE,
 )
 def schema_named(context: Context) -> Iterator[Fault]:
     if context.document.first_line != SCHEMA_LINE:
         yield Fault((), f"the first line must be '{SCHEMA_LINE}'")
+    for part in context.document.parts:
+        if part.first_line != PART_LINE:
+            yield Fault(("papers", part.start), f"the file's first line must be '{PART_LINE}'")
 
 
 def stale(context: Context, name: str, wanted: str) -> Iterator[Fault]:

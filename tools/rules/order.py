@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..data.parts import file_of
 from . import Context, Fault, Place, rule
 from .schema import model_of
 
@@ -13,19 +14,23 @@ from .schema import model_of
 @rule(
     "S601",
     "Papers out of order",
-    "Papers are sorted by id.",
+    "Papers are sorted by id, in each file.",
     bad="- id: ruckle2020again",
     good="- id: ruckle2020survey",
 )
 def papers_in_order(context: Context) -> Iterator[Fault]:
-    ids = [paper.id for _, paper in context.papers]
-    if len(set(ids)) < len(ids):
-        return  # S301 says so; the order of equal ids means nothing
-    ordered = sorted(ids)
-    for i in misplaced(ids):
-        place = bisect_left(ordered, ids[i])
-        where = f"goes after {ordered[place - 1]}" if place else "goes first"
-        yield Fault(context.papers[i][0], f"is out of order: {where}")
+    by_file: dict[str, list[tuple[Place, str]]] = {}
+    for path, paper in context.papers:
+        by_file.setdefault(context.document.file(path), []).append((path, paper.id))
+    for entries in by_file.values():
+        ids = [paper_id for _, paper_id in entries]
+        if len(set(ids)) < len(ids):
+            continue  # S301 says so; the order of equal ids means nothing
+        ordered = sorted(ids)
+        for i in misplaced(ids):
+            place = bisect_left(ordered, ids[i])
+            where = f"goes after {ordered[place - 1]}" if place else "goes first"
+            yield Fault(entries[i][0], f"is out of order: {where}")
 
 
 @rule(
@@ -53,6 +58,23 @@ def _keys(path: Place, entry: dict[str, Any]) -> Iterator[Fault]:
         before = max((place for place in places if place < places[i]), default=None)
         place = "goes first" if before is None else f"goes after '{order[before]}'"
         yield Fault((*path, order[places[i]]), f"is out of order: {place}")
+
+
+@rule(
+    "S603",
+    "Entry in another file",
+    "Where the catalog has a folder `papers/`, each entry is in the file there of the year in its "
+    "id, so that the id says where it is.",
+    bad="hu2021lora in papers/2022.yaml",
+    good="hu2021lora in papers/2021.yaml",
+)
+def in_its_file(context: Context) -> Iterator[Fault]:
+    if not context.document.parts:
+        return
+    for path, paper in context.papers:
+        own = file_of(paper.id)
+        if not context.document.file(path).endswith(own):
+            yield Fault(path, f"belongs into {own}")
 
 
 def misplaced(values: Sequence[Any]) -> list[int]:

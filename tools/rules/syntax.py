@@ -74,3 +74,11 @@ declare(
     bad="arxiv: 2106.09685",
     good='arxiv: "2106.09685"',
 )
+declare(
+    "S010",
+    "Not a file of entries",
+    "A file in `papers/` holds the section `papers` and nothing else: taxonomy, venues and "
+    "modalities stand in papers.yaml, once for all entries.",
+    bad="papers/2021.yaml with a section venues",
+    good="papers/2021.yaml with the section papers alone",
+)

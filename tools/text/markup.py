@@ -42,7 +42,7 @@ def front(
         "head": [[str(html(name)), str(html(content))] for name, content in head],
         "linked_data": linked_data and str(script(linked_data)),
         "entry": entry,
-        "edit": edit or (entry and "papers.yaml"),
+        "edit": edit,
         "line": line,
         "code": code,
     }

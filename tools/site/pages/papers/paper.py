@@ -76,7 +76,7 @@ def page(site: Site, paper: Paper) -> tuple[str, str]:
         paper=paper,
         head=paper_head.meta(catalog, paper),
         linked_data=paper_head.linked_data(catalog, paper, before),
-        line=atlas.lines.get(paper.id, 0),
+        place=atlas.places.get(paper.id, ("papers.yaml", 0)),
         authors=full_authors(paper),
         venue=catalog.venue[paper.venue],
         mark=mark(atlas, paper),
