@@ -105,9 +105,7 @@ FAULTS = [
     Fault("S208", "dettmers2023qlora", "builds_on: .*", "builds_on: [dettmers2023qlora]"),
     Fault("S412", "dettmers2023qlora", "builds_on: .*", "builds_on: [lv2023lomo]"),
     Fault("S301", "AAAI", r"^  - id: AAAI\n(?:    .*\n)+", r"\g<0>\g<0>", 5),
-    Fault(
-        "S302", LORA, "    openreview: ", '    doi: "10.18653/v1/2021.acl-long.295"\n    openreview: '
-    ),
+    Fault("S302", "ding2022delta", 'doi: ".*"', 'doi: "10.1609/aaai.v35i16.17718"'),
     Fault("S303", LORA, '"2106.09685"', '"2106.10199"'),
     Fault("S305", LORA, "openreview: .*", 'openreview: "0RDcd5Axok"'),
     Fault(

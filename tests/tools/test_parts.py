@@ -80,3 +80,12 @@ def test_each_file_has_its_canonical_form(path):
         (path.parent / name).write_bytes(raw)
     assert {name: formatted(raw, name, path.parent) for name, raw in read(path).items()} == files
     assert sorted(load(path).data["papers"], key=lambda p: p["id"])[0]["id"] == "hu2021lora"
+
+
+def test_a_file_that_cannot_be_read_or_holds_something_else_is_a_fault_of_the_whole(path):
+    part = path.parent / "papers" / "2020.yaml"
+    text = part.read_text(encoding="utf-8")
+    part.write_text(f"{text}venues: []\n", encoding="utf-8")
+    assert [finding.code for finding in load(path).findings] == ["S010"]
+    part.write_text(f"{text}  - [", encoding="utf-8")
+    assert load(path).data is None
