@@ -12,7 +12,7 @@ import random
 from pathlib import Path
 
 from fine_tuning_atlas.tools.atlas import Atlas, BuildError
-from fine_tuning_atlas.tools.data.schema import json_schema
+from fine_tuning_atlas.tools.data.json_schema import json_schema
 from fine_tuning_atlas.tools.readme import render
 from fine_tuning_atlas.tools.rules.catalog import read
 

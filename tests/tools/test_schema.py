@@ -12,8 +12,9 @@ from jsonschema import Draft7Validator
 from pydantic import ValidationError
 
 from tests.tools.small_catalog import CATALOG, write_tree
+from tools.data.json_schema import json_schema
 from tools.data.parts import load
-from tools.data.schema import Name, Paper, json_schema
+from tools.data.schema import Name, Paper
 from tools.rules.catalog import CatalogError, read
 from tools.rules.schema import CODES
 

@@ -10,7 +10,7 @@ from .. import atlas, readme
 from ..data.committed import CommittedError
 from ..data.files import ROOT, write
 from ..data.implementations import DeclarationError
-from ..data.schema import json_schema
+from ..data.json_schema import json_schema
 from ..rules.catalog import CatalogError
 from ..site import all_pages
 from .manual import manual

@@ -1,12 +1,10 @@
 """The catalog's schema: what `papers.yaml` may hold, as pydantic models.
 
-The same models give `papers.schema.json` (see `json_schema`), which editors read.
+The same models give `papers.schema.json` (`data/json_schema.py`), which editors read.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
@@ -23,8 +21,7 @@ from pydantic import (
     Tag,
     model_validator,
 )
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 PAPER_ID = r"^[a-z]+([0-9]{4}|nd)[a-z0-9]+$"
 NODE_ID = r"^[a-z][a-z0-9-]*$"
@@ -126,8 +123,15 @@ class Node(Model):
         default=False,
         description="Top-level branches only: every leaf below needs an implementation.",
     )
+    aliases: Annotated[tuple[Text, ...], *Distinct] = Field(
+        default=(), description="Other words by which people look for it, such as RLHF."
+    )
     no_code: Text | None = Field(
         default=None, description="Leaves only: why there is nothing to implement in it."
+    )
+    open: StrictBool = Field(
+        default=False,
+        description="Leaves of a main branch only: an implementation is still wanted.",
     )
     children: tuple[Node, ...] = ()
     elsewhere: dict[str, Text] = Field(
@@ -137,7 +141,7 @@ class Node(Model):
 
     @model_validator(mode="after")
     def _branches_hold_no_leaf_keys(self) -> Node:
-        for key in ("elsewhere", "no_code"):
+        for key in ("elsewhere", "no_code", "open"):
             if self.children and getattr(self, key):
                 raise PydanticCustomError(
                     "leaf_only", "only a leaf may have {key}; this node has children", {"key": key}
@@ -216,6 +220,9 @@ class Paper(Model):
         description="Ids of the papers whose method this one extends, combines or changes.",
     )
     related: Annotated[tuple[PaperId, ...], *Distinct] = ()
+    start_here: Text | None = Field(
+        default=None, description="Why it is one of the works of its first leaf to read first."
+    )
     added: Annotated[str, StringConstraints(pattern=DATE)] | None = Field(
         default=None, description="Day on which the entry was added, in quotes: feeds go by it."
     )
@@ -319,31 +326,3 @@ class Catalog(Model):
             for leaf in paper.leaves:
                 found[leaf].append(paper)
         return {leaf: tuple(papers) for leaf, papers in found.items()}
-
-
-class _Draft07(GenerateJsonSchema):
-    """Plain words only: yaml-language-server reads draft-07, and an absent key is never null."""
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
-        return {"anyOf": [self.generate_inner(choice) for choice in schema["choices"].values()]}
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-
-def json_schema() -> str:
-    """The text of `papers.schema.json`: the same on every run, JSON Schema draft-07."""
-    schema = Catalog.model_json_schema(schema_generator=_Draft07)
-    del schema["required"]  # editors read one file, and the catalog may be several
-    text = json.dumps(
-        {"$schema": "http://json-schema.org/draft-07/schema#", **schema},
-        indent=2,
-        ensure_ascii=False,
-    )
-    return re.sub(r'(["/])\$defs(["/])', r"\1definitions\2", text) + "\n"

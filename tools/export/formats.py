@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from ..data.implementations import Implementation
+from ..data.json_schema import json_schema
 from ..data.papers import short_authors
-from ..data.schema import Catalog, Paper, Venue, json_schema
+from ..data.schema import Catalog, Paper, Venue
 from ..text.escape import plain
 from . import feeds
 from .bibtex import entry

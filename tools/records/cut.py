@@ -1,4 +1,4 @@
-"""What is cut out of records before they are kept: other people's prose, and lists of references.
+"""What is cut out of records before they are kept: other people's prose, references, private data.
 
 A mark stands where it was, so that a reader sees that something is missing and what.
 """
@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 MARK = "[cut]"
 _ELEMENTS = {"acl-xml": "abstract", "atom": "summary"}
+# What papercopilot's lists say of a paper; the rest is of people, of reviews and of other sites.
+_OF_THE_PAPER = ("title", "author", "track", "status", "id", "site", "doi", "arxiv")
+_JSON: dict[str, Callable[[str], bool]] = {
+    "csl": lambda name: name in ("abstract", "reference"),
+    "mlanthology": lambda name: name == "abstract",
+    "arxiv-json": lambda name: name in ("summary", "AI"),
+    "paperlists": lambda name: name not in _OF_THE_PAPER,
+}
 
 
 def cut(raw: str, kind: str) -> tuple[str, tuple[str, ...]]:
@@ -22,11 +30,11 @@ def cut(raw: str, kind: str) -> tuple[str, tuple[str, ...]]:
         name = _ELEMENTS[kind]
         spans = [m.span(1) for m in re.finditer(rf"(?s)<{name}[^>/]*>(.*?)</{name}>", raw)]
         found = [(name, start, end, MARK) for start, end in spans]
-    elif kind == "csl":
+    elif kind in _JSON:
         found = [
             (name, start, end, json.dumps(MARK))
             for name, start, end in _members(raw)
-            if name in ("abstract", "reference")
+            if _JSON[kind](name)
         ]
     elif kind == "pmlr":
         block = re.search(r"(?m)^abstract: (.*\n(?: .*\n|\n)*)", raw)

@@ -116,6 +116,80 @@ def _atom(raw: str, name: str) -> Printed:
     return Printed(**{**vars(atom.record(raw.encode(), name)), "source": name})
 
 
+def _mlanthology(raw: str, name: str) -> Printed:
+    """A paper in the data of ML Anthology, which collects proceedings: split names, all fields."""
+    item = _object(raw, name)
+    try:
+        authors = tuple(Name(a["family"], a["given"]) for a in item["authors"])
+        return Printed(
+            source=name,
+            title=item["title"],
+            authors=authors,
+            year=int(item["year"]),
+            venue=_SERIES.get(item["venue"], item["venue"]),
+            pages=item.get("pages") or "",
+            doi=item.get("doi") or "",
+            openreview=item.get("openreview_url") or "",
+            url=item.get("venue_url") or "",
+            code=item.get("code_url") or "",
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise SourceError(f"{name}: is no paper of ML Anthology: {error}") from None
+
+
+# Workshops beside a conference, as the data of ML Anthology calls them
+_SERIES = {
+    f"{series}w": f"{series.upper()} Workshops"
+    for series in ("iclr", "icml", "cvpr", "iccv", "eccv")
+}
+
+
+def _paperlists(raw: str, name: str) -> Printed:
+    """A paper in papercopilot's lists of conferences, which print a name as one text.
+
+    Conferences on OpenReview have its identifier for theirs; neither year nor venue is printed.
+    """
+    item = _object(raw, name)
+    people = str(item.get("author") or "")
+    names = [whole.strip() for whole in people.split(";" if ";" in people else ",")]
+    site = str(item.get("site") or "")
+    return Printed(
+        source=name,
+        title=str(item.get("title") or ""),
+        authors=tuple(_split(whole) for whole in names if whole),
+        doi=str(item.get("doi") or ""),
+        openreview=site if "openreview.net" in site else "",
+        url=site,
+    )
+
+
+def _arxiv_json(raw: str, name: str) -> Printed:
+    """An answer of arXiv's API as a JSON object of its main fields, a line for each paper."""
+    item = _object(raw, name)
+    if not isinstance(item.get("authors"), list):
+        raise SourceError(f"{name}: has no list of authors")
+    return Printed(
+        source=name,
+        title=" ".join(str(item.get("title") or "").split()),
+        authors=tuple(_split(str(whole)) for whole in item["authors"]),
+        venue="arXiv",
+        arxiv=str(item.get("id") or ""),
+    )
+
+
+def _split(whole: str) -> Name:
+    """A name that is printed as one text, its last word for the family's."""
+    given, _, family = whole.strip().rpartition(" ")
+    return Name(family, given)
+
+
+def _object(raw: str, name: str) -> dict[str, Any]:
+    item = _json(raw, name)
+    if not isinstance(item, dict):
+        raise SourceError(f"{name}: is no JSON object")
+    return item
+
+
 def _json(raw: str, name: str) -> Any:
     try:
         return json.loads(raw)
@@ -125,9 +199,12 @@ def _json(raw: str, name: str) -> Any:
 
 PARSERS: dict[str, Callable[[str, str], Printed]] = {
     "acl-xml": _acl_xml,
+    "arxiv-json": _arxiv_json,
     "atom": _atom,
     "bibtex": _bibtex,
     "bibtex-lines": _bibtex_lines,
     "csl": _csl,
+    "mlanthology": _mlanthology,
+    "paperlists": _paperlists,
     "pmlr": _pmlr,
 }

@@ -105,6 +105,7 @@ class Context:
             found += [((*path, "name"), item.name), ((*path, "description"), item.description)]
         for path, node in self.nodes:
             found += [((*path, "elsewhere", key), name) for key, name in node.elsewhere.items()]
+            found += [((*path, "aliases", i), name) for i, name in enumerate(node.aliases)]
             if node.no_code:
                 found.append(((*path, "no_code"), node.no_code))
         for path, venue in self.venues:
@@ -115,8 +116,11 @@ class Context:
                 found.append(((*path, "authors", i), ", ".join(filter(None, name))))
             for i, title in enumerate(paper.also_titled):
                 found.append(((*path, "also_titled", i), title))
-            if paper.note:
-                found.append(((*path, "note"), paper.note))
+            found += [
+                ((*path, key), said)
+                for key in ("note", "start_here")
+                if (said := getattr(paper, key))
+            ]
         return found
 
     @cached_property

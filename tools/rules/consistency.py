@@ -324,3 +324,23 @@ def _first(paper: Paper) -> tuple[int | None, int | None]:
 
 def _moment(year: int, month: int | None) -> str:
     return f"in {year}-{month:02}" if month else f"in {year}"
+
+
+@rule(
+    "S413",
+    "Too many works to start with",
+    "At most five works of a leaf say by `start_here` that they are to be read first. What counts is "
+    "the first leaf of an entry.",
+    bad="a sixth paper of a leaf with start_here",
+    good="five papers of a leaf with start_here",
+)
+def too_many_starts(context: Context) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for path, paper in context.papers:
+        if paper.start_here:
+            leaf = paper.leaves[0]
+            first[leaf] = first.get(leaf, 0) + 1
+            if first[leaf] > 5:
+                yield Fault(
+                    (*path, "start_here"), f"is one too many in '{leaf}'; five are the most"
+                )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..data.schema import json_schema
+from ..data.json_schema import json_schema
 from . import Context, Fault, Source, declare, rule
 
 _SCHEMA_LINE = "# yaml-language-server: $schema={}papers.schema.json"

@@ -31,8 +31,8 @@ FAULTS = 3  # planted in every method at least
 @rule(
     "S701",
     "Leaf of a main branch without implementation",
-    "Every leaf of a branch marked `main` is declared by at least one reference implementation. "
-    "Elsewhere a leaf without one is shown as a gap.",
+    "Every leaf of a branch marked `main` is declared by at least one reference implementation, but "
+    "for those marked `open`. Elsewhere a leaf without one is shown as a gap.",
     bad="a leaf of a main branch that no file below reference_impls declares",
     good='the leaf low-rank, since lora declares leaf = "low-rank"',
 )
@@ -40,8 +40,25 @@ def missing_implementation(context: Context) -> Iterator[Fault]:
     main = {node.id for top in context.catalog.taxonomy if top.main for node in top.leaves()}
     declared = {implementation.leaf for implementation in context.implementations[0].values()}
     for path, node in context.nodes:
-        if node.id in main - declared:
+        if node.id in main - declared and not node.open:
             yield Fault(path, "is a leaf of a main branch and has no implementation")
+
+
+@rule(
+    "S717",
+    "Open leaf that is not open",
+    "`open` says that a leaf of a main branch still wants its first implementation. It goes when "
+    "there is one, and has no meaning elsewhere.",
+    bad="open: true at a leaf that an implementation declares",
+    good="open: true at a leaf of a main branch that none declares",
+)
+def open_without_need(context: Context) -> Iterator[Fault]:
+    main = {node.id for top in context.catalog.taxonomy if top.main for node in top.leaves()}
+    declared = {implementation.leaf for implementation in context.implementations[0].values()}
+    for path, node in context.nodes:
+        if node.open and (node.id in declared or node.id not in main):
+            why = "has an implementation" if node.id in declared else "is in no main branch"
+            yield Fault((*path, "open"), f"{why}; remove the key")
 
 
 @rule(
