@@ -329,8 +329,8 @@ def _moment(year: int, month: int | None) -> str:
 @rule(
     "S413",
     "Too many works to start with",
-    "At most five works of a leaf say by `start_here` that they are to be read first. What counts is "
-    "the first leaf of an entry.",
+    "At most five works of a leaf say by `start_here` that they are to be read first. What counts "
+    "is the first leaf of an entry.",
     bad="a sixth paper of a leaf with start_here",
     good="five papers of a leaf with start_here",
 )

@@ -31,8 +31,8 @@ FAULTS = 3  # planted in every method at least
 @rule(
     "S701",
     "Leaf of a main branch without implementation",
-    "Every leaf of a branch marked `main` is declared by at least one reference implementation, but "
-    "for those marked `open`. Elsewhere a leaf without one is shown as a gap.",
+    "Every leaf of a branch marked `main` is declared by at least one reference implementation, "
+    "but for those marked `open`. Elsewhere a leaf without one is shown as a gap.",
     bad="a leaf of a main branch that no file below reference_impls declares",
     good='the leaf low-rank, since lora declares leaf = "low-rank"',
 )
