@@ -171,7 +171,8 @@ def _arxiv_json(raw: str, name: str) -> Printed:
     return Printed(
         source=name,
         title=" ".join(str(item.get("title") or "").split()),
-        authors=tuple(_split(str(whole)) for whole in item["authors"]),
+        # a group that stands before its members is followed by a colon of its own
+        authors=tuple(_split(str(whole)) for whole in item["authors"] if whole != ":"),
         venue="arXiv",
         arxiv=str(item.get("id") or ""),
     )
