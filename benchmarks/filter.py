@@ -89,9 +89,10 @@ def build(atlas: Atlas, folder: Path) -> tuple[Path, float, float]:
     for name, text in assets():
         write(folder / "docs" / name, text)
     start = time.perf_counter()
-    made = papers.pages(Site(atlas, ""))
-    for name, text in (next(made), next(made)):  # the list, and the script with its BibTeX
+    for name, text in papers.pages(Site(atlas, "")):
         write(folder / "docs" / name, text)
+        if name == "export/papers.bib.js":  # behind it come the pages of single papers
+            break
     rendered = time.perf_counter()
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
     subprocess.run(command, cwd=folder, capture_output=True, check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,8 @@ def test_a_row_shows_all_that_filters_look_at(atlas: Atlas) -> None:
     assert lora == (
         '<tr><td><a href="hu2021lora.html">LoRA: Low-Rank Adaptation of Large Language Models</a>'
         "<p>Trains two small matrices beside each weight.</p></td>"
-        "<td><p>Edward J. Hu, Yelong Shen</p></td><td>2022</td>"
-        '<td><span class="venue" style="--venue:#1a6b3c">ICLR</span></td>'
+        "<td><p>Edward J. Hu, Yelong Shen</p></td><td>2021</td>"
+        '<td><span class="venue" style="--venue:#1a6b3c">ICLR</span> 2022</td>'
         '<td><a href="../taxonomy/low-rank.html">Low rank</a></td>'
         "<td>method</td><td>LLM</td>"
         '<td><a href="../methods/lora.html">LoRA</a></td></tr>'
@@ -66,16 +67,35 @@ def test_a_row_shows_all_that_filters_look_at(atlas: Atlas) -> None:
     assert undated.endswith("<td>blog</td><td>LLM</td><td></td></tr>")
 
 
-def test_the_list_is_newest_first_and_whole(atlas: Atlas, pages: dict[str, str]) -> None:
-    rows = [line for line in pages["papers/index.md"].split("\n") if line.startswith("<tr>")]
-    ids = [line.partition('.html"')[0].partition('href="')[2] for line in rows]
-    assert ids == [
-        "hu2021lora",
-        "mao2021unipelt",
-        "ruckle2020drop",
-        "ruckle2020survey",
-        "microsoftndtuning",
-    ]
+NEWEST_FIRST = [
+    "mao2021unipelt",
+    "hu2021lora",
+    "ruckle2020drop",
+    "ruckle2020survey",
+    "microsoftndtuning",
+]
+
+
+def ids(text: str) -> list[str]:
+    return re.findall(r'<tr><td><a href=\\?"(\w+)\.html', text)
+
+
+def test_a_short_list_is_newest_first_and_whole(pages: dict[str, str]) -> None:
+    assert ids(pages["papers/index.md"]) == NEWEST_FIRST
+    assert "data-rows" not in pages["papers/index.md"]
+    assert not {"papers/all.md", "export/papers.rows.js"} & pages.keys()
+
+
+def test_of_a_long_list_the_page_has_the_first_rows_and_names_where_the_others_are(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(papers, "FIRST", 2)
+    pages = all_pages.pages(atlas, "# C")
+    assert ids(pages["papers/index.md"]) == NEWEST_FIRST[:2]
+    assert 'data-rows="../export/papers.rows.js"' in pages["papers/index.md"]
+    assert "(all.md)" in pages["papers/index.md"]
+    assert ids(pages["export/papers.rows.js"]) == NEWEST_FIRST[2:]
+    assert ids(pages["papers/all.md"]) == NEWEST_FIRST
 
 
 def test_a_branch_stands_for_its_leaves() -> None:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ..atlas import Atlas, BuildError, counted, coverage
 from ..data.papers import short_authors
-from ..data.schema import Node, Paper
+from ..data.schema import Paper
 from ..text.escape import commonmark, html, plain, safe, url
 from ..text.templating import environment
 from ..text.words import count
@@ -67,10 +67,11 @@ def render(atlas: Atlas) -> str:
             catalog=atlas.catalog,
             own=own,
             others=others,
-            anchored={paper.id for listed in others.values() for paper, _ in listed}
+            anchored={paper.id for listed in others.values() for paper in listed}
             | {method.paper for method in atlas.methods.values()},
             slugs=slugs,
-            badge=lambda paper: badge(atlas, paper),
+            badge=badge,
+            badges=badges(atlas),
             count=count,
             counted=counted,
             coverage=coverage(atlas),
@@ -88,30 +89,43 @@ def render(atlas: Atlas) -> str:
     return text
 
 
-def placed(atlas: Atlas) -> tuple[dict[str, list[Paper]], dict[str, list[tuple[Paper, Node]]]]:
-    """What each leaf lists: papers of its own, and those listed elsewhere with their home leaf.
+def placed(atlas: Atlas) -> tuple[dict[str, list[Paper]], dict[str, list[Paper]]]:
+    """What each leaf lists: papers of its own, and those that are listed in another leaf.
 
-    A list's main links are unique, so a paper of several leaves has its entry in the first.
+    A list's main links are unique, so a paper of several leaves has its entry in the first. Works
+    to start with come first, the others by year.
     """
     leaves = atlas.catalog.leaves
     own: dict[str, list[Paper]] = {leaf: [] for leaf in leaves}
-    others: dict[str, list[tuple[Paper, Node]]] = {leaf: [] for leaf in leaves}
-    for paper in sorted(atlas.catalog.papers, key=lambda p: (p.year or 9999, p.id)):
+    others: dict[str, list[Paper]] = {leaf: [] for leaf in leaves}
+    order = sorted(atlas.catalog.papers, key=lambda p: (not p.start_here, p.year or 9999, p.id))
+    for paper in order:
         home, *elsewhere = paper.leaves
         own[home].append(paper)
         for leaf in elsewhere:
-            others[leaf].append((paper, leaves[home]))
+            others[leaf].append(paper)
     return own, others
 
 
-def badge(atlas: Atlas, paper: Paper) -> Markup:
-    """A static badge in the venue's color, whose alternative text says the same."""
-    venue = atlas.catalog.venue[paper.venue]
-    label = plain(f"{venue.id} {paper.year or ''}")
-    path = label.replace("-", "--").replace("_", "__").replace(" ", "_")
-    color = venue.color.removeprefix("#")
-    source = f"https://img.shields.io/badge/{quote(path, safe='')}-{color}"
-    return safe(f"![{commonmark(label)}]({source})")
+def badge(paper: Paper) -> Markup:
+    """An image that is defined once for each venue and year; its text stands in its place."""
+    return safe(f"![{commonmark(_label(paper))}]")
+
+
+def badges(atlas: Atlas) -> list[tuple[Markup, Markup]]:
+    """The label and the address of each image: a static badge in the venue's color."""
+    found = {}
+    for paper in atlas.catalog.papers:
+        label = _label(paper)
+        path = label.replace("-", "--").replace("_", "__").replace(" ", "_")
+        color = atlas.catalog.venue[paper.venue].color.removeprefix("#")
+        source = f"https://img.shields.io/badge/{quote(path, safe='')}-{color}"
+        found[commonmark(label)] = safe(source)
+    return sorted(found.items())
+
+
+def _label(paper: Paper) -> str:
+    return plain(f"{paper.venue} {paper.year or ''}").strip()
 
 
 def method_table(atlas: Atlas, slugs: dict[str, str]) -> Markup:

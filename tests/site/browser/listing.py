@@ -15,6 +15,12 @@ COUNTED = """document.querySelector('.count').textContent.split(' of ')[0].repla
 
 def shown(page: Page) -> list[str]:
     """The ids of the rows, in their order, once all of them are there."""
-    page.wait_for_function(f"{ROWS}.length === {COUNTED}")
+    page.wait_for_function(
+        f"""() => {{
+            const more = document.querySelector("button.more");
+            if (!more.hidden) more.click();
+            return more.hidden && {ROWS}.length === {COUNTED};
+        }}"""
+    )
     ids = page.evaluate(f"{ROWS}.map(row => row.querySelector('a').getAttribute('href'))")
     return [Path(link).stem for link in ids]

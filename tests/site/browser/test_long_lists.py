@@ -1,4 +1,4 @@
-"""The list of papers where it holds three hundred of them and a thousand."""
+"""The list of papers where it holds two thousand of them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from benchmarks.filter import build, many, queries
 from tests.site.browser.conftest import DESKTOP
 from tests.site.browser.listing import ROWS, shown
 from tools.atlas import Atlas
-from tools.data.papers import newest_first
+from tools.data.papers import last_seen_first
+from tools.site.pages.papers.papers import FIRST
+
+MANY = 2000
 
 
 @pytest.fixture(scope="module")
 def large(atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    page, *_ = build(many(atlas, 1000), tmp_path_factory.mktemp("large"))
+    page, *_ = build(many(atlas, MANY), tmp_path_factory.mktemp("large"))
     return page
 
 
@@ -37,16 +40,14 @@ CHANGES = """(queries) => {
 
 
 @pytest.mark.night
-def test_a_keystroke_on_a_thousand_papers_changes_no_row_twice(
-    chromium: Browser, large: Path
-) -> None:
+def test_a_keystroke_changes_no_row_twice(chromium: Browser, large: Path) -> None:
     """Counted, since a busy machine takes any time; `benchmarks/filter.py` has the milliseconds."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto(large.as_uri())
     page.wait_for_selector("form.ready")
     changes = page.evaluate(CHANGES, queries())
     page.close()
-    assert 0 < max(changes) <= 1000 + 50
+    assert 0 < max(changes) <= MANY + 50
 
 
 @pytest.mark.night
@@ -57,9 +58,7 @@ def test_long_lists_are_whole_after_scrolling(
     page = chromium.new_page(viewport={"width": DESKTOP, "height": height})
     page.goto(large.as_uri())
     page.wait_for_selector("form.ready")
-    assert page.locator(".listing tbody tr").count() == 400
-    page.evaluate("document.querySelector('button.more').click()")
-    assert page.locator(".listing tbody tr").count() == 440
+    assert page.locator(".listing tbody tr").count() in (FIRST, FIRST + 40)  # a high window scrolls
     while page.locator("button.more").is_visible():
         rows = page.locator(".listing tbody tr").count()
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
@@ -70,14 +69,13 @@ def test_long_lists_are_whole_after_scrolling(
             }}"""
         )
     ids = shown(page)
-    assert ids == [paper.id for paper in newest_first(many(atlas, 1000).catalog.papers)]
+    assert ids == [paper.id for paper in last_seen_first(many(atlas, MANY).catalog.papers)]
     page.close()
 
 
 @pytest.mark.night
-def test_three_hundred_papers_are_under_150_kilobytes(
-    atlas: Atlas, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    page, *_ = build(many(atlas, 300), tmp_path_factory.mktemp("three-hundred"))
-    files = (page, page.parent.parent / "export" / "papers.bib.js")
-    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 150_000
+def test_the_page_is_small_and_so_is_what_it_loads_later(large: Path) -> None:
+    scripts = [large.parent.parent / "export" / f"papers.{name}.js" for name in ("rows", "bib")]
+    sizes = [len(gzip.compress(file.read_bytes())) for file in (large, *scripts)]
+    assert sizes[0] < 60_000
+    assert max(sizes) < 500_000  # of made-up words, which compress worse than real ones

@@ -15,9 +15,10 @@ from tests.site.browser.conftest import PHONE, Visit, overflow, serious, shift
 from tests.site.browser.listing import LIST, shown
 from tests.site.serving import SLOWLY
 from tools.atlas import Atlas, counted
-from tools.data.papers import full_authors, newest_first
+from tools.data.papers import first_seen, full_authors, last_seen_first
 from tools.data.schema import Paper
 from tools.export import formats as export
+from tools.site.pages.papers.papers import FIRST
 
 
 def choose(page: Page, **values: str) -> None:
@@ -48,14 +49,14 @@ CASES = [
     Case({"modality": "VLM"}, lambda atlas, p: "VLM" in p.modality),
     Case({"venue": "Findings of EMNLP"}, lambda atlas, p: p.venue == "Findings of EMNLP"),
     Case({"kind": "survey"}, lambda atlas, p: p.kind == "survey"),
-    Case({"from": "2022"}, lambda atlas, p: (p.year or 0) >= 2022),
-    Case({"to": "2019"}, lambda atlas, p: p.year is not None and p.year <= 2019),
+    Case({"from": "2022"}, lambda atlas, p: year(p) >= 2022),
+    Case({"to": "2019"}, lambda atlas, p: 0 < year(p) <= 2019),
     Case({"code": "1"}, lambda atlas, p: bool(atlas.methods_of.get(p.id))),
     Case(
         {"leaf": "additive", "from": "2021", "to": "2022", "code": "1", "words": "adapter"},
         lambda atlas, p: (
             bool({*p.leaves} & {leaf.id for leaf in atlas.catalog.nodes["additive"].leaves()})
-            and p.year in (2021, 2022)
+            and year(p) in (2021, 2022)
             and bool(atlas.methods_of.get(p.id))
             and "adapter" in text(atlas, p)
         ),
@@ -73,13 +74,19 @@ CASES = [
 
 def text(atlas: Atlas, paper: Paper) -> str:
     venue = atlas.catalog.venue[paper.venue]
-    parts = (paper.title, paper.summary, *full_authors(paper), venue.id, venue.name)
+    parts = [paper.title, paper.summary, *full_authors(paper), venue.id, venue.name]
+    parts += [alias for leaf in paper.leaves for alias in atlas.catalog.leaves[leaf].aliases]
     return " ".join(parts).casefold()
+
+
+def year(paper: Paper) -> int:
+    date = first_seen(paper)
+    return date.year if date else 0
 
 
 def test_filters_leave_what_fits(visit: Visit, atlas: Atlas) -> None:
     page = visit(LIST)
-    papers = newest_first(atlas.catalog.papers)
+    papers = last_seen_first(atlas.catalog.papers)
     for case in CASES:
         page.get_by_role("button", name="Clear filters").click()
         choose(page, **case.values)
@@ -88,11 +95,11 @@ def test_filters_leave_what_fits(visit: Visit, atlas: Atlas) -> None:
         assert shown(page) == fitting, case.values
         assert len(fitting) < len(papers)
         count = page.locator(".count").inner_text()
-        assert count == f"{counted(left)} of {len(papers)} entries"
+        assert count == f"{counted(left)} of {len(papers):,} entries"
         assert page.get_by_text("No paper fits.").is_visible() is (not fitting)
 
 
-def test_words_are_found_however_they_are_written(visit: Visit) -> None:
+def test_words_are_found_however_they_are_written(visit: Visit, atlas: Atlas) -> None:
     page = visit(LIST)
     for typed, found in (
         ("rücklé", "ruckle2020adapterdrop"),
@@ -112,12 +119,12 @@ def test_words_are_found_however_they_are_written(visit: Visit) -> None:
         choose(page, words=typed)
         ids = shown(page)
         assert found in ids, typed
-        assert len(ids) < 80, typed
+        assert len(ids) < len(atlas.catalog.papers), typed
 
 
 @pytest.mark.night
 def test_every_author_is_found_with_and_without_accents(visit: Visit, atlas: Atlas) -> None:
-    page = visit(LIST)
+    page = visit(f"{LIST}?words=a")  # with all rows loaded
     wanted = {name.family: p.id for p in atlas.catalog.papers for name in p.names}
     found = page.evaluate(
         """(names) => names.filter(([name, id]) => {
@@ -126,7 +133,9 @@ def test_every_author_is_found_with_and_without_accents(visit: Visit, atlas: Atl
                 const field = document.querySelector("[name=words]");
                 field.value = typed;
                 field.dispatchEvent(new InputEvent("input", {bubbles: true}));
-                return document.querySelector(`.listing a[href="${id}.html"]`);
+                // of very many that fit, such as of "Le", not all are there at once
+                const more = document.querySelector("button.more");
+                return document.querySelector(`.listing a[href="${id}.html"]`) || !more.hidden;
             });
         })""",
         [[name, paper] for name, paper in wanted.items() if len(name) > 4],
@@ -137,10 +146,10 @@ def test_every_author_is_found_with_and_without_accents(visit: Visit, atlas: Atl
 @pytest.mark.night
 def test_columns_sort_up_and_down_by_keyboard(visit: Visit, atlas: Atlas) -> None:
     page = visit(LIST)
-    papers = newest_first(atlas.catalog.papers)
+    papers = last_seen_first(atlas.catalog.papers)
     keys: dict[str, Callable[[Paper], Any]] = {
         "Authors": lambda p: p.id,
-        "Year": lambda p: p.year or 0,
+        "Year": year,
         "Venue": lambda p: p.venue.lower(),
         "Kind": lambda p: p.kind,
         "Leaf": lambda p: list(atlas.catalog.nodes).index(p.leaves[0]),
@@ -246,7 +255,7 @@ def test_it_works_from_a_disk(chromium: Browser, built: Path, atlas: Atlas) -> N
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(f"{(built / LIST).as_uri()}?words=lora")
     ids = {*shown(page)}
-    assert 0 < len(ids) < 30
+    assert 0 < len(ids) < len(atlas.catalog.papers)
     choose(page, kind="method")
     assert "kind=method" in page.url
     page.go_back()
@@ -256,6 +265,7 @@ def test_it_works_from_a_disk(chromium: Browser, built: Path, atlas: Atlas) -> N
     papers = [paper for paper in atlas.catalog.papers if paper.id in ids]
     wanted = export.bibtex(atlas.catalog, papers)
     assert Path(download.value.path()).read_bytes() == wanted.encode()
+    assert download.value.suggested_filename == "papers-lora.bib"
     page.close()
     # The theme's search wants a server.
     assert [fault for fault in faults if "search_index" not in fault] == []
@@ -263,10 +273,12 @@ def test_it_works_from_a_disk(chromium: Browser, built: Path, atlas: Atlas) -> N
 
 def test_without_scripts_it_is_a_table(visit: Visit, atlas: Atlas) -> None:
     page = visit(LIST, javascript=False)
-    assert page.locator(".listing tbody tr").count() == len(atlas.catalog.papers)
+    assert page.locator(".listing tbody tr").count() == FIRST
     assert not page.locator("form.filters").is_visible()
     assert page.locator(".listing button").count() == 0
     assert page.locator("th[aria-sort=descending]").inner_text() == "Year"
+    page.get_by_role("link", name="one plain table").click()
+    assert page.locator(".listing tbody tr").count() == len(atlas.catalog.papers)
 
 
 def test_on_a_phone_rows_are_cards_and_still_a_table(visit: Visit, atlas: Atlas) -> None:

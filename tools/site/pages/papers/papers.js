@@ -16,13 +16,19 @@
   const {fold} = filters;
   const field = form.elements;
   const names = new Map([...field.venue.options].map((option) => [option.value, option.title]));
+  const aliases = new Map([...field.leaf.options].map((option) => [option.value, option.dataset.aliases ?? ""]));
   const leafRank = new Map([...field.leaf.options].map((option, i) => [option.value, i]));
   const resources = table.dataset.resources.split(" "); // the kinds that are no papers
   const body = table.tBodies[0];
   // The line breaks between rows would stay behind when rows go, and make each move a long search.
   for (const node of [...body.childNodes]) if (node.nodeType === Node.TEXT_NODE) node.remove();
-  const papers = [...body.rows].map((row, place) => {
+  const papers = [...body.rows].map(read);
+  const total = Number(table.dataset.total);
+
+  function read(row, place) {
     const [paper, authors, year, venue, leaves, kind, modality, code] = row.cells;
+    const name = venue.firstElementChild.textContent;
+    const filed = [...leaves.querySelectorAll("a")].map((link) => /([^/]*)\.html$/.exec(link.getAttribute("href"))[1]);
     return {
       row,
       place,
@@ -30,16 +36,16 @@
       title: fold(paper.firstElementChild.textContent),
       text: fold(
         `${paper.firstElementChild.textContent} ${paper.lastElementChild.textContent} ` +
-          `${authors.textContent} ${venue.textContent} ${names.get(venue.textContent)}`,
+          `${authors.textContent} ${name} ${names.get(name)} ${filed.map((leaf) => aliases.get(leaf)).join(" ")}`,
       ),
       year: Number(year.textContent),
-      venue: venue.textContent,
-      leaves: [...leaves.querySelectorAll("a")].map((link) => /([^/]*)\.html$/.exec(link.getAttribute("href"))[1]),
+      venue: name,
+      leaves: filed,
       kind: kind.textContent,
       modality: modality.textContent.split(", "),
       code: code.textContent !== "",
     };
-  });
+  }
 
   // Sorting
 
@@ -55,6 +61,28 @@
   };
   let sort = NEWEST;
   const orders = new Map([[NEWEST, papers]]);
+
+  /** Load a script of the site, which sets a variable: a page on a disk can load nothing else. */
+  const load = (source) =>
+    new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = source;
+      script.onload = resolve;
+      script.onerror = reject;
+      document.head.append(script);
+    });
+
+  // The page comes with the first rows. The others are loaded once somebody scrolls, filters or sorts.
+  let rest = null;
+
+  function complete() {
+    rest ??= load(form.dataset.rows).then(() => {
+      const holder = document.createElement("template");
+      holder.innerHTML = `<table><tbody>${window.atlasRows.join("")}</tbody></table>`;
+      for (const row of [...holder.content.querySelectorAll("tr")]) papers.push(read(row, papers.length));
+    });
+    return rest;
+  }
 
   function ordered() {
     if (!orders.has(sort)) {
@@ -108,6 +136,7 @@
   }
 
   const count = form.querySelector(".count");
+  const everything = count.textContent;
   const heard = form.querySelector(".heard");
   const none = document.createElement("p");
   none.textContent = "No paper fits. Fewer words or filters may find some.";
@@ -143,14 +172,13 @@
     return parts.join(" and ");
   }
 
-  function update(atOnce = STEP) {
+  async function update(atOnce = STEP) {
     notWhenIdle(idle);
+    if (papers.length < total && (sort !== NEWEST || asked().length)) await complete();
     shown = atOnce;
     found = ordered().filter(filter());
     const all = found.length === papers.length;
-    count.textContent = all
-      ? counted(papers)
-      : `${counted(found)} of ${number(papers.length, "entry", "entries")}`;
+    count.textContent = all ? everything : `${counted(found)} of ${number(total, "entry", "entries")}`;
     none.hidden = found.length > 0;
     markSorted();
     layOut();
@@ -173,11 +201,16 @@
       if (row === cursor) cursor = cursor.nextElementSibling;
       else body.insertBefore(row, cursor);
     }
-    more.hidden = found.length <= shown;
-    more.textContent = `Show ${Math.min(STEP, found.length - shown)} more`;
+    const left = (found.length === papers.length ? total : found.length) - Math.min(shown, found.length);
+    more.hidden = left <= 0;
+    more.textContent = `Show ${Math.min(STEP, left)} more`;
   }
 
-  function grow() {
+  async function grow() {
+    if (shown >= found.length && papers.length < total) {
+      await complete();
+      found = ordered().filter(filter());
+    }
     shown += STEP;
     layOut();
   }
@@ -199,10 +232,14 @@
 
   const FIELDS = ["words", "leaf", "kind", "modality", "venue", "from", "to"];
 
+  /** What the form asks for, in words. */
+  const asked = () =>
+    [...FIELDS.map((name) => field[name].value.trim()), field.code.checked && "implemented"].filter(Boolean);
+
   function remember(how) {
-    const asked = Object.fromEntries(FIELDS.map((name) => [name, field[name].value.trim()]));
+    const values = Object.fromEntries(FIELDS.map((name) => [name, field[name].value.trim()]));
     const order = sort !== NEWEST && sort;
-    filters.remember({...asked, code: field.code.checked && "1", sort: order}, how);
+    filters.remember({...values, code: field.code.checked && "1", sort: order}, how);
   }
 
   /** Set the form by the address; what it does not offer is left out. */
@@ -215,17 +252,16 @@
     field.code.checked = query.get("code") === "1";
     const wanted = query.get("sort") ?? NEWEST;
     sort = Object.hasOwn(KEYS, wanted.replace("-", "")) ? wanted : NEWEST;
-    update(atOnce);
+    return update(atOnce);
   }
 
   // What is typed in one go is one step back.
   let typing = false;
   form.addEventListener("input", (event) => {
     const typed = event.target.matches("[type=search], [type=number]");
-    update();
+    update().then(() => say(count.textContent));
     remember(typed && typing ? "replaceState" : "pushState");
     typing = typed;
-    say(count.textContent);
   });
   form.addEventListener("change", () => (typing = false));
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -233,41 +269,35 @@
     event.preventDefault();
     for (const name of FIELDS) field[name].value = "";
     field.code.checked = false;
-    update();
+    update().then(() => say(count.textContent));
     remember("pushState");
-    say(count.textContent);
     field.words.focus();
   });
   addEventListener("popstate", () => recall());
 
   // Export
 
-  let loading = null;
-
-  /** The entries of all papers, by id, in the catalog's order; loaded when somebody wants them. */
-  function entries() {
-    loading ??= new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.src = form.dataset.bibtex;
-      script.onload = () => resolve(window.atlasBibtex);
-      script.onerror = reject;
-      document.head.append(script);
-    });
-    return loading;
-  }
+  let entries = null; // of all papers, by id, in the catalog's order
 
   async function bibtex() {
-    const wanted = new Set(found.map((paper) => paper.id));
-    return Object.entries(await entries())
+    await Promise.all([(entries ??= load(form.dataset.bibtex)), papers.length < total && complete()]);
+    const wanted = new Set(papers.filter(filter()).map((paper) => paper.id));
+    return Object.entries(window.atlasBibtex)
       .filter(([id]) => wanted.has(id))
       .map(([, text]) => text)
       .join("\n");
   }
 
+  /** "papers-low-rank-2022.bib": what is asked for. */
+  function fileName() {
+    const words = fold(["papers", ...asked()].join(" ")).match(/[\p{L}\p{N}]+/gu);
+    return `${words.join("-").slice(0, 80)}.bib`;
+  }
+
   field.download.addEventListener("click", async () => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([await bibtex()], {type: "application/x-bibtex"}));
-    link.download = "papers.bib";
+    link.download = fileName();
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });
@@ -280,6 +310,5 @@
     setTimeout(() => (field.copy.textContent = "Copy"), 1500);
   });
 
-  form.classList.add("ready");
-  recall(ENOUGH); // as many as are there already
+  recall(ENOUGH).then(() => form.classList.add("ready")); // as many as are there already
 })();
