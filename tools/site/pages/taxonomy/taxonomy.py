@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ....atlas import coverage
-from ....data.papers import newest_first
+from ....data.papers import last_seen_first, oldest_first
 from ....data.schema import Node
 from ...shared.site import Site
 
@@ -40,6 +40,8 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
 
 def page(site: Site, node: Node) -> tuple[str, str]:
     above = site.atlas.line(node)
+    papers = last_seen_first(site.atlas.papers(node))
+    own = {leaf.id for leaf in node.leaves()}
     beside = above[-1].children if above else site.catalog.taxonomy
     return site.render(
         "node.md.j2",
@@ -47,7 +49,8 @@ def page(site: Site, node: Node) -> tuple[str, str]:
         node=node,
         trail=[("Taxonomy", "index.md"), *((n.name, f"{n.id}.md") for n in above)],
         siblings=[other for other in beside if other.id != node.id],
-        papers=newest_first(site.atlas.papers(node)),
+        papers=papers,
+        start=oldest_first(p for p in papers if p.start_here and p.leaves[0] in own),
         matrix=matrix(site, node.children),
     )
 
@@ -80,7 +83,7 @@ def sizes(site: Site) -> dict[str, float]:
 
 def words(site: Site, node: Node) -> str:
     """What a reader may type to find a node: its name and id, and those of its methods."""
-    own = [node.name, node.id]
+    own = [node.name, node.id, *node.aliases]
     if node.is_leaf:
         for method in site.atlas.implementations(node):
             own += [method.name, method.title]
