@@ -74,10 +74,10 @@ def test_check_names_what_is_stale_and_writes_nothing(
         assert capsys.readouterr().err == f"{name} is not current: run `python -m tools build`\n"
 
 
-def test_a_changed_summary_makes_the_readme_stale(root: Path) -> None:
+def test_a_changed_title_makes_the_readme_stale(root: Path) -> None:
     build.build(root=root)
     catalog = root / "papers.yaml"
-    catalog.write_text(catalog.read_text().replace("Counts what there is.", "Counts all."))
+    catalog.write_text(catalog.read_text().replace("A Survey", "A Study"))
     assert build.build(check=True, root=root) == 1
 
 

@@ -8,8 +8,13 @@ import pytest
 
 from tests.tools.records import BIBTEX, PAPER, RECORD, VENUES, evidence, without
 from tools.data.schema import Paper
-from tools.records.evidence import compared, disagreements, misspelled, state, vouched
+from tools.records.evidence import State, compared, judge, misspelled
+from tools.records.evidence import state as state_of
 from tools.records.store import Evidence, digest
+
+
+def state(paper: Paper, records: list[Evidence]) -> State:
+    return state_of(judge(paper, one, VENUES) for one in records)
 
 
 def of(paper: Paper = PAPER, **changes: Any) -> Paper:
@@ -25,25 +30,25 @@ def bibtex(authors: str = "Hu, Edward J. and Shen, Yelong", **fields: str) -> Ev
 
 
 def told(paper: Paper, one: Evidence) -> list[str]:
-    return [str(found) for found in disagreements(paper, one, VENUES)]
+    return [*map(str, judge(paper, one, VENUES).differences)]
 
 
 def test_a_record_that_agrees_verifies() -> None:
-    assert state(PAPER, [evidence()], VENUES) == "verified"
-    assert state(PAPER, [evidence(source="o/n")], VENUES) == "seconded"
-    assert state(PAPER, [], VENUES) == "unverified"
-    assert state(PAPER, [evidence({"title": "Low-Rank Adaptation"})], VENUES) == "verified"
+    assert state(PAPER, [evidence()]) == "verified"
+    assert state(PAPER, [evidence(source="o/n")]) == "seconded"
+    assert state(PAPER, []) == "unverified"
+    assert state(PAPER, [evidence({"title": "Low-Rank Adaptation"})]) == "verified"
 
 
 def test_a_registrys_record_verifies_only_where_the_entry_leads_to_it() -> None:
-    assert state(of(doi=None), [evidence({"DOI": ""})], VENUES) == "seconded"
+    assert state(of(doi=None), [evidence({"DOI": ""})]) == "seconded"
     there = {"DOI": "", "URL": "https://a.org/b.html"}
-    assert state(of(doi=None, url="http://a.org/b.html"), [evidence(there)], VENUES) == "verified"
+    assert state(of(doi=None, url="http://a.org/b.html"), [evidence(there)]) == "verified"
 
 
 def test_a_record_that_lacks_title_or_authors_is_not_enough() -> None:
-    assert state(PAPER, [evidence({"author": []})], VENUES) == "unverified"
-    assert state(PAPER, [bibtex("Hu, Edward J. and others")], VENUES) == "unverified"
+    assert state(PAPER, [evidence({"author": []})]) == "unverified"
+    assert state(PAPER, [bibtex("Hu, Edward J. and others")]) == "unverified"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +66,7 @@ def test_a_record_that_lacks_title_or_authors_is_not_enough() -> None:
 )
 def test_a_record_that_says_otherwise_contradicts(change: dict[str, Any], said: str) -> None:
     other = evidence(change)
-    assert state(PAPER, [evidence(), other], VENUES) == "contradicted"
+    assert state(PAPER, [evidence(), other]) == "contradicted"
     assert told(PAPER, other)[0].startswith(said)
 
 
@@ -75,9 +80,9 @@ def test_every_field_that_a_record_prints_is_compared() -> None:
     code = "https://github.com/A/B/tree/main/x"
     right = of(acl="2022.findings-acl.1", pages="1-2", venue="Findings", code=code)
     every = ("title", "authors", "year", "venue", "pages", "doi", "acl", "code")
-    assert vouched(right, one, VENUES) == every
+    assert judge(right, one, VENUES).vouched == every
     assert compared(right, one, VENUES) == dict.fromkeys(every, "")
-    assert state(right, [one], VENUES) == "verified"
+    assert state(right, [one]) == "verified"
     for name, value in {
         "pages": "1-3",
         "doi": None,
@@ -87,14 +92,14 @@ def test_every_field_that_a_record_prints_is_compared() -> None:
         "year": 2021,
     }.items():
         wrong = of(right, **{name: value})
-        assert [found.field for found in disagreements(wrong, one, VENUES)] == [name]
-        assert name not in vouched(wrong, one, VENUES)
+        assert [found.field for found in judge(wrong, one, VENUES).differences] == [name]
+        assert name not in judge(wrong, one, VENUES).vouched
 
 
 def test_what_a_record_does_not_print_it_does_not_vouch_for() -> None:
     full = of(pages="1-2", code="https://github.com/a/b")
-    assert vouched(full, evidence(), VENUES) == ("title", "authors", "year", "doi")
-    assert vouched(full, bibtex("Hu, Edward J. and others"), VENUES) == ("title", "year")
+    assert judge(full, evidence(), VENUES).vouched == ("title", "authors", "year", "doi")
+    assert judge(full, bibtex("Hu, Edward J. and others"), VENUES).vouched == ("title", "year")
     assert told(full, bibtex("Wu, Edward J. and others")) == ["author 1 is 'Edward J. Wu' there"]
 
 
@@ -139,7 +144,7 @@ def test_the_year_of_a_preprint_is_explained_by_its_number_alone() -> None:
         raw = BIBTEX % (RECORD["title"], "Hu, E. and Shen, Y.", there)
         raw = raw.removesuffix("\n}") + f", journal={{arXiv preprint arXiv:{number}}}}}"
         one = evidence(source="o/n", kind="bibtex", raw=raw)
-        found = disagreements(of(year=here, arxiv=number, venue=venue), one, VENUES)
+        found = judge(of(year=here, arxiv=number, venue=venue), one, VENUES).differences
         return [difference.reason for difference in found]
 
     assert year(2022, 2021, "2106.09685") == ["the record is of the preprint"]
@@ -152,10 +157,10 @@ def test_a_reason_explains_its_own_field_and_no_other() -> None:
     change = {"issued": {"date-parts": [[2019]]}, "page": "1-2"}
     one = evidence(change, reasons={"year": "A slip."})
     assert told(PAPER, one) == ["year is 2019 there: A slip.", "pages is 1-2 there, none here"]
-    assert state(PAPER, [one], VENUES) == "contradicted"
+    assert state(PAPER, [one]) == "contradicted"
     both = evidence(change, reasons={"year": "A slip.", "pages": "Of the preprint."})
-    assert state(PAPER, [both], VENUES) == "verified"
-    assert vouched(PAPER, both, VENUES) == ("title", "authors", "doi")
+    assert state(PAPER, [both]) == "verified"
+    assert judge(PAPER, both, VENUES).vouched == ("title", "authors", "doi")
 
 
 def test_a_reason_for_nothing_is_a_fault() -> None:
@@ -167,7 +172,7 @@ def test_a_reason_for_nothing_is_a_fault() -> None:
 
 def test_a_record_edited_by_hand_does_not_fit_its_digest() -> None:
     edited = evidence(raw=evidence().raw.replace("2022", "2023"), digest=evidence().digest)
-    assert state(of(year=2023), [edited], VENUES) == "contradicted"
+    assert state(of(year=2023), [edited]) == "contradicted"
     assert told(of(year=2023), edited) == [f"the record's digest is {digest(edited.raw)}"]
 
 

@@ -277,9 +277,9 @@ def test_papers_name_what_they_build_on_and_what_builds_on_them(
 ) -> None:
     assert [p.id for p in atlas.builds_on["hu2021lora"]] == ["ruckle2020drop"]
     assert [p.id for p in atlas.built_on_by["ruckle2020drop"]] == ["hu2021lora"]
-    above = pages["papers/hu2021lora.md"].partition("## Builds on\n")[2].partition("\n## ")[0]
+    above = pages["papers/hu2021lora.md"].partition("## Builds on {")[2].partition("\n## ")[0]
     assert "ruckle2020drop.md" in above
-    below = pages["papers/ruckle2020drop.md"].partition("## What builds on it\n")[2]
+    below = pages["papers/ruckle2020drop.md"].partition("## What builds on it {")[2]
     assert "hu2021lora.md" in below
     assert "## Builds on" not in pages["papers/ruckle2020drop.md"]
 

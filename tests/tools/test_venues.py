@@ -69,7 +69,7 @@ def test_every_venue_is_known_by_its_id_and_name(venue):
         ("EMNLP 2021, Findings", None),
         ("EMNLP (Findings)", None),
         ("Association for Computational Linguistics", None),
-        ("Journal of Machine Learning Research", None),
+        ("Journal of Learning", None),
         ("Correlations", None),
         ("An overlay of arXiv", None),
         ("Journal of Stamps", None),

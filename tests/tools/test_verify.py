@@ -14,7 +14,7 @@ from tests.tools.small_catalog import CATALOG
 from tools.commands.verify import arguments, ask, main
 from tools.data.files import ROOT
 from tools.records import web
-from tools.records.evidence import misspelled, state, unexplained
+from tools.records.evidence import judge, misspelled, state
 from tools.records.record import SourceError
 from tools.records.registries import Registries
 from tools.records.store import FOLDER, EvidenceError, read_evidence, save
@@ -84,7 +84,7 @@ EARLIER = {"issued": {"date-parts": [[2021]]}}
 def test_a_preprints_year_is_not_held_against_the_publication() -> None:
     """arXiv's year is that of the first version; the entry's is that of the publication."""
     found = ask(EVERYWHERE, Answers(doi={}, acl={}, arxiv=EARLIER), "")
-    assert state(EVERYWHERE, found, VENUES) == "verified"
+    assert state(judge(EVERYWHERE, one, VENUES) for one in found) == "verified"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_preprints_year_is_not_held_against_the_publication() -> None:
 )
 def test_nothing_else_is_forgiven(changes: dict) -> None:
     found = ask(EVERYWHERE, Answers(**{"doi": {}, "acl": {}, "arxiv": {}, **changes}), "")
-    assert state(EVERYWHERE, found, VENUES) == "contradicted"
+    assert state(judge(EVERYWHERE, one, VENUES) for one in found) == "contradicted"
 
 
 def test_the_committed_evidence_contradicts_nothing() -> None:
@@ -108,10 +108,12 @@ def test_the_committed_evidence_contradicts_nothing() -> None:
     for paper in catalog.papers:
         found = known.get(paper.id, ())
         assert [
-            *map(str, (u for one in found for u in unexplained(paper, one, catalog.venue)))
+            *map(str, (u for one in found for u in judge(paper, one, catalog.venue).unexplained))
         ] == []
         assert misspelled(paper, found) == [], paper.id
-    states = [state(p, known.get(p.id, ()), catalog.venue) for p in catalog.papers]
+    states = [
+        state(judge(p, one, catalog.venue) for one in known.get(p.id, ())) for p in catalog.papers
+    ]
     assert states.count("verified") >= 60
     assert states.count("contradicted") == 0
 

@@ -18,7 +18,7 @@ from ..data.findings import Finding, as_github, as_json, as_text
 from ..data.parts import load
 from ..data.schema import Paper
 from ..records.cut import cut
-from ..records.evidence import MEANINGS, disagreements, misspelled, state
+from ..records.evidence import MEANINGS, judge, misspelled, state
 from ..records.parsers import parse
 from ..records.record import SourceError
 from ..records.store import Evidence, EvidenceError, digest, read_evidence, save
@@ -77,11 +77,14 @@ def main(options: argparse.Namespace, registries: Any = None) -> int:
         where = ("papers", places[paper_id]) if paper_id in places else ()
         return Finding(code, document.file(where), *document.mark(where), paper_id, "", message)
 
-    findings, explained = [], []
+    findings, explained, counts = [], [], Counter()
     for paper in wanted:
         items = known.get(paper.id, ())
-        for one in items:
-            for told in disagreements(paper, one, catalog.venue):
+        judged = [judge(paper, one, catalog.venue) for one in items]
+        counts[state(judged)] += 1
+        for each in judged:
+            for told in each.differences:
+                one = each.one
                 there = f" ({one.origin}, {one.seen})"
                 if told.reason:
                     explained.append(finding(paper.id, "V200", f"{told}{there}"))
@@ -90,7 +93,6 @@ def main(options: argparse.Namespace, registries: Any = None) -> int:
         findings += [finding(paper.id, "V203", said) for said in misspelled(paper, items)]
     stray = sorted(known.keys() - catalog.paper.keys())
     findings += [finding(name, "V202", "there is evidence, but no such paper") for name in stray]
-    counts = Counter(state(paper, known.get(paper.id, ()), catalog.venue) for paper in wanted)
     told = ", ".join(f"{counts[name]} {name}" for name in MEANINGS if counts[name])
     if explained:
         told += f"; {len(explained)} disagreements (V200) have a reason"

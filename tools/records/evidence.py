@@ -82,15 +82,48 @@ def compared(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> dict[s
     return {name: found[name] for name in FIELDS if name in found}
 
 
-def disagreements(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> list[Difference]:
-    """What the record says otherwise, with the reasons that are known. Raises EvidenceError.
+@dataclass(frozen=True)
+class Judgement:
+    """What one record says of its entry.
+
+    said: of each field, as `compared`. differences: what it says otherwise, with the reasons that
+    are known. identified: it is found by an identifier of the entry, or stands where that leads.
+    """
+
+    one: Evidence
+    said: Mapping[str, str]
+    differences: list[Difference]
+    identified: bool
+
+    @property
+    def unexplained(self) -> list[Difference]:
+        """The disagreements that nobody has given a reason for."""
+        return [difference for difference in self.differences if not difference.reason]
+
+    @property
+    def vouched(self) -> tuple[str, ...]:
+        """The fields of the entry that the record prints in the same way."""
+        return tuple(name for name, said in self.said.items() if not said)
+
+
+def judge(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> Judgement:
+    """Compare the entry with a record. Raises EvidenceError where it cannot be read."""
+    said = compared(paper, one, venues)
+    same = {"doi", "arxiv", "acl", "openreview"} & {name for name in said if not said[name]}
+    address = re.sub(r"^https?://", "", paper.url or "")
+    there = bool(address) and re.sub(r"^https?://", "", one.record.url) == address
+    return Judgement(one, said, _differences(paper, one, said), bool(same) or there)
+
+
+def _differences(paper: Paper, one: Evidence, compared: Mapping[str, str]) -> list[Difference]:
+    """What the record says otherwise, with the reasons that are known.
 
     A preprint may be of the year of its number where the entry has that of the publication; any
     other reason is a curator's, and one that explains nothing is a fault, as a record is that does
     not fit its digest or holds an abstract.
     """
     record, found = one.record, []
-    for name, said in compared(paper, one, venues).items():
+    for name, said in compared.items():
         if said:
             number = re.match(r"(\d\d)\d\d\.", record.arxiv)
             early = name == "year" and _of_preprint(record) and paper.venue != "arXiv"
@@ -109,27 +142,17 @@ def disagreements(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> l
     return found
 
 
-def unexplained(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> list[Difference]:
-    """The disagreements that nobody has given a reason for."""
-    return [difference for difference in disagreements(paper, one, venues) if not difference.reason]
-
-
-def vouched(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> tuple[str, ...]:
-    """The fields of the entry that the record prints in the same way."""
-    return tuple(name for name, said in compared(paper, one, venues).items() if not said)
-
-
-def state(paper: Paper, evidence: Iterable[Evidence], venues: Mapping[str, Venue]) -> State:
-    """What is known of the paper, all records taken together.
+def state(judgements: Iterable[Judgement]) -> State:
+    """What is known of an entry, all records taken together.
 
     A record counts that prints title and authors as the entry has them. The publisher's has to
     carry an identifier or the address of the entry as well.
     """
-    evidence = tuple(evidence)
-    if any(unexplained(paper, one, venues) for one in evidence):
+    judgements = tuple(judgements)
+    if any(each.unexplained for each in judgements):
         return "contradicted"
-    full = [one for one in evidence if {"title", "authors"} <= {*vouched(paper, one, venues)}]
-    if any(one.registry and _identified(paper, one, venues) for one in full):
+    full = [each for each in judgements if {"title", "authors"} <= {*each.vouched}]
+    if any(each.one.registry and each.identified for each in full):
         return "verified"
     return "seconded" if full else "unverified"
 
@@ -187,10 +210,3 @@ def _same(name: str, theirs: str, ours: str) -> bool:
         return theirs.casefold() == ours.casefold()
     short, long = (re.sub(r"^https?://|\.git$|/$", "", url.casefold()) for url in (theirs, ours))
     return long == short or long.startswith(f"{short}/")
-
-
-def _identified(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> bool:
-    """The record is found by an identifier of the entry, or stands where the entry leads to."""
-    address = re.sub(r"^https?://", "", paper.url or "")
-    same = {"doi", "arxiv", "acl", "openreview"} & {*vouched(paper, one, venues)}
-    return bool(same) or (bool(address) and re.sub(r"^https?://", "", one.record.url) == address)

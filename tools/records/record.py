@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from ..data.schema import Name
 from .identifiers import KINDS, find
@@ -79,6 +80,7 @@ def all_of(found: Iterable[Record | SourceError]) -> list[Record]:
     return records
 
 
+@cache
 def letters(text: str) -> str:
     """Only letters and digits, without case and accents: what two spellings have in common."""
     plain = re.sub(r"\\[a-zA-Z]+|[{}$]", "", text).replace("ß", "ss")

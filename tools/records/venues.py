@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 
 from ..data.schema import Venue
 from .plain import plain
@@ -78,9 +77,15 @@ def venue_of(text: str, venues: Iterable[Venue]) -> Venue | None:
     return venue
 
 
-@lru_cache(maxsize=2)
 def _names(venues: tuple[Venue, ...]) -> dict[str, Venue]:
-    return {_key(name): venue for venue in venues for name in (venue.name, venue.id)}
+    """The venues by the letters of their names; kept, and told by identity, which is quick."""
+    if not (_last and _last[0][0] == venues):
+        names = {_key(name): venue for venue in venues for name in (venue.name, venue.id)}
+        _last[:] = [(venues, names)]
+    return _last[0][1]
+
+
+_last: list[tuple[tuple[Venue, ...], dict[str, Venue]]] = []
 
 
 def _named(text: str, names: dict[str, Venue]) -> Venue | None:

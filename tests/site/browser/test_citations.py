@@ -31,7 +31,7 @@ def test_the_export_is_what_the_exporter_writes(
         wanted = export.bibtex(atlas.catalog, papers)
         with page.expect_download() as download:
             page.get_by_role("button", name="Download").click()
-        assert download.value.suggested_filename == "papers.bib"
+        assert download.value.suggested_filename.startswith("papers")
         assert Path(download.value.path()).read_bytes() == wanted.encode(), query
         page.get_by_role("button", name="Copy").click()
         page.wait_for_function(COPIED, arg=wanted.strip())
@@ -48,14 +48,10 @@ def test_the_export_of_a_leaf_is_the_file_of_the_leaf(visit: Visit, built: Path)
 
 def test_a_citation_can_be_copied(visit: Visit, atlas: Atlas) -> None:
     page = visit("papers/ruckle2020adapterdrop.html")
-    for details in page.locator("details").all():
-        details.locator("summary").click()
     paper = atlas.catalog.paper["ruckle2020adapterdrop"]
-    for place, style in enumerate(("bibtex", "ris", "csl")):
-        page.locator(".highlight").nth(place).hover()
-        page.locator(".highlight").nth(place).get_by_role("button").click()
-        wanted = export.FORMATS[style](atlas.catalog, [paper], "", {}).strip()
-        page.wait_for_function(COPIED, arg=wanted)
+    page.locator(".highlight").hover()
+    page.locator(".highlight").get_by_role("button").click()
+    page.wait_for_function(COPIED, arg=export.bibtex(atlas.catalog, [paper]).strip())
 
 
 @pytest.mark.night

@@ -11,14 +11,12 @@ from ....data.papers import full_authors
 from ....data.parity import verdicts
 from ....data.schema import Paper
 from ....export import formats as export
-from ....records.evidence import FIELDS, MEANINGS, State, disagreements, vouched
+from ....records.evidence import FIELDS, MEANINGS, State, judge
 from ....records.evidence import state as state_of
 from ....text.markup import listed
 from ...shared.site import Site
 from . import paper_head
 
-# How a citation is shown: its name, the exporter's format, and the language of its text.
-CITED_AS = (("BibTeX", "bibtex", "bibtex"), ("RIS", "ris", "text"), ("CSL-JSON", "csl", "json"))
 # What is known of an entry, in a word for its mark, and whether that is good.
 MARKS: dict[State, tuple[str, str]] = {
     "verified": ("verified", "agrees"),
@@ -88,31 +86,28 @@ def page(site: Site, paper: Paper) -> tuple[str, str]:
         before=before,
         after=after,
         related=[other for other in atlas.related[paper.id] if other.id not in named],
-        citations=[
-            (name, export.FORMATS[style](catalog, [paper], "", {}), language)
-            for name, style, language in CITED_AS
-        ],
+        bibtex=export.bibtex(catalog, [paper]),
     )
 
 
 def mark(atlas: Atlas, paper: Paper) -> Mark:
     """What is known of the entry, and which field which record vouches for."""
     evidence, venues = atlas.evidence.get(paper.id, ()), atlas.catalog.venue
-    state = state_of(paper, evidence, venues)
+    judged = [judge(paper, one, venues) for one in evidence]
+    state = state_of(judged)
     sources, every = [], set()
-    for one in evidence:
-        same = vouched(paper, one, venues)
-        every |= {*same}
+    for each in judged:
+        one = each.one
+        every |= {*each.vouched}
         kind = "registry" if one.registry else "kept by others"
         commit = f"commit {one.commit[:8]}, " if one.commit else ""
-        differs = [str(found) for found in disagreements(paper, one, venues)]
         sources.append(
             Source(
                 f"{one.source} {one.path}".strip(),
                 one.link,
                 f"{kind}, {commit}seen {one.seen}",
-                called(same),
-                differs,
+                called(each.vouched),
+                [*map(str, each.differences)],
             )
         )
     filled = [name for name in FIELDS if getattr(paper, name) and name not in every]
