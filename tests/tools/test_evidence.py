@@ -116,8 +116,8 @@ def test_no_field_holds_what_the_record_does_not() -> None:
         names = one.record.authors
         assert names, one.place
         assert one.record.title, one.place
-        # of hundreds two may have one name
-        assert len(set(names)) == len(names) or len(names) > 200, one.place
+        # two authors may have one name, and a parser that repeats them would repeat more
+        assert len(names) - len(set(names)) <= 1, one.place
 
 
 def test_what_is_kept_is_whole_and_without_prose() -> None:
