@@ -11,6 +11,7 @@ from ..data.committed import CommittedError
 from ..data.files import ROOT, write
 from ..data.implementations import DeclarationError
 from ..data.json_schema import json_schema
+from ..readme import picture
 from ..rules.catalog import CatalogError
 from ..site import all_pages
 from .manual import manual
@@ -33,7 +34,11 @@ def build(check: bool = False, root: Path = ROOT) -> int:
     """
     try:
         material = atlas.load(root)
-        committed = {"README.md": readme.render(material), "papers.schema.json": json_schema()}
+        committed = {
+            "README.md": readme.render(material),
+            picture.FILE: picture.picture(material),
+            "papers.schema.json": json_schema(),
+        }
         if check:
             return _check(root, committed)
         contributing = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")

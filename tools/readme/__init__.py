@@ -15,13 +15,17 @@ from ..data.schema import Paper
 from ..text.escape import commonmark, html, plain, safe, url
 from ..text.templating import environment
 from ..text.words import count
+from .picture import FILE
 
 # Two commands; what they download and take was measured on two cores.
 QUICK_START = """\
-Two commands set everything up (Python 3.11 or newer):
+The first command sets everything up (Python 3.11 or newer) and makes the site, which
+`site/index.html` opens; then a method can be trained, and the catalog checked:
 
 ```sh
 make site
+.venv/bin/python -m reference_impls train lora
+tools/validate
 make test
 ```
 """
@@ -77,6 +81,7 @@ def render(atlas: Atlas) -> str:
             coverage=coverage(atlas),
             heading=lambda depth: safe("#" * depth),
             path=lambda file: safe(quote(file)),
+            picture=safe(FILE),
             quick_start=safe(f"{QUICK_START}\n{aligned(QUICK_START_TABLE)}\n\n{TORCH_NOTE}"),
             short_authors=short_authors,
             table=method_table(atlas, slugs),
