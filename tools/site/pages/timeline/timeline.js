@@ -1,67 +1,118 @@
-// Finds papers on the timeline and in its list, and says what a point stands for.
+// Finds points on the timeline and names them, says what a point stands for, and lets the arrow
+// keys go from one to the next. What it knows of a paper is what the point's title says.
 "use strict";
 
 {
+  const MOST = 60; // names beside what is found
+  const SIZE = {point: 3, beside: 6, half: 6}; // of a point, and of a name beside it
+  const SVG = "http://www.w3.org/2000/svg";
   const form = document.querySelector("form.map-tools");
   const box = document.querySelector(".timeline");
   const tip = box.querySelector(".tip");
-  const points = new Map(); // id of a paper -> its points
-  for (const point of box.querySelectorAll("a[data-paper]")) {
-    const own = points.get(point.dataset.paper) ?? [];
-    points.set(point.dataset.paper, [...own, point]);
+  const lanes = [...box.querySelectorAll("svg")].map((svg) => [...svg.querySelectorAll("a")].map(read));
+  const points = lanes.flat();
+  const of = new Map(points.map((point) => [point.link, point]));
+
+  function read(link) {
+    const title = link.querySelector("title");
+    const lines = title.textContent.split("\n");
     // The tip says it at once; a browser's own would come on top of it.
-    const title = point.querySelector("title");
-    point.setAttribute("aria-label", title.textContent);
+    link.setAttribute("aria-label", lines.join(", "));
     title.remove();
+    const [circle, label] = [link.querySelector("circle"), link.querySelector("text")];
+    const id = /([^/]*)\.html$/.exec(link.getAttribute("href"))[1];
+    const [x, y] = ["cx", "cy"].map((name) => Number(circle.getAttribute(name)));
+    const words = filters.fold([...lines.slice(0, 2), id, label?.textContent].join(" "));
+    return {link, lines, id, circle, label, x, y, words, fits: true};
   }
-  const items = [...document.querySelectorAll(".years li")];
-  const words = new Map(
-    items.map((item) => {
-      const labels = (points.get(item.dataset.paper) ?? []).map((point) => point.textContent);
-      return [item, filters.fold([item.textContent, item.dataset.paper, ...labels].join(" "))];
-    }),
-  );
+
+  // Finding
 
   function show() {
     const text = form.words.value.trim();
     const runs = form.runs.checked;
+    const asked = text || runs;
     const wanted = filters.words(text);
-    let found = 0;
-    for (const item of items) {
-      const fits =
-        wanted.every((word) => words.get(item).includes(word)) &&
-        (!runs || item.classList.contains("runs"));
-      found += fits;
-      item.hidden = !fits;
-      for (const point of points.get(item.dataset.paper) ?? []) {
-        point.classList.toggle("dim", !fits);
-      }
+    for (const point of points) {
+      point.fits =
+        wanted.every((word) => point.words.includes(word)) &&
+        (!runs || point.link.classList.contains("runs"));
+      point.link.classList.toggle("dim", !point.fits);
     }
-    for (const section of document.querySelectorAll(".years section")) {
-      section.hidden = !section.querySelector("li:not([hidden])");
-    }
-    const all = items.length;
-    form.querySelector("output").textContent = text || runs ? `${found} of ${all} papers` : "";
+    const found = points.filter((point) => point.fits);
+    name(asked ? found : []);
+    for (const lane of lanes) stop(lane.find((point) => point.fits) ?? lane[0]);
+    const number = (some) => new Set(some.map((point) => point.id)).size;
+    form.querySelector("output").textContent = asked ? `${number(found)} of ${number(points)} entries` : "";
+    const list = form.querySelector(".same-list");
+    list.hidden = !asked;
+    list.search = new URLSearchParams({...(text && {words: text}), ...(runs && {code: "1"})});
     filters.remember({words: text, runs: runs && "1"});
   }
 
-  function point(event) {
-    const link = event.target.closest?.("a[data-paper]");
+  /** Names beside those of the found points that have none, where there is room for them. */
+  function name(found) {
+    for (const text of box.querySelectorAll("text.found")) text.remove();
+    const texts = new Map(found.filter((point) => !point.label).slice(0, MOST).map((point) => [point, write(point)]));
+    const lengths = new Map([...texts].map(([point, text]) => [point, text.getComputedTextLength()]));
+    for (const lane of lanes) {
+      const {point: r, beside, half} = SIZE;
+      const taken = lane.filter((point) => point.fits).map(({x, y}) => [x - r, x + r, y - r, y + r]);
+      for (const {label} of lane) {
+        const {x, y, width, height} = (found.length && label?.getBBox()) || {};
+        if (width) taken.push([x, x + width, y, y + height]); // not those of dim points, which are not shown
+      }
+      const end = box.querySelector("svg").viewBox.baseVal.width;
+      for (const point of lane.filter((point) => texts.has(point))) {
+        const [{x, y}, length] = [point, lengths.get(point)];
+        const free = [x + beside, x - beside - length].find(
+          (start) =>
+            start >= 0 &&
+            start + length <= end &&
+            !taken.some(([a, b, c, d]) => a < start + length && start < b && c < y + half && y - half < d),
+        );
+        if (free === undefined) texts.get(point).remove();
+        else {
+          texts.get(point).setAttribute("x", free);
+          taken.push([free, free + length, y - half, y + half]);
+        }
+      }
+    }
+  }
+
+  /** A name as the page has them: that of the title, or the authors. */
+  function write(point) {
+    const [title, by] = point.lines;
+    const [first, ...rest] = title.split(":");
+    const authors = by.slice(0, by.lastIndexOf(",")).replace(/ et al\.$/, "");
+    const named = rest.length && first.length < 16 && !first.includes(" ");
+    const text = document.createElementNS(SVG, "text");
+    text.textContent = named ? first : authors.length < 20 ? authors : authors.split(" and ")[0].slice(0, 18);
+    text.setAttribute("class", "found");
+    text.setAttribute("y", point.y + 4);
+    point.link.append(text);
+    return text;
+  }
+
+  // Pointing
+
+  function leave() {
+    tip.hidden = true;
     for (const marked of box.querySelectorAll("a.same")) marked.classList.remove("same");
-    tip.hidden = !link;
-    if (!link) return;
-    for (const other of points.get(link.dataset.paper)) other.classList.add("same");
-    const item = items.find((candidate) => candidate.dataset.paper === link.dataset.paper);
-    const title = document.createElement("strong");
-    title.textContent = item.querySelector(".title").textContent;
-    const year = item.closest("section").querySelector("h3").firstChild.textContent.trim();
-    const when = [item.querySelector(".when").textContent, year].filter(Boolean).join(" ");
-    const by = document.createElement("span");
-    by.textContent = `${item.querySelector(".by").textContent}, ${when}`;
-    const where = document.createElement("div");
-    where.textContent = item.querySelector(".where")?.textContent ?? "";
-    tip.replaceChildren(title, by, where);
-    const circle = link.querySelector("circle").getBoundingClientRect();
+  }
+
+  function point(event) {
+    leave();
+    const here = of.get(event.target.closest?.("a"));
+    if (!here) return;
+    for (const {link, id} of points) if (id === here.id) link.classList.add("same");
+    const [title, by, ...more] = here.lines;
+    const parts = [["strong", title], ["span", by], ...more.map((line) => ["div", line])];
+    tip.replaceChildren(
+      ...parts.map(([element, text]) => Object.assign(document.createElement(element), {textContent: text})),
+    );
+    tip.hidden = false;
+    const circle = here.circle.getBoundingClientRect();
     const frame = box.getBoundingClientRect();
     const seen = [box.scrollLeft + 4, box.scrollLeft + box.clientWidth - tip.offsetWidth - 4];
     const left = circle.left - frame.left + box.scrollLeft;
@@ -72,23 +123,38 @@
   }
 
   for (const name of ["pointerover", "focusin"]) box.addEventListener(name, point);
-  for (const name of ["pointerleave", "focusout"]) box.addEventListener(name, point_out);
-  function point_out() {
-    tip.hidden = true;
-    for (const marked of box.querySelectorAll("a.same")) marked.classList.remove("same");
+  for (const name of ["pointerleave", "focusout"]) box.addEventListener(name, leave);
+
+  // Keys: a lane is one stop, and arrows go from there.
+
+  function stop(point) {
+    const lane = lanes.find((lane) => lane.includes(point));
+    for (const {link} of lane) link.setAttribute("tabindex", link === point.link ? 0 : -1);
   }
-  box.addEventListener("keydown", (event) => event.key === "Escape" && point_out());
+
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") leave();
+    const here = of.get(event.target);
+    const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
+    if (!here || !step) return;
+    event.preventDefault(); // the box would scroll
+    const lane = lanes.find((lane) => lane.includes(here)).filter((point) => point.fits);
+    const next = lane[lane.indexOf(here) + step];
+    if (!next) return;
+    stop(next);
+    next.link.focus();
+  });
 
   // Where the drawing is wider than its box, it opens with the paper in the middle of all in sight.
-  const places = [...box.querySelectorAll("circle")].map((dot) => dot.getBoundingClientRect().left);
-  places.sort((one, other) => one - other);
-  const middle = places[places.length >> 1] - box.getBoundingClientRect().left;
-  box.scrollLeft = middle - box.clientWidth / 2;
+  const inOrder = [...points].sort((one, other) => one.x - other.x);
+  const middle = inOrder[points.length >> 1].circle.getBoundingClientRect().left;
+  box.scrollLeft = middle - box.getBoundingClientRect().left - box.clientWidth / 2;
 
   const asked = new URLSearchParams(location.search);
   form.words.value = asked.get("words") ?? "";
   form.runs.checked = asked.get("runs") === "1";
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
+  for (const lane of lanes) stop(lane[0]);
   if (form.words.value || form.runs.checked) show();
 }

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from ....atlas import Atlas
 from ....data.papers import Date, first_seen, short_authors
 from ....data.schema import Node, Paper
 from ...shared.site import Site
+from .axis import STEP, Axis, axis_of
 
-# Of the drawing, in its own units: a year, one that stands alone, the place of years left out; a
-# row of labels, what is above the first, a letter, a bold one, and the room on either side.
-YEAR, ALONE, BREAK = 112, 40, 18
-ROW, TOP, LETTER, BOLD = 17, 14, 6.6, 7.5
-LEFT, RIGHT = 6, 88
+# Of a lane, in the drawing's units: what is above the first name, a row of names, how many there
+# may be, and what is below the last point.
+TOP, ROW, ROWS, BOTTOM = 15, 16, 4, 7
+# Of a name: a capital, another letter, how much wider both are in bold; from the point to its name,
+# and what stays free around both.
+CAPITAL, LETTER, BOLD, ASIDE, APART = 8.6, 6.5, 1.1, 8, 6
 
 
 @dataclass(frozen=True)
 class Point:
-    """A paper on a lane; `row` counts from the top. `again` is true where another lane has it."""
+    """A paper on a lane. It has a label where its name is drawn, which then stands right of it.
+
+    `end` is true where there is no room but left of it, `again` where another lane has the paper.
+    """
 
     paper: Paper
     date: Date
-    label: str
-    x: float
-    row: int
-    again: bool
+    x: int
+    y: int
     runs: bool
+    again: bool
+    label: str = ""
+    end: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,25 +44,15 @@ class Lane:
     node: Node
     points: list[Point]
     undated: int
-
-    @property
-    def rows(self) -> int:
-        return 1 + max(point.row for point in self.points)
+    height: int
 
 
 @dataclass(frozen=True)
-class Axis:
-    """Where each year begins and how long it is, and where empty years are left out."""
+class Spot:
+    """Where a name stands: in which row, and whether left of its point."""
 
-    years: dict[int, float]
-    lengths: dict[int, float]
-    breaks: list[float]
-    width: float
-
-    def x(self, date: Date) -> float:
-        """The middle of the month, or of the year where no month is known."""
-        part = (date.month - 0.5) / 12 if date.month else 0.5
-        return round(self.years[date.year] + part * self.lengths[date.year], 1)
+    row: int
+    end: bool
 
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
@@ -67,59 +63,107 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         key=lambda p: (dates[p.id].year, dates[p.id].month or 13, p.id),
     ):
         by_year.setdefault(dates[paper.id].year, []).append(paper)
-    axis = axis_of(by_year)
+    axis = axis_of((date.year for date in dates.values()), crowds(site.atlas, dates))
     yield site.render(
         "timeline.md.j2",
         "taxonomy/timeline.md",
         axis=axis,
         lanes=lanes(site.atlas, dates, axis),
+        aside=ASIDE,
+    )
+    yield site.render(
+        "by_year.md.j2",
+        "taxonomy/by-year.md",
         dates=dates,
         by_year=by_year,
         undated=[paper for paper in site.catalog.papers if paper.id not in dates],
-        row=ROW,
-        top=TOP,
     )
 
 
-def axis_of(years: Iterable[int]) -> Axis:
-    """Years side by side; two or more without papers shrink to a break.
-
-    A year between breaks stands for little and is drawn short.
-    """
-    known = sorted(years)
-    shown = set(known) | {year + 1 for year, later in pairwise(known) if later == year + 2}
-    starts: dict[int, float] = {}
-    lengths: dict[int, float] = {}
-    breaks, x = [], float(LEFT)
-    for year in sorted(shown):
-        if starts and year - 1 not in shown:
-            breaks.append(x + BREAK / 2)
-            x += BREAK
-        starts[year] = x
-        lengths[year] = YEAR if {year - 1, year + 1} & shown else ALONE
-        x += lengths[year]
-    return Axis(starts, lengths, breaks, x + RIGHT)
+def crowds(atlas: Atlas, dates: dict[str, Date]) -> dict[Date, int]:
+    """How many entries of one branch have the same date, at the most."""
+    most: Counter[Date] = Counter()
+    for node in atlas.catalog.taxonomy:
+        most |= Counter(dates[paper.id] for paper in atlas.papers(node) if paper.id in dates)
+    return most
 
 
 def lanes(atlas: Atlas, dates: dict[str, Date], axis: Axis) -> list[Lane]:
-    """A lane for every top branch that has dated papers, its labels packed so that none overlap."""
+    """A lane for every top branch that has dated papers."""
     seen: set[str] = set()
     found = []
     for node in atlas.catalog.taxonomy:
         papers = [paper for paper in atlas.papers(node) if paper.id in dates]
-        papers.sort(key=lambda paper: (axis.x(dates[paper.id]), paper.id))
-        ends: list[float] = []
-        points = []
-        for paper in papers:
-            x, label = axis.x(dates[paper.id]), short_name(paper, atlas)
-            row = next((i for i, end in enumerate(ends) if end <= x - 6), len(ends))
-            runs = paper.id in atlas.methods_of
-            ends[row : row + 1] = [x + 11 + (BOLD if runs else LETTER) * len(label)]
-            points.append(Point(paper, dates[paper.id], label, x, row, paper.id in seen, runs))
+        papers.sort(key=lambda paper: (axis.middle(dates[paper.id]), paper.id))
+        if papers:
+            points, height = lane(atlas, papers, dates, axis, seen)
+            found.append(Lane(node, points, len(atlas.papers(node)) - len(points), height))
         seen.update(paper.id for paper in papers)
-        if points:
-            found.append(Lane(node, points, len(atlas.papers(node)) - len(points)))
     return found
+
+
+def lane(
+    atlas: Atlas, papers: list[Paper], dates: dict[str, Date], axis: Axis, seen: set[str]
+) -> tuple[list[Point], int]:
+    """The points of a lane and its height.
+
+    Names, each beside its point, stand in rows above. Below them the points of all other papers
+    are stacked on the lane's ground, a column or several a month, and none is over another.
+    """
+    spots = names(atlas, papers, dates, axis)
+    ground = TOP + ROW * max((spot.row + 1 for spot in spots.values()), default=0)
+    stacks: Counter[int] = Counter()
+    above: dict[str, tuple[int, int]] = {}
+    for paper in papers:
+        if paper.id not in spots:
+            x = min(axis.columns(dates[paper.id]), key=lambda column: (stacks[column], column))
+            above[paper.id] = (x, stacks[x])
+            stacks[x] += 1
+    ground += STEP * max(stacks.values(), default=0)
+    points = []
+    for paper in papers:
+        date, runs, again = dates[paper.id], paper.id in atlas.methods_of, paper.id in seen
+        if spot := spots.get(paper.id):
+            x, y = axis.middle(date), TOP + ROW * spot.row + ROW // 2
+            label = short_name(paper, atlas)
+            points.append(Point(paper, date, x, y, runs, again, label, spot.end))
+        else:
+            x, level = above[paper.id]
+            points.append(Point(paper, date, x, ground - STEP * level - STEP // 2, runs, again))
+    return points, ground + BOTTOM
+
+
+def names(
+    atlas: Atlas, papers: list[Paper], dates: dict[str, Date], axis: Axis
+) -> dict[str, Spot]:
+    """Where the names stand of what runs here and of what to read first, by the paper's id.
+
+    What runs here comes first. No name is over another or beyond the drawing's ends: one for which
+    there is no room is left out.
+    """
+    wanted = [paper for paper in papers if paper.id in atlas.methods_of]
+    wanted += [p for p in papers if p.start_here and p.id not in atlas.methods_of]
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(ROWS)]
+    found: dict[str, Spot] = {}
+    for paper in wanted:
+        x, length = axis.middle(dates[paper.id]), extent(paper, atlas)
+        for spot in (Spot(row, end) for end in (False, True) for row in range(ROWS)):
+            start, end = (x - length, x + APART) if spot.end else (x - APART, x + length)
+            free = all(end <= other[0] or other[1] <= start for other in taken[spot.row])
+            if free and start >= 0 and end <= axis.width:
+                taken[spot.row].append((start, end))
+                found[paper.id] = spot
+                break
+    return found
+
+
+def extent(paper: Paper, atlas: Atlas) -> float:
+    """From a point to the end of its name and of what stays free behind it, at the most."""
+    letters = (
+        CAPITAL if letter.isupper() or letter in "mw" else LETTER
+        for letter in short_name(paper, atlas)
+    )
+    return ASIDE + sum(letters) * (BOLD if paper.id in atlas.methods_of else 1) + APART
 
 
 def short_name(paper: Paper, atlas: Atlas) -> str:
