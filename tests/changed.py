@@ -40,6 +40,7 @@ READERS = {
     "docs/": ("tests/site", "tests/tools"),
     "overrides/": ("tests/site",),
     "mkdocs.yml": ("tests/site",),
+    ".github/": ("tests/tools/test_issue.py", "tests/tools/test_workflows.py"),
     "README.md": ("tests/catalog",),
     "CITATION.cff": ("tests/site", "tests/tools/test_project.py"),
     "reference_impls/lab/": ("tests/lab", METHODS),

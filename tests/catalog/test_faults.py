@@ -136,8 +136,8 @@ FAULTS = [
     Fault(
         "S409",
         "low-rank",
-        "        elsewhere:",
-        "        main: true\n        elsewhere:",
+        "        aliases:",
+        "        main: true\n        aliases:",
     ),
     Fault("S410", "ICLR", "color: .*", 'color: "#ffcc00"'),
     Fault(
@@ -237,6 +237,6 @@ def test_stale_readme_is_found(root: Path) -> None:
 def test_every_rule_about_the_catalogs_text_is_planted() -> None:
     """What is left concerns other files, or needs what is planted below the table."""
     planted = {fault.code for fault in FAULTS}
-    elsewhere = {"S001", "S010", "S304", "S307", "S601", "S603", "S704", "S705"}
+    elsewhere = {"S001", "S010", "S413", "S304", "S307", "S601", "S603", "S704", "S705"}
     elsewhere |= {code for code in rules.load() if code >= "S706"}
     assert set(rules.load()) - planted == elsewhere

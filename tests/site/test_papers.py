@@ -159,9 +159,7 @@ def test_open_graph(pages: Pages, atlas: Atlas) -> None:
 def test_every_citation_can_be_read_without_a_script(pages: Pages, atlas: Atlas) -> None:
     for paper in atlas.catalog.papers:
         blocks = [code.text.strip() for code in pages[f"papers/{paper.id}.html"].all("code")]
-        for style in ("bibtex", "ris", "csl"):
-            text = export.FORMATS[style](atlas.catalog, [paper], "", {}).strip()
-            assert text in blocks, f"{paper.id} as {style}"
+        assert export.bibtex(atlas.catalog, [paper]).strip() in blocks, paper.id
 
 
 def test_what_a_paper_builds_on_and_what_builds_on_it_name_each_other(

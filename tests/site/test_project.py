@@ -86,6 +86,6 @@ def test_a_title_has_the_name_of_the_site_once(pages: Pages) -> None:
 
 
 def test_a_comma_stays_with_its_leaf(built: Path, atlas: Atlas) -> None:
-    text = (built / "papers/index.html").read_text(encoding="utf-8")
+    text = (built / "papers/all.html").read_text(encoding="utf-8")
     found = len(re.findall(r'<span class="comma"><a [^>]+>[^<]+</a>,</span>', text))
     assert found == sum(len(paper.leaves) - 1 for paper in atlas.catalog.papers)

@@ -81,6 +81,20 @@ FAULTS_OF_CODE = [
         "has no implementation",
     ),
     Case(
+        "S717",
+        "        elsewhere:\n",
+        "        open: true\n        elsewhere:\n",
+        "open: true",
+        "has an implementation; remove the key",
+    ),
+    Case(
+        "S717",
+        "        description: What is written are vectors.\n",
+        "        description: What is written are vectors.\n        open: true\n",
+        "open: true",
+        "is in no main branch",
+    ),
+    Case(
         "S716",
         "        elsewhere:\n",
         "        no_code: Nothing to do.\n        elsewhere:\n",

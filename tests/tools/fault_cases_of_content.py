@@ -30,11 +30,29 @@ def _schema_not_named(root: Path) -> None:
     (root / "papers.yaml").write_text("# Papers\n" + text.partition("\n")[2], encoding="utf-8")
 
 
+def _six_starts(root: Path) -> None:
+    entries = "".join(
+        f'  - id: zz2020{word}\n    title: "{word.title()}"\n    authors: ["Zz, A."]\n'
+        f"    year: 2020\n    venue: Web\n    kind: method\n    leaves: [soft]\n"
+        f"    modality: [LLM]\n    url: https://example.org/{word}\n"
+        f'    summary: "It is of {word}."\n    start_here: "It is of {word}."\n'
+        for word in ("apple", "birch", "cedar", "daisy", "elder", "fennel")
+    )
+    with (root / "papers.yaml").open("a", encoding="utf-8") as file:
+        file.write(entries)
+
+
 # Keys of the first paper: they occur once.
 YEAR = "    year: 2022\n    venue: ICLR"
 PLAIN = 'note: "Plain text."'
 
 FAULTS_OF_CONTENT = [
+    Case(
+        "S413",
+        at='start_here: "It is of fennel."',
+        says="is one too many in 'soft'; five are the most",
+        spoil=_six_starts,
+    ),
     Case("S401", "year: 2020", "year: 2010", "year: 2010", "2010.00001 of 2020"),
     Case("S401", YEAR, YEAR.replace("2022", "2028"), "2028", "does not go with"),
     Case("S402", "- id: ruckle2020survey", "- id: ruckle2021survey", "ruckle2021", "in 2020"),

@@ -10,9 +10,9 @@ _HERE = Path(__file__).resolve().parents[2]
 ROOT = _HERE if (_HERE / "papers.yaml").is_file() else Path.cwd()
 
 
-def write(path: Path, text: str) -> bool:
+def write(path: Path, content: str | bytes) -> bool:
     """Replace the file at once if its content differs; returns whether it did."""
-    data = text.encode()
+    data = content.encode() if isinstance(content, str) else content
     if path.is_file() and path.read_bytes() == data:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

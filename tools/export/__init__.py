@@ -1,1 +1,1 @@
-"""Papers for other programs: BibTeX, RIS, CSL, JSON, feeds, and their entry in papers.yaml."""
+"""Papers for other programs: BibTeX, RIS, CSL, JSON, feeds, SQLite, their entry in papers.yaml."""

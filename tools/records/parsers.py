@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,7 +121,7 @@ def _mlanthology(raw: str, name: str) -> Printed:
     """A paper in the data of ML Anthology, which collects proceedings: split names, all fields."""
     item = _object(raw, name)
     try:
-        authors = tuple(Name(a["family"], a["given"]) for a in item["authors"])
+        authors = tuple(Name(*map(_composed, (a["family"], a["given"]))) for a in item["authors"])
         return Printed(
             source=name,
             title=item["title"],
@@ -176,6 +177,11 @@ def _arxiv_json(raw: str, name: str) -> Printed:
         venue="arXiv",
         arxiv=str(item.get("id") or ""),
     )
+
+
+def _composed(text: str) -> str:
+    """With letters in one piece: what LaTeX writes as an accent upon an i without a dot as well."""
+    return unicodedata.normalize("NFC", re.sub("ı(?=[\u0300-\u036f])", "i", text))
 
 
 def _split(whole: str) -> Name:

@@ -25,6 +25,7 @@ def front(
     edit: str = "",
     line: int = 0,
     code: bool = False,
+    boost: float | None = None,
 ) -> Markup:
     """Front matter. The theme puts its values into HTML as they are, so they are escaped here.
 
@@ -32,7 +33,8 @@ def front(
     `styles` and `scripts` are files in docs/assets/ that this page needs; `head` are (name,
     content) of meta elements; `linked_data` is written as JSON-LD. `entry` is the id of the paper
     that the page is about; `edit` the file of the repository that the page is made of, `line` where
-    it starts there. `code`: the page ends with how to get the code.
+    it starts there. `code`: the page ends with how to get the code. `boost` puts the page before
+    others among what a search finds; one of 0 is not found at all.
     """
     values = {
         "title": str(html(title)),
@@ -45,6 +47,7 @@ def front(
         "edit": edit,
         "line": line,
         "code": code,
+        "search": boost is not None and ({"boost": boost} if boost else {"exclude": True}),
     }
     lines = (f"{key}: {_json(value)}" for key, value in values.items() if value)
     return safe("\n".join(["---", *lines, f"hide: {hide}", "---"]))

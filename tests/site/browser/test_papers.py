@@ -44,7 +44,7 @@ CASES = [
     Case({"leaf": "low-rank"}, lambda atlas, p: "low-rank" in p.leaves),
     Case(
         {"leaf": "prompt"},
-        lambda atlas, p: bool({"hard", "soft", "deep"} & {*p.leaves}),
+        lambda atlas, p: bool({n.id for n in atlas.catalog.nodes["prompt"].leaves()} & {*p.leaves}),
     ),
     Case({"modality": "VLM"}, lambda atlas, p: "VLM" in p.modality),
     Case({"venue": "Findings of EMNLP"}, lambda atlas, p: p.venue == "Findings of EMNLP"),

@@ -23,12 +23,14 @@ def query(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
-def test_typing_narrows_the_map_to_what_fits_and_what_leads_there(visit: Visit) -> None:
+def test_typing_narrows_the_map_to_what_fits_and_what_leads_there(
+    visit: Visit, atlas: Atlas
+) -> None:
     page = visit(MAP)
     everything = shown(page)
     page.get_by_label("Find a branch or method").press_sequentially("qlor")
     assert shown(page) == ["Reparameterized", "Quantized"]
-    expect(page.locator(".map-tools output")).to_contain_text("1 of 32")
+    expect(page.locator(".map-tools output")).to_contain_text(f"1 of {len(atlas.catalog.nodes)}")
     assert query(page) == {"words": ["qlor"]}
     page.get_by_label("Find a branch or method").fill("")
     assert shown(page) == everything

@@ -14,7 +14,7 @@ from ....data.papers import MONTHS, Date
 # stand above each other; a year of few papers, how few, the place of years left out, and the
 # margin at either end and at the begin of a year.
 STEP, HIGHEST = 7, 12
-SHORT, FEW, BREAK, MARGIN = 40, 6, 18, 5
+SHORT, FEW, BREAK, MARGIN = 40, 10, 18, 5
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 "use strict";
 
 {
-  const MOST = 60; // names beside what is found
-  const SIZE = {point: 3, beside: 6, half: 6}; // of a point, and of a name beside it
+  const MOST = 24; // names beside what is found, in a lane
+  // Half a point, from its middle to its name, and half a name's height, as the drawing counts.
+  const [POINT, ASIDE, HALF] = [3, 6, 6];
   const SVG = "http://www.w3.org/2000/svg";
   const form = document.querySelector("form.map-tools");
   const box = document.querySelector(".timeline");
@@ -40,41 +41,53 @@
       point.link.classList.toggle("dim", !point.fits);
     }
     const found = points.filter((point) => point.fits);
-    name(asked ? found : []);
+    name(asked ? new Set(found) : new Set());
+    if (found.filter(inSight).length < found.length / 2) center(found);
     for (const lane of lanes) stop(lane.find((point) => point.fits) ?? lane[0]);
-    const number = (some) => new Set(some.map((point) => point.id)).size;
+    const number = (some) => new Set(some.map((point) => point.id)).size.toLocaleString("en");
     form.querySelector("output").textContent = asked ? `${number(found)} of ${number(points)} entries` : "";
-    const list = form.querySelector(".same-list");
+    const list = form.querySelector("a");
     list.hidden = !asked;
     list.search = new URLSearchParams({...(text && {words: text}), ...(runs && {code: "1"})});
     filters.remember({words: text, runs: runs && "1"});
   }
 
+  /** From the left end of the box to a point. */
+  const place = (point) => point.circle.getBoundingClientRect().left - box.getBoundingClientRect().left;
+  const inSight = (point) => place(point) >= 0 && place(point) <= box.clientWidth;
+
+  /** Scroll to the one in the middle of some points. */
+  function center(some) {
+    const inOrder = [...some].sort((one, other) => one.x - other.x);
+    box.scrollLeft += place(inOrder[some.length >> 1]) - box.clientWidth / 2;
+  }
+
   /** Names beside those of the found points that have none, where there is room for them. */
   function name(found) {
     for (const text of box.querySelectorAll("text.found")) text.remove();
-    const texts = new Map(found.filter((point) => !point.label).slice(0, MOST).map((point) => [point, write(point)]));
-    const lengths = new Map([...texts].map(([point, text]) => [point, text.getComputedTextLength()]));
-    for (const lane of lanes) {
-      const {point: r, beside, half} = SIZE;
-      const taken = lane.filter((point) => point.fits).map(({x, y}) => [x - r, x + r, y - r, y + r]);
+    const fits = lanes.map((lane) => lane.filter((point) => found.has(point)));
+    const fresh = fits.flatMap((lane) => lane.filter((point) => !point.label).slice(0, MOST));
+    const texts = new Map(fresh.map((point) => [point, write(point)]));
+    const lengths = new Map(fresh.map((point) => [point, texts.get(point).getComputedTextLength()]));
+    const end = box.querySelector("svg").viewBox.baseVal.width;
+    for (const lane of fits) {
+      const taken = lane.map(({x, y}) => [x - POINT, x + POINT, y - POINT, y + POINT]);
       for (const {label} of lane) {
-        const {x, y, width, height} = (found.length && label?.getBBox()) || {};
-        if (width) taken.push([x, x + width, y, y + height]); // not those of dim points, which are not shown
+        const {x, y, width, height} = label?.getBBox() ?? {};
+        if (label) taken.push([x, x + width, y, y + height]);
       }
-      const end = box.querySelector("svg").viewBox.baseVal.width;
       for (const point of lane.filter((point) => texts.has(point))) {
-        const [{x, y}, length] = [point, lengths.get(point)];
-        const free = [x + beside, x - beside - length].find(
-          (start) =>
-            start >= 0 &&
-            start + length <= end &&
-            !taken.some(([a, b, c, d]) => a < start + length && start < b && c < y + half && y - half < d),
+        const [text, length, top, bottom] = [texts.get(point), lengths.get(point), point.y - HALF, point.y + HALF];
+        const free = [point.x + ASIDE, point.x - ASIDE - length].find(
+          (x) =>
+            x >= 0 &&
+            x + length <= end &&
+            !taken.some(([a, b, c, d]) => a < x + length && x < b && c < bottom && top < d),
         );
-        if (free === undefined) texts.get(point).remove();
+        if (free === undefined) text.remove();
         else {
-          texts.get(point).setAttribute("x", free);
-          taken.push([free, free + length, y - half, y + half]);
+          text.setAttribute("x", free);
+          taken.push([free, free + length, top, bottom]);
         }
       }
     }
@@ -146,9 +159,7 @@
   });
 
   // Where the drawing is wider than its box, it opens with the paper in the middle of all in sight.
-  const inOrder = [...points].sort((one, other) => one.x - other.x);
-  const middle = inOrder[points.length >> 1].circle.getBoundingClientRect().left;
-  box.scrollLeft = middle - box.getBoundingClientRect().left - box.clientWidth / 2;
+  center(points);
 
   const asked = new URLSearchParams(location.search);
   form.words.value = asked.get("words") ?? "";

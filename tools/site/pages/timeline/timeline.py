@@ -133,9 +133,7 @@ def lane(
     return points, ground + BOTTOM
 
 
-def names(
-    atlas: Atlas, papers: list[Paper], dates: dict[str, Date], axis: Axis
-) -> dict[str, Spot]:
+def names(atlas: Atlas, papers: list[Paper], dates: dict[str, Date], axis: Axis) -> dict[str, Spot]:
     """Where the names stand of what runs here and of what to read first, by the paper's id.
 
     What runs here comes first. No name is over another or beyond the drawing's ends: one for which
