@@ -19,6 +19,7 @@ from .data.parity import Comparison, read_parity
 from .data.peaks import Peaks, read_peaks
 from .data.runs import Run, read_runs
 from .data.schema import Catalog, Node, Paper
+from .data.wanted import Wanted, read_wanted
 from .records.store import Evidence, read_evidence
 from .rules import catalog as catalog_file
 from .text.words import count
@@ -35,8 +36,8 @@ class Atlas:
     That is, by method, its card, what its official code does, its committed runs, how it compares
     with libraries, its ledger, and what became of it on each of the architectures. Of papers, by
     id: what other sources say of them, and the file and line of the entry. Of the
-    parts that methods share, the text by path. And how the ledger's sums compare with the peaks of
-    real steps.
+    parts that methods share, the text by path. How the ledger's sums compare with the peaks of real
+    steps; and what others name that the catalog may lack.
     """
 
     catalog: Catalog
@@ -54,6 +55,7 @@ class Atlas:
     peaks: tuple[Peaks, ...] = ()
     architectures: tuple[Architecture, ...] = ()
     cells: dict[str, Cells] = field(default_factory=dict)
+    wanted: tuple[Wanted, ...] = ()
 
     def __post_init__(self) -> None:
         for method in self.methods.values():
@@ -173,6 +175,7 @@ def load(root: Path) -> Atlas:
         peaks=read_peaks(root),
         architectures=read_architectures(root),
         cells=read_cells(root),
+        wanted=read_wanted(root),
     )
 
 

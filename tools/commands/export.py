@@ -1,12 +1,9 @@
 """`python -m tools export FORMAT`: the catalog, or a part of it, for other programs.
 
-`sqlite --output atlas.sqlite` makes a database of one file. Its table `papers` can be searched by
-title, authors, summary, names and aliases of leaves, with accents or without: in Datasette as it
-is, or by
-
-    SELECT title FROM papers WHERE rowid IN
-      (SELECT rowid FROM papers_fts WHERE papers_fts MATCH 'ruckle adapters');
-
+`sqlite --output atlas.sqlite` makes a database of one file. Its table `papers` can be searched,
+with accents or without, by title, authors, summary, and names and aliases of leaves: in Datasette
+as it is, in SQL with
+`WHERE rowid IN (SELECT rowid FROM papers_fts WHERE papers_fts MATCH 'ruckle adapters')`.
 Only a database that this command made is replaced by one.
 """
 

@@ -37,8 +37,7 @@ FAULTS = 3  # planted in every method at least
     good='the leaf low-rank, since lora declares leaf = "low-rank"',
 )
 def missing_implementation(context: Context) -> Iterator[Fault]:
-    main = {node.id for top in context.catalog.taxonomy if top.main for node in top.leaves()}
-    declared = {implementation.leaf for implementation in context.implementations[0].values()}
+    main, declared = _leaves(context)
     for path, node in context.nodes:
         if node.id in main - declared and not node.open:
             yield Fault(path, "is a leaf of a main branch and has no implementation")
@@ -53,12 +52,17 @@ def missing_implementation(context: Context) -> Iterator[Fault]:
     good="open: true at a leaf of a main branch that none declares",
 )
 def open_without_need(context: Context) -> Iterator[Fault]:
-    main = {node.id for top in context.catalog.taxonomy if top.main for node in top.leaves()}
-    declared = {implementation.leaf for implementation in context.implementations[0].values()}
+    main, declared = _leaves(context)
     for path, node in context.nodes:
         if node.open and (node.id in declared or node.id not in main):
             why = "has an implementation" if node.id in declared else "is in no main branch"
             yield Fault((*path, "open"), f"{why}; remove the key")
+
+
+def _leaves(context: Context) -> tuple[set[str], set[str]]:
+    """The leaves of main branches, and those that an implementation declares."""
+    main = {node.id for top in context.catalog.taxonomy if top.main for node in top.leaves()}
+    return main, {method.leaf for method in context.implementations[0].values()}
 
 
 @rule(

@@ -22,6 +22,7 @@ from .pages.news import news
 from .pages.papers import papers
 from .pages.taxonomy import taxonomy
 from .pages.timeline import timeline
+from .pages.wanted import wanted
 from .shared.site import Site
 
 # Folder of docs/ -> which of its files are all written here; others of them are removed.
@@ -40,6 +41,7 @@ PARTS = (
     models,
     guides,
     news,
+    wanted,
 )
 HERE = Path(__file__).parent
 

@@ -43,7 +43,7 @@
     const found = points.filter((point) => point.fits);
     name(asked ? new Set(found) : new Set());
     if (found.filter(inSight).length < found.length / 2) center(found);
-    for (const lane of lanes) stop(lane.find((point) => point.fits) ?? lane[0]);
+    for (const lane of lanes) stop(lane);
     const number = (some) => new Set(some.map((point) => point.id)).size.toLocaleString("en");
     form.querySelector("output").textContent = asked ? `${number(found)} of ${number(points)} entries` : "";
     const list = form.querySelector("a");
@@ -138,11 +138,10 @@
   for (const name of ["pointerover", "focusin"]) box.addEventListener(name, point);
   for (const name of ["pointerleave", "focusout"]) box.addEventListener(name, leave);
 
-  // Keys: a lane is one stop, and arrows go from there.
+  // Keys: a lane is one stop, at the first of its points that fits, and arrows go from there.
 
-  function stop(point) {
-    const lane = lanes.find((lane) => lane.includes(point));
-    for (const {link} of lane) link.setAttribute("tabindex", link === point.link ? 0 : -1);
+  function stop(lane, here = lane.find((point) => point.fits)) {
+    for (const point of lane) point.link.setAttribute("tabindex", point === here ? 0 : -1);
   }
 
   box.addEventListener("keydown", (event) => {
@@ -151,10 +150,11 @@
     const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
     if (!here || !step) return;
     event.preventDefault(); // the box would scroll
-    const lane = lanes.find((lane) => lane.includes(here)).filter((point) => point.fits);
-    const next = lane[lane.indexOf(here) + step];
+    const lane = lanes.find((lane) => lane.includes(here));
+    const fits = lane.filter((point) => point.fits);
+    const next = fits[fits.indexOf(here) + step];
     if (!next) return;
-    stop(next);
+    stop(lane, next);
     next.link.focus();
   });
 
@@ -166,6 +166,6 @@
   form.runs.checked = asked.get("runs") === "1";
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
-  for (const lane of lanes) stop(lane[0]);
+  for (const lane of lanes) stop(lane);
   if (form.words.value || form.runs.checked) show();
 }
