@@ -19,6 +19,7 @@ ROWS = (
     "soft\t2020\tAn Older One\tdoi:10.1000/xyz",
     "soft\t2021\tA <b>New</b> One\tarXiv:2101.00001\tNewOne",
     "reparameterized\t2022\tOf a Branch\thttps://example.org/work",
+    "soft\t-\tUnpublished\t-",  # of which no paper is known
     "low-rank\t2021\tAnother Title\tarXiv:2106.09685",  # the identifier of an entry
     "low-rank\t2022\tA survey\tACL:2022.acl-long.7",  # the title of another
 )
@@ -39,6 +40,7 @@ def test_a_line_is_a_work(tmp_path: Path) -> None:
         "https://doi.org/10.1000/xyz",
         "https://arxiv.org/abs/2101.00001",
         "https://example.org/work",
+        "",
         "https://arxiv.org/abs/2106.09685",
         "https://aclanthology.org/2022.acl-long.7",
     ]
@@ -65,7 +67,7 @@ def test_any_other_line_is_refused_by_place(tmp_path: Path, row: str) -> None:
 
 def test_what_the_catalog_has_is_wanted_no_more(tmp_path: Path) -> None:
     left = [work.title for work in wanted.missing(write(tmp_path, *ROWS))]
-    assert left == ["An Older One", "A <b>New</b> One", "Of a Branch"]
+    assert left == ["An Older One", "A <b>New</b> One", "Of a Branch", "Unpublished"]
 
 
 def test_works_stand_below_their_node_the_newest_first(tmp_path: Path) -> None:
@@ -73,7 +75,7 @@ def test_works_stand_below_their_node_the_newest_first(tmp_path: Path) -> None:
     found = wanted.by_node(site, wanted.missing(site))
     assert [(node.id, [work.year for work in works]) for node, works in found] == [
         ("reparameterized", [2022]),
-        ("soft", [2021, 2020]),
+        ("soft", [2021, 2020, 0]),
     ]
 
 
@@ -88,6 +90,7 @@ def test_titles_are_text_and_each_work_says_what_the_form_asks(tmp_path: Path) -
     assert name == "papers/wanted.md"
     assert "<b>" not in text
     assert re.search(r'data-identifier="https://arxiv.org/abs/2101.00001" data-leaf="soft"', text)
+    assert "- Unpublished <span" in text
     assert 'data-identifier="https://example.org/work">' in text  # a branch is no leaf
 
 

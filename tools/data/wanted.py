@@ -1,7 +1,8 @@
 """`papers/wanted.tsv`: works that the catalog may lack, as lists and records of others name them.
 
 A line is a work: node of the taxonomy where it seems to belong, year, title, identifier or address,
-and the name of its method where it is known by one, with a tab between them.
+and the name of its method where it is known by one, with a tab between them. A method that libraries
+name and of which no paper is known has a hyphen for year and identifier.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _KINDS = {
 
 
 class Wanted(NamedTuple):
-    """A work that may be added. identifier: of one of the kinds above, or an address."""
+    """A work that may be added. identifier: of one of the kinds above, an address, or empty."""
 
     node: str
     year: int
@@ -51,6 +52,8 @@ def _row(line: str, place: str) -> Wanted:
     node, year, title, identifier, *method = line.split("\t")[:5] + [""] * (4 - line.count("\t"))
     kind, _, value = identifier.partition(":")
     known = re.search(_KINDS[kind][0], value) if kind in _KINDS else kind in ("http", "https")
+    if (year, identifier) == ("-", "-") and title.strip():
+        return Wanted(node, 0, title, "")
     if not (re.fullmatch(r"20\d\d|19\d\d", year) and title.strip() and known):
         raise CommittedError(f"{place}: write node, year, title and identifier, with tabs between")
     return Wanted(node, int(year), title, identifier, method[0] if method else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from markupsafe import Markup
 
 from ..atlas import Atlas, BuildError, counted, coverage
 from ..data.papers import short_authors
-from ..data.schema import Paper
+from ..data.schema import Node, Paper
 from ..text.escape import commonmark, html, plain, safe, url
 from ..text.templating import environment
 from ..text.words import count
@@ -71,8 +72,7 @@ def render(atlas: Atlas) -> str:
             catalog=atlas.catalog,
             own=own,
             others=others,
-            anchored={paper.id for listed in others.values() for paper in listed}
-            | {method.paper for method in atlas.methods.values()},
+            anchored={method.paper for method in atlas.methods.values()},
             slugs=slugs,
             badge=badge,
             badges=badges(atlas),
@@ -94,22 +94,26 @@ def render(atlas: Atlas) -> str:
     return text
 
 
-def placed(atlas: Atlas) -> tuple[dict[str, list[Paper]], dict[str, list[Paper]]]:
-    """What each leaf lists: papers of its own, and those that are listed in another leaf.
+def placed(atlas: Atlas) -> tuple[dict[str, list[Paper]], dict[str, list[tuple[Node, int]]]]:
+    """What each leaf lists: papers of its own, and how many of its papers other leaves list.
 
     A list's main links are unique, so a paper of several leaves has its entry in the first. Works
     to start with come first, the others by year.
     """
     leaves = atlas.catalog.leaves
     own: dict[str, list[Paper]] = {leaf: [] for leaf in leaves}
-    others: dict[str, list[Paper]] = {leaf: [] for leaf in leaves}
+    others: dict[str, Counter[str]] = {leaf: Counter() for leaf in leaves}
     order = sorted(atlas.catalog.papers, key=lambda p: (not p.start_here, p.year or 9999, p.id))
     for paper in order:
         home, *elsewhere = paper.leaves
         own[home].append(paper)
         for leaf in elsewhere:
-            others[leaf].append(paper)
-    return own, others
+            others[leaf][home] += 1
+    listed = {
+        leaf: [(node, homes[node.id]) for node in leaves.values() if homes[node.id]]
+        for leaf, homes in others.items()
+    }
+    return own, listed
 
 
 def badge(paper: Paper) -> Markup:

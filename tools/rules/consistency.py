@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
 from ..data.papers import arxiv_year
 from ..data.schema import Paper
+from ..text.slugs import folded
 from . import Context, Fault, rule
 
 # The first letter of an ACL Anthology identifier of before 2020.
@@ -26,10 +26,6 @@ _OLD_ACL = {
     "Q": "TACL",
     "S": "SemEval",
 }
-# Letters that Unicode does not take apart into a base letter and an accent.
-_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
-)
 _YEAR = re.compile("[0-9]{4}|nd")
 _ACL_DOI = "10.18653/v1/"
 _ARXIV_DOI = "10.48550/"
@@ -205,8 +201,7 @@ def id_against_author(context: Context) -> Iterator[Fault]:
 
 def ascii_fold(name: str) -> str:
     """A name in lower-case ASCII letters: 'Rücklé' gives 'ruckle'."""
-    plain = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    return re.sub("[^a-z]", "", plain)
+    return re.sub("[^a-z]", "", folded(name))
 
 
 @rule(

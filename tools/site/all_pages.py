@@ -10,6 +10,7 @@ from ..data.project import read_project
 from ..export import formats
 from ..text.escape import html
 from .pages.about import about
+from .pages.authors import authors
 from .pages.calculator import calculator
 from .pages.choose import choose
 from .pages.compare import compare
@@ -22,15 +23,26 @@ from .pages.news import news
 from .pages.papers import papers
 from .pages.taxonomy import taxonomy
 from .pages.timeline import timeline
+from .pages.venues import venues
 from .pages.wanted import wanted
 from .shared.site import Site
 
 # Folder of docs/ -> which of its files are all written here; others of them are removed.
-FOLDERS = {"papers": "*.md", "methods": "*", "taxonomy": "*.md", "guides": "*.md", "export": "*"}
+FOLDERS = {
+    "papers": "*.md",
+    "authors": "*",
+    "venues": "*",
+    "methods": "*",
+    "taxonomy": "*.md",
+    "guides": "*.md",
+    "export": "*",
+}
 PARTS = (
     home,
     about,
     papers,
+    authors,
+    venues,
     taxonomy,
     timeline,
     crosswalk,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
 from ...atlas import Atlas, counted
 from ...data.papers import short_authors
+from ...data.schema import Name
 from ...drawings import small
 from ...text import escape, markup
+from ...text.slugs import slugs
 from ...text.templating import environment
 from ...text.words import count
+from . import people
 from .method_words import oneline
 
 # A page's template lies beside its module, what several of them use beside this one.
@@ -51,12 +55,29 @@ class Site:
             with_code=markup.with_code,
         )
 
-    def render(self, template: str, path: str, **values: object) -> tuple[str, str]:
-        """A page as (path, text). `up` leads from it to the top of docs/."""
+    def render(
+        self, template: str, path: str, accents: bool = True, **values: object
+    ) -> tuple[str, str]:
+        """A page as (path, text). `up` leads from it to the top of docs/.
+
+        Without `accents` the search gets no words of it without theirs: where it gets none at all.
+        """
         up = "../" * path.count("/")
         text = self.environment.get_template(template).render(up=up, **values).strip()
-        unseen = markup.unaccented(text)
+        unseen = accents and markup.unaccented(text)
         return path, f"{text}\n\n{unseen}\n" if unseen else f"{text}\n"
+
+    @cached_property
+    def authors(self) -> dict[Name, people.Author]:
+        return people.authors(self.catalog)
+
+    @cached_property
+    def venue_pages(self) -> dict[str, str]:
+        """The name of the page of every venue that has papers, by the venue's id."""
+        used = {paper.venue for paper in self.catalog.papers}
+        names = [venue.id for venue in self.catalog.venues]
+        named = zip(names, slugs(names, "venue"), strict=True)
+        return {name: slug for name, slug in named if name in used}
 
     def cited(self, paper_id: str) -> str:
         """'Hu et al. 2021'."""

@@ -1,8 +1,7 @@
-"""The pages about the project itself: what it is, venues, rules, commands, how to contribute."""
+"""The pages about the project itself: what it is, rules, commands, how to contribute."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from .... import rules
@@ -14,7 +13,6 @@ from ...shared.site import Site
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
     yield about(site)
-    yield venues(site)
     yield checks(site)
     text = markup.from_repository(site.contributing)
     yield site.render("contributing.md.j2", "contributing.md", text=text)
@@ -31,12 +29,6 @@ def about(site: Site) -> tuple[str, str]:
         bibtex=own_bibtex(project),
         python=project.python.removeprefix(">="),
     )
-
-
-def venues(site: Site) -> tuple[str, str]:
-    number = Counter(paper.venue for paper in site.catalog.papers)
-    venues = [(venue, number[venue.id]) for venue in site.catalog.venues]
-    return site.render("venues.md.j2", "venues.md", venues=venues)
 
 
 def checks(site: Site) -> tuple[str, str]:

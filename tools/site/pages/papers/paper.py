@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from ....atlas import Atlas
 from ....data.implementations import Implementation
-from ....data.papers import full_authors
 from ....data.parity import verdicts
 from ....data.schema import Paper
 from ....export import formats as export
@@ -75,8 +74,9 @@ def page(site: Site, paper: Paper) -> tuple[str, str]:
         head=paper_head.meta(catalog, paper),
         linked_data=paper_head.linked_data(catalog, paper, before),
         place=atlas.places.get(paper.id, ("papers.yaml", 0)),
-        authors=full_authors(paper),
+        authors=[site.authors[name] for name in paper.names],
         venue=catalog.venue[paper.venue],
+        venue_page=site.venue_pages[paper.venue],
         mark=mark(atlas, paper),
         codes=[code(atlas, method) for method in atlas.methods_of.get(paper.id, [])],
         gap=paper.kind == "method",

@@ -1,0 +1,33 @@
+"""Names for addresses: short, in ASCII, and the same at every build."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from itertools import chain, count
+
+# Letters that Unicode does not take apart into a base letter and an accent.
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
+)
+
+
+def folded(text: str) -> str:
+    """In lower case and without accents: 'Rücklé' gives 'ruckle'. Other scripts stay."""
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+    return "".join(char for char in plain if not unicodedata.combining(char))
+
+
+def slugs(texts: Iterable[str], otherwise: str) -> list[str]:
+    """One for each text, all different: 'Wang, J.' gives 'wang-j', a second one 'wang-j-2'.
+
+    A text without Latin letters or digits gets `otherwise`. The number goes by the order, so
+    a text that comes last changes no other one's slug.
+    """
+    taken: dict[str, None] = {}
+    for text in texts:
+        base = "-".join(re.findall("[a-z0-9]+", folded(text))) or otherwise
+        numbered = chain([base], (f"{base}-{number}" for number in count(2)))
+        taken[next(slug for slug in numbered if slug not in taken)] = None
+    return list(taken)
