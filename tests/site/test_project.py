@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from tests.site.building import build_site
@@ -83,9 +80,3 @@ def test_a_title_has_the_name_of_the_site_once(pages: Pages) -> None:
     for path, page in pages.items():
         [title] = page.all("title")[:1]
         assert title.text.count("Fine-Tuning Atlas") == 1, path
-
-
-def test_a_comma_stays_with_its_leaf(built: Path, atlas: Atlas) -> None:
-    text = (built / "papers/all.html").read_text(encoding="utf-8")
-    found = len(re.findall(r'<span class="comma"><a [^>]+>[^<]+</a>,</span>', text))
-    assert found == sum(len(paper.leaves) - 1 for paper in atlas.catalog.papers)

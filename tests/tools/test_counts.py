@@ -52,15 +52,17 @@ def test_papers_are_told_from_other_resources(small: Atlas) -> None:
 def test_every_page_that_counts_all_says_the_same(made: dict[str, str]) -> None:
     number, others = len(PAPERS), len(ATLAS.catalog.papers) - len(PAPERS)
     assert others > 0
-    said = f"{number} papers and {others} other resources"
+    said = f"{number:,} papers and {others} other resources"
     assert counted(ATLAS.catalog.papers) == said
     for text in (made["papers/index.md"], made["taxonomy/timeline.md"], readme.render(ATLAS)):
         assert said in text
-    assert f"**{number}** papers and {others} other resources](papers/index.md)" in made["index.md"]
+    assert (
+        f"**{number:,}** papers and {others} other resources](papers/index.md)" in made["index.md"]
+    )
     everything = len(ATLAS.catalog.papers)
     for name, text in {**made, "README.md": readme.render(ATLAS)}.items():
         if not name.startswith(("export/", "assets/")):
-            assert f"{everything} papers" not in text, name
+            assert f"{everything:,} papers" not in text, name
 
 
 def test_a_branch_has_one_number_on_every_page(made: dict[str, str]) -> None:

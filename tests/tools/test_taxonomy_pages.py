@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 import pytest
 
 from tools import atlas as material
 from tools.atlas import Atlas, counted
 from tools.data.files import ROOT
+from tools.data.papers import Date, first_seen
 from tools.data.schema import Catalog, Node, Paper
 from tools.site.all_pages import pages
 from tools.site.pages.crosswalk import crosswalk
 from tools.site.pages.taxonomy import taxonomy
-from tools.site.pages.timeline import timeline
-from tools.site.pages.timeline.timeline import ALONE, BREAK, LEFT, YEAR, Date
 from tools.site.shared.site import Site
 
 ATLAS = material.load(ROOT)
@@ -117,55 +115,10 @@ def test_each_survey_is_shown_from_its_own_side() -> None:
     ],
 )
 def test_a_paper_stands_where_it_first_appeared(changes: dict, date: Date | None) -> None:
-    assert timeline.first_seen(paper(**changes)) == date
+    assert first_seen(paper(**changes)) == date
 
 
-def test_empty_years_shrink_to_a_break_and_a_lone_year_is_short() -> None:
-    axis = timeline.axis_of([2014, 2018, 2019, 2021])
-    start = LEFT + ALONE + BREAK
-    assert axis.years == {2014: LEFT} | {2018 + i: start + i * YEAR for i in range(4)}
-    assert axis.breaks == [LEFT + ALONE + BREAK / 2]
-    assert axis.x(Date(2018, 1)) < axis.x(Date(2018)) < axis.x(Date(2018, 12)) < axis.years[2019]
-
-
-def test_every_dated_paper_has_a_point_on_each_of_its_lanes() -> None:
-    dates = {p.id: date for p in ATLAS.catalog.papers if (date := timeline.first_seen(p))}
-    lanes = timeline.lanes(ATLAS, dates, timeline.axis_of({date.year for date in dates.values()}))
-    for lane in lanes:
-        on_lane = {p.id for p in ATLAS.papers(lane.node)} & set(dates)
-        assert sorted(point.paper.id for point in lane.points) == sorted(on_lane)
-        for row in range(lane.rows):
-            own = [point for point in lane.points if point.row == row]
-            for point, later in pairwise(own):
-                assert later.x - 5 > point.x + 8 + 6 * len(point.label)
-    first = [point.paper.id for lane in lanes for point in lane.points if not point.again]
-    assert sorted(first) == sorted(dates)
-    runs = {point.paper.id for lane in lanes for point in lane.points if point.runs}
-    assert runs == set(ATLAS.methods_of) & set(dates)
-
-
-@pytest.mark.parametrize(
-    ("name", "label"),
-    [
-        ("hu2021lora", "LoRA"),
-        ("devlin2018bert", "BERT"),
-        ("liu2021ptuningv2", "P-tuning v2"),
-        ("schick2020pet", "PET"),
-        ("mosbach2020stability", "Mosbach"),
-        ("hewitt2019control", "Hewitt and Liang"),
-    ],
-)
-def test_labels_of_the_drawing(name: str, label: str) -> None:
-    assert timeline.short_name(ATLAS.catalog.paper[name], ATLAS) == label
-
-
-def test_the_list_below_the_drawing_has_every_paper_once(made: dict[str, str]) -> None:
-    listed = made["taxonomy/timeline.md"].partition('class="years"')[2]
-    ids = re.findall(r'<li data-paper="(\w+)"', listed)
-    assert sorted(ids) == sorted(paper.id for paper in ATLAS.catalog.papers)
-
-
-def test_a_catalog_without_dates_or_surveys_still_has_the_pages() -> None:
+def test_a_catalog_without_surveys_still_has_a_crosswalk() -> None:
     undated = {"id": "nobodyndpage", "leaves": ("only",), "arxiv": None}
     catalog = Catalog.model_construct(
         modalities=ATLAS.catalog.modalities,
@@ -174,5 +127,4 @@ def test_a_catalog_without_dates_or_surveys_still_has_the_pages() -> None:
         papers=(paper(**undated, related=()),),
     )
     site = Site(Atlas(catalog), "# C")
-    assert "No paper has a date yet." in dict(timeline.pages(site))["taxonomy/timeline.md"]
     assert "compares no survey yet" in dict(crosswalk.pages(site))["crosswalk.md"]

@@ -18,7 +18,7 @@ from tools.data.files import ROOT
 from tools.data.papers import Date, first_seen, short_authors
 from tools.data.schema import Catalog, Node, Paper
 from tools.site.pages.timeline import axis, timeline
-from tools.site.pages.timeline.axis import BREAK, FEW, HIGHEST, MARGIN, SHORT, STEP, axis_of
+from tools.site.pages.timeline.axis import BREAK, FEW, HIGHEST, LOWER, MARGIN, SHORT, STEP, axis_of
 from tools.site.pages.timeline.timeline import ASIDE, BOTTOM, ROW, ROWS, TOP, Lane
 from tools.site.shared.site import Site
 
@@ -157,7 +157,7 @@ def test_a_crowded_month_gets_columns_and_not_height() -> None:
 
 
 def test_what_has_no_month_stands_behind_december() -> None:
-    lane, line = one_lane([*of_month("2112", FEW), *of_month("21", HIGHEST + 2)])
+    lane, line = one_lane([*of_month("2112", FEW), *of_month("21", LOWER + 2)])
     year = line.years[2021]
     assert all((point.x > year.apart) == (point.date.month is None) for point in lane.points)
     assert len({point.x for point in lane.points if not point.date.month}) == 2

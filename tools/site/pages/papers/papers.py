@@ -57,12 +57,10 @@ def row(site: Site, paper: Paper) -> Markup:
     """The paper's row, as HTML: nothing in it is left for MkDocs to do."""
     catalog = site.catalog
     venue = catalog.venue[paper.venue]
-    *most, last = [
+    leaves = " ".join(
         f'<a href="../taxonomy/{leaf}.html">{html(catalog.leaves[leaf].name)}</a>'
         for leaf in paper.leaves
-    ]
-    # a comma stays with its leaf, though the links are blocks to fingers
-    leaves = "".join([*(f'<span class="comma">{leaf},</span> ' for leaf in most), last])
+    )
     methods = ", ".join(
         f'<a href="../methods/{html(method.name)}.html">{html(method.title)}</a>'
         for method in site.atlas.methods_of.get(paper.id, [])

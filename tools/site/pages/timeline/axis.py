@@ -10,10 +10,10 @@ from math import ceil
 
 from ....data.papers import MONTHS, Date
 
-# Of the drawing, in its own units: from a point to the next, beside or above it, and how many may
-# stand above each other; a year of few papers, how few, the place of years left out, and the
-# margin at either end and at the begin of a year.
-STEP, HIGHEST = 7, 12
+# Of the drawing, in its own units: from a point to the next, beside or above it; how many may stand
+# above each other in a month, for which all twelve grow wider, and where no month is known; a year
+# of few papers, how few, the place of years left out, the margin at either end and before January.
+STEP, HIGHEST, LOWER = 7, 20, 10
 SHORT, FEW, BREAK, MARGIN = 40, 10, 18, 5
 
 
@@ -84,6 +84,6 @@ def axis_of(years: Iterable[int], crowds: Mapping[Date, int] | None = None) -> A
             x += BREAK
         fullest = max((crowds.get(Date(year, month + 1), 0) for month in range(12)), default=0)
         months = max(1, ceil(fullest / HIGHEST)) if papers[year] >= FEW else 0
-        found[year] = Year(x, months, ceil(crowds.get(Date(year), 0) / HIGHEST))
+        found[year] = Year(x, months, ceil(crowds.get(Date(year), 0) / LOWER))
         x += found[year].length
     return Axis(found, breaks, x + MARGIN)

@@ -5,7 +5,7 @@
 {
   const MOST = 24; // names beside what is found, in a lane
   // Half a point, from its middle to its name, and half a name's height, as the drawing counts.
-  const [POINT, ASIDE, HALF] = [3, 6, 6];
+  const [POINT, ASIDE, HALF] = [3, 6, 7];
   const SVG = "http://www.w3.org/2000/svg";
   const form = document.querySelector("form.map-tools");
   const box = document.querySelector(".timeline");
