@@ -73,7 +73,7 @@ def one_lane(papers: Iterable[Paper]) -> tuple[Lane, axis.Axis]:
 def of_month(month: str, count: int, **changes: object) -> list[Paper]:
     """Papers that nothing here implements, of one month: "2304"; of "23", of no known month."""
     arxiv = f"{month}.00001" if month[2:] else None
-    common = {"arxiv": arxiv, "title": "A study", "related": (), "builds_on": (), **changes}
+    common = {"arxiv": arxiv, "title": "A study", "start_here": None} | changes
     ids = [f"a20{month[:2]}m{month}n{i}{bool(changes)}" for i in range(count)]
     return [PAPER.model_copy(update={"id": paper_id, **common}) for paper_id in ids]
 

@@ -1,8 +1,8 @@
 """`papers/wanted.tsv`: works that the catalog may lack, as lists and records of others name them.
 
 A line is a work: node of the taxonomy where it seems to belong, year, title, identifier or address,
-and the name of its method where it is known by one, with a tab between them. A method that libraries
-name and of which no paper is known has a hyphen for year and identifier.
+and the name of its method where it is known by one, with a tab between them. A method that
+libraries name and of which no paper is known has a hyphen for year and identifier.
 """
 
 from __future__ import annotations

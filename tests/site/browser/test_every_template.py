@@ -15,6 +15,7 @@ TEMPLATES = (
     "taxonomy/additive.html",
     "taxonomy/low-rank.html",
     "taxonomy/timeline.html",
+    "taxonomy/by-year.html",
     "methods/index.html",
     "methods/choose.html",
     "methods/compare.html",

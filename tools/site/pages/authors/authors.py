@@ -62,12 +62,15 @@ def heading(author: Author) -> str:
 
 
 def row(paper: Paper) -> Markup:
-    """An entry of a list: it is the same below each of its authors."""
+    """An entry, the same below each of its authors.
+
+    Every element costs: MkDocs parses each of the tens of thousands twice.
+    """
     date = first_seen(paper)
     where = f"{paper.venue} {paper.year or ''}".strip()
     return safe(
-        f'<li>{date.year if date else "n.d."} <a href="../papers/{paper.id}.html">'
-        f"{html(paper.title)}</a> <span>{html(where)}</span></li>"
+        f'<dd>{date.year if date else "n.d."} <a href="../papers/{paper.id}.html">'
+        f"{html(paper.title)}</a> {html(where)}</dd>"
     )
 
 

@@ -4,8 +4,9 @@
 
 {
   const MOST = 24; // names beside what is found, in a lane
-  // Half a point, from its middle to its name, and half a name's height, as the drawing counts.
-  const [POINT, ASIDE, HALF] = [3, 6, 7];
+  // Half a point, from its middle to its name, half a name's height, and the room at either end of
+  // a name, as the drawing counts.
+  const [POINT, ASIDE, HALF, ROOM] = [3, 6, 7, 2];
   const SVG = "http://www.w3.org/2000/svg";
   const form = document.querySelector("form.map-tools");
   const box = document.querySelector(".timeline");
@@ -80,9 +81,9 @@
         const [text, length, top, bottom] = [texts.get(point), lengths.get(point), point.y - HALF, point.y + HALF];
         const free = [point.x + ASIDE, point.x - ASIDE - length].find(
           (x) =>
-            x >= 0 &&
-            x + length <= end &&
-            !taken.some(([a, b, c, d]) => a < x + length && x < b && c < bottom && top < d),
+            x >= ROOM &&
+            x + length + ROOM <= end &&
+            !taken.some(([a, b, c, d]) => a < x + length + ROOM && x - ROOM < b && c < bottom && top < d),
         );
         if (free === undefined) text.remove();
         else {
