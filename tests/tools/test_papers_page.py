@@ -245,7 +245,7 @@ def test_evidence_stands_on_the_page_as_text(atlas: Atlas) -> None:
         return all_pages.pages(replace(atlas, evidence=evidence), "# C")["papers/hu2021lora.md"]
 
     text = page(said(atlas, "hu2021lora", source="https://doi.org/<b>"))
-    assert "[verified](#record){: .verdict .agrees }" in text
+    assert '<a class="verdict agrees" href="#record">verified</a>' in text
     address = "https://doi.org/&#60;b&#62;"
     assert f'<span class="source"><a href="{address}">{address}</a></span> <span' in text
     assert "same title, authors, year and DOI</li>" in text

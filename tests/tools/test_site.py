@@ -15,7 +15,7 @@ import pytest
 
 from tests.tools.small_catalog import write_tree
 from tools import atlas as material
-from tools import readme
+from tools import readme, rules
 from tools.atlas import Atlas
 from tools.commands.manual import manual
 from tools.data.files import ROOT
@@ -84,16 +84,26 @@ def test_a_paper_is_cited_with_its_year_if_it_has_one(atlas: Atlas) -> None:
     assert cited("microsoftndtuning") == "Microsoft Research"
 
 
-def test_every_page_can_be_found_without_accents(atlas: Atlas) -> None:
+def test_every_paper_can_be_found_without_accents(atlas: Atlas) -> None:
     made = all_pages.pages(atlas, "# C")
-    assert made["papers/ruckle2020drop.md"].endswith("\n\n<p hidden>Ruckle</p>\n")
-    assert "<p hidden>" not in made["papers/hu2021lora.md"].partition("## ")[0]
+    assert (
+        "# On Dropping Adapters { #paper }\n\n<p hidden>Ruckle</p>\n"
+        in (made["papers/ruckle2020drop.md"])
+    )
+    assert "<p hidden>" not in made["papers/microsoftndtuning.md"]
 
 
 def test_venues_count_their_papers(atlas: Atlas) -> None:
     text = all_pages.pages(atlas, "# C")["venues.md"]
     found = re.findall(r">([^>]+)</span> .* \| (\d+) \|$", text, re.MULTILINE)
     assert found == [("ICLR", "1"), ("ACL", "2"), ("arXiv", "1"), ("Web", "1")]
+
+
+def test_rules_stand_below_their_family(atlas: Atlas) -> None:
+    text = all_pages.pages(atlas, "# C")["rules.md"]
+    _, *parts = re.split("(?m)^## (.+)$", text)
+    digits = [set(re.findall(r"(?m)^### S([0-9])", part)) for part in parts[1::2]]
+    assert digits == [{str(digit)} for digit in range(len(rules.FAMILIES))]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +250,7 @@ def test_every_paper_costs_the_same_and_little(atlas: Atlas) -> None:
 
     build(1)  # compiles the templates
     few, some, more = (calls(lambda n=n: build(n)) for n in (120, 200, 280))
-    assert more - some == pytest.approx(some - few, rel=0.01)
+    assert more - some == pytest.approx(some - few, rel=0.02)
     assert (more - few) / 160 < 15_000
 
 

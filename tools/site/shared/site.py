@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -56,16 +57,19 @@ class Site:
         )
 
     def render(
-        self, template: str, path: str, accents: bool = True, **values: object
+        self, template: str, path: str, accents: bool = False, **values: object
     ) -> tuple[str, str]:
         """A page as (path, text). `up` leads from it to the top of docs/.
 
-        Without `accents` the search gets no words of it without theirs: where it gets none at all.
+        With `accents` the search gets its words without theirs, too: who looks for a name finds the
+        pages that are about the work, before those that mention it.
         """
         up = "../" * path.count("/")
         text = self.environment.get_template(template).render(up=up, **values).strip()
-        unseen = accents and markup.unaccented(text)
-        return path, f"{text}\n\n{unseen}\n" if unseen else f"{text}\n"
+        if accents and (unseen := markup.unaccented(text)):
+            # behind the title: later sections may be kept from the search
+            text = re.sub(r"(?m)^# .*$", lambda m: f"{m[0]}\n\n{unseen}", text, count=1)
+        return path, f"{text}\n"
 
     @cached_property
     def authors(self) -> dict[Name, people.Author]:

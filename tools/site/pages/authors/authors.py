@@ -40,7 +40,6 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         yield site.render(
             "authors_of.md.j2",
             f"authors/{page}.md",
-            accents=False,
             name=capital(page),
             number=len(own),
             groups=[(start, list(names)) for start, names in groupby(own, key=heading)],

@@ -70,6 +70,7 @@ def page(site: Site, paper: Paper) -> tuple[str, str]:
     return site.render(
         "paper.md.j2",
         f"papers/{paper.id}.md",
+        accents=True,
         paper=paper,
         head=paper_head.meta(catalog, paper),
         linked_data=paper_head.linked_data(catalog, paper, before),

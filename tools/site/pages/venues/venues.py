@@ -26,7 +26,6 @@ def page(site: Site, venue: Venue, name: str, papers: list[Paper]) -> tuple[str,
     return site.render(
         "venue.md.j2",
         f"venues/{name}.md",
-        accents=False,
         venue=venue,
         papers=papers,
         years=[(year, list(own)) for year, own in by_year],
