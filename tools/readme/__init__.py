@@ -74,8 +74,7 @@ def render(atlas: Atlas) -> str:
             others=others,
             anchored={method.paper for method in atlas.methods.values()},
             slugs=slugs,
-            badge=badge,
-            badges=badges(atlas),
+            badge=lambda paper: badge(atlas, paper),
             count=count,
             counted=counted,
             coverage=coverage(atlas),
@@ -86,6 +85,7 @@ def render(atlas: Atlas) -> str:
             short_authors=short_authors,
             table=method_table(atlas, slugs),
             url=url,
+            venue_year=_venue_year,
         )
     )
     text = re.sub(r"\n{3,}", "\n\n", text)
@@ -116,24 +116,19 @@ def placed(atlas: Atlas) -> tuple[dict[str, list[Paper]], dict[str, list[tuple[N
     return own, listed
 
 
-def badge(paper: Paper) -> Markup:
-    """An image that is defined once for each venue and year; its text stands in its place."""
-    return safe(f"![{commonmark(_label(paper))}]")
+def badge(atlas: Atlas, paper: Paper) -> Markup:
+    """A static badge in the venue's color, whose alternative text says the same.
+
+    Only the works to start with have one: an address a paper would make the file too long.
+    """
+    label = _venue_year(paper)
+    path = label.replace("-", "--").replace("_", "__").replace(" ", "_")
+    color = atlas.catalog.venue[paper.venue].color.removeprefix("#")
+    source = f"https://img.shields.io/badge/{quote(path, safe='')}-{color}"
+    return safe(f"![{commonmark(label)}]({source})")
 
 
-def badges(atlas: Atlas) -> list[tuple[Markup, Markup]]:
-    """The label and the address of each image: a static badge in the venue's color."""
-    found = {}
-    for paper in atlas.catalog.papers:
-        label = _label(paper)
-        path = label.replace("-", "--").replace("_", "__").replace(" ", "_")
-        color = atlas.catalog.venue[paper.venue].color.removeprefix("#")
-        source = f"https://img.shields.io/badge/{quote(path, safe='')}-{color}"
-        found[commonmark(label)] = safe(source)
-    return sorted(found.items())
-
-
-def _label(paper: Paper) -> str:
+def _venue_year(paper: Paper) -> str:
     return plain(f"{paper.venue} {paper.year or ''}").strip()
 
 
