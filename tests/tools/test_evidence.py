@@ -232,6 +232,49 @@ def test_the_answers_of_registries() -> None:
     assert (preprint.arxiv, preprint.year, preprint.venue) == ("2106.09685", 2021, "arXiv")
 
 
+COLLECTED = {
+    "title": "LoRA",
+    "authors": [
+        {"given": "Edward J.", "family": "Hu"},
+        {"given": "Mart\u0131\u0301n", "family": "So"},
+    ],
+    "year": "2022",
+    "venue": "iclr",
+    "pages": "1-13",
+    "openreview_url": "https://openreview.net/forum?id=nZeVKeeFYf9",
+    "code_url": "",
+}
+
+
+def test_a_paper_of_ml_anthology() -> None:
+    found = parse(json.dumps(COLLECTED), "mlanthology", "x")
+    assert found.authors == (Name("Hu", "Edward J."), Name("So", "Mart\u00edn"))
+    assert (found.year, found.venue, found.openreview) == (2022, "iclr", "nZeVKeeFYf9")
+    beside = parse(json.dumps({**COLLECTED, "venue": "icmlw"}), "mlanthology", "x")
+    assert beside.venue == "ICML Workshops"  # not the conference
+    with pytest.raises(SourceError, match="x: is no paper of ML Anthology"):
+        parse(json.dumps({**COLLECTED, "authors": ["Edward J. Hu"]}), "mlanthology", "x")
+
+
+@pytest.mark.parametrize("people", ["Edward J. Hu;Yelong Shen", "Edward J. Hu, Yelong Shen"])
+def test_a_paper_of_the_lists_of_conferences(people: str) -> None:
+    item = {"title": "LoRA", "author": people, "site": "https://openreview.net/forum?id=q5Ft9ZJtHm"}
+    found = parse(json.dumps(item), "paperlists", "x")
+    assert found.authors == (Name("Hu", "Edward J."), Name("Shen", "Yelong"))
+    assert (found.openreview, found.year, found.venue) == ("q5Ft9ZJtHm", None, "")
+    elsewhere = {**item, "site": "https://asia.siggraph.org/1"}
+    assert parse(json.dumps(elsewhere), "paperlists", "x").openreview == ""
+
+
+def test_an_answer_of_arxiv_as_an_object() -> None:
+    item = {"id": "2106.09685", "title": "LoRA", "authors": ["A Group", ":", "Edward J. Hu"]}
+    found = parse(json.dumps(item), "arxiv-json", "x")
+    assert found.authors == (Name("Group", "A"), Name("Hu", "Edward J."))
+    assert (found.arxiv, found.venue) == ("2106.09685", "arXiv")
+    with pytest.raises(SourceError, match="x: has no list of authors"):
+        parse('{"id": "2106.09685"}', "arxiv-json", "x")
+
+
 @pytest.mark.parametrize("kind", PARSERS)
 @pytest.mark.parametrize("raw", ["", "<a>", "{", "[1]", "---\na: 1\n---", "\x00", "null"])
 def test_what_is_no_record_is_refused_by_place(kind: str, raw: str) -> None:
@@ -249,6 +292,14 @@ def test_two_entries_are_not_one_record() -> None:
     [
         ("acl-xml", "<a><abstract>We <i>show</i>\n it</abstract> ü</a>", None, ("abstract",)),
         ("acl-xml", "<a><abstract/></a>", "<a><abstract/></a>", ()),
+        ("mlanthology", '{"abstract": "We"}', '{"abstract": "[cut]"}', ("abstract",)),
+        ("arxiv-json", '{"AI": {"a": "We"}, "b": 1}', '{"AI": "[cut]", "b": 1}', ("AI",)),
+        (
+            "paperlists",
+            '{"title": "T", "gender": "F", "email": "a@b.c", "author": "A"}',
+            '{"title": "T", "gender": "[cut]", "email": "[cut]", "author": "A"}',
+            ("gender", "email"),
+        ),
         ("atom", "<e><summary type='x'>We</summary></e>", None, ("summary",)),
         ("bibtex", "@a{k,\n  abstract = {We {show} it},\n year=1}", None, ("abstract",)),
         (
