@@ -18,6 +18,7 @@ from pybtex.database import parse_string as pybtex
 from tools.commands.export import ExportError, chosen
 from tools.data.files import ROOT
 from tools.data.implementations import discover
+from tools.data.papers import last_seen_first
 from tools.data.schema import Catalog, Paper
 from tools.export.formats import FORMATS, dump_schema
 from tools.rules.catalog import read
@@ -147,10 +148,11 @@ def test_atom_and_json_feed_carry_the_newest_entries(catalog):
     assert feed.version == "atom10"
     other = json.loads(exported(catalog, "jsonfeed"))
     assert other["version"] == "https://jsonfeed.org/version/1.1"
-    dated = sorted((p.added, p.id) for p in catalog.papers if p.added)[::-1][:100]
+    dated = [p for p in last_seen_first(catalog.papers) if p.added]
+    dated = sorted(dated, key=lambda p: p.added, reverse=True)[:100]
     found = [entry.id.rsplit("/", 1)[1] for entry in feed.entries]
     assert found == [item["id"].rsplit("/", 1)[1] for item in other["items"]]
-    assert found == [paper_id for _, paper_id in dated]
+    assert found == [paper.id for paper in dated]
     by_id = {paper.id: paper for paper in catalog.papers}
     for entry, item in zip(feed.entries, other["items"], strict=True):
         paper = by_id[entry.id.rsplit("/", 1)[1]]

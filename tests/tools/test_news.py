@@ -37,7 +37,7 @@ def ids(text: str) -> list[str]:
     return re.findall(r'class="title" href="papers/(\w+)\.html"', text)
 
 
-def test_the_newest_day_comes_first_and_what_has_no_date_is_not_new() -> None:
+def test_the_newest_month_comes_first_and_what_has_no_date_is_not_new() -> None:
     given = [
         entry("a2020a", "2026-01-02"),
         entry("b2020b", "2026-03-04"),
@@ -45,22 +45,23 @@ def test_the_newest_day_comes_first_and_what_has_no_date_is_not_new() -> None:
         entry("d2020d", "2026-01-02"),
     ]
     text = dict(news.pages(site(*given)))["news.md"]
-    assert ids(text) == ["b2020b", "d2020d", "a2020a"]
-    assert re.findall(r'id="day-([\d-]+)"', text) == ["2026-03-04", "2026-01-02"]
+    assert ids(text) == ["b2020b", "a2020a", "d2020d"]
+    assert re.findall(r'id="month-([\d-]+)"', text) == ["2026-03", "2026-01"]
+    assert "January 2026" in text
 
 
-def test_a_day_with_many_entries_is_divided_by_branch_each_once() -> None:
+def test_a_month_with_many_entries_is_divided_by_branch_each_once() -> None:
     leaves = ["soft", "low-rank"]
     given = [entry(f"a{2000 + i}a", "2026-01-02", leaves[i % 2]) for i in range(news.FEW + 1)]
     shop = site(*given)
-    [day] = news.days(shop, feeds.newest(given))
-    assert [node.id for node, _ in day.groups if node] == ["prompt", "reparameterized"]
-    assert sorted(p.id for _, own in day.groups for p in own) == [p.id for p in given]
-    [few] = news.days(shop, feeds.newest(given[:-1]))
+    [month] = news.months(shop, feeds.newest(given))
+    assert [node.id for node, _ in month.groups if node] == ["prompt", "reparameterized"]
+    assert sorted(p.id for _, own in month.groups for p in own) == [p.id for p in given]
+    [few] = news.months(shop, feeds.newest(given[:-1]))
     assert [node for node, _ in few.groups] == [None]
 
 
-def test_a_day_that_is_cut_says_so() -> None:
+def test_a_month_that_is_cut_says_so() -> None:
     given = [entry(f"a{1960 + i}a", "2026-01-02") for i in range(feeds.NEWEST + 7)]
     text = dict(news.pages(site(*given)))["news.md"]
     assert len(ids(text)) == feeds.NEWEST

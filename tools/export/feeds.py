@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from ..data.papers import full_authors
+from ..data.papers import full_authors, last_seen_first
 from ..data.schema import Paper
 from ..text.escape import plain
 
@@ -18,9 +18,12 @@ NEWEST = 100
 
 
 def newest(papers: Iterable[Paper]) -> list[Paper]:
-    """The entries added last, newest first; those without a date are left out."""
-    dated = [paper for paper in papers if paper.added]
-    return sorted(dated, key=lambda paper: (paper.added, paper.id), reverse=True)[:NEWEST]
+    """The entries added last, newest first; those without a date are left out.
+
+    Of those that were added on one day, the ones that appeared last come first.
+    """
+    dated = [paper for paper in last_seen_first(papers) if paper.added]
+    return sorted(dated, key=lambda paper: paper.added or "", reverse=True)[:NEWEST]
 
 
 def atom(papers: Iterable[Paper], *, topic: str = "", site: str = "") -> str:

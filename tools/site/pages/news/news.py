@@ -7,21 +7,22 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
+from ....data.papers import Date
 from ....data.schema import Node, Paper
 from ....export import feeds
 from ....export.formats import FORMATS
 from ...shared.site import Site
 
-# A day with more entries than this is divided by branch.
+# A month with more entries than this is divided by branch.
 FEW = 8
 
 
-class Day(NamedTuple):
-    """The entries of a day that are shown, by the top branch of their first leaf, or (None, all)
-    where they are few; `number` counts all of the day, `shown` those that are shown.
+class Month(NamedTuple):
+    """The entries of a month that are shown, by the top branch of their first leaf, or (None, all)
+    where they are few; `number` counts all of the month, `shown` those that are shown.
     """
 
-    date: str
+    date: Date
     number: int
     shown: int
     groups: list[tuple[Node | None, list[Paper]]]
@@ -41,7 +42,7 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
     yield site.render(
         "news.md.j2",
         "news.md",
-        days=days(site, newest),
+        months=months(site, newest),
         shown=len(newest),
         branches=branches,
         undated=[paper for paper in site.catalog.papers if not paper.added],
@@ -60,10 +61,10 @@ def branch(site: Site, node: Node) -> Branch:
     return Branch(node, len(papers), max((paper.added or "" for paper in papers), default=""))
 
 
-def days(site: Site, papers: list[Paper]) -> list[Day]:
-    """The newest day first."""
+def months(site: Site, papers: list[Paper]) -> list[Month]:
+    """By the month in which they were added, the newest first."""
     found = []
-    for date, entries in groupby(papers, key=lambda paper: paper.added or ""):
+    for date, entries in groupby(papers, key=lambda paper: (paper.added or "")[:7]):
         listed = list(entries)
         groups: list[tuple[Node | None, list[Paper]]] = [(None, listed)]
         if len(listed) > FEW:
@@ -73,8 +74,8 @@ def days(site: Site, papers: list[Paper]) -> list[Day]:
                 for node in site.catalog.taxonomy
                 if (own := [paper for paper in listed if tops[paper.id] is node])
             ]
-        number = sum(paper.added == date for paper in site.catalog.papers)
-        found.append(Day(date, number, len(listed), groups))
+        number = sum((paper.added or "").startswith(date) for paper in site.catalog.papers)
+        found.append(Month(Date(*map(int, date.split("-"))), number, len(listed), groups))
     return found
 
 
