@@ -36,19 +36,19 @@ QUICK_START_TABLE = [
         "`make site`",
         "Environment, catalog check, missing training runs, this file and the site",
         "280 MB, once; 1.4 GB on disk",
-        "1 minute",
+        "2 minutes",
     ),
     (
         "`make test`",
         "Tests of the tools, the methods, and the site (in Chromium, if there is one)",
         "nothing more",
-        "5 minutes",
+        "8 minutes",
     ),
     (
         "`.ci/run`",
         "Both, from a bare clone: what CI runs",
         "and Chromium, if it is missing",
-        "7 minutes",
+        "10 minutes",
     ),
 ]
 TORCH_NOTE = """\
