@@ -115,7 +115,7 @@ def judge(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> Judgement
     return Judgement(one, said, _differences(paper, one, said), bool(same) or there)
 
 
-def _differences(paper: Paper, one: Evidence, compared: Mapping[str, str]) -> list[Difference]:
+def _differences(paper: Paper, one: Evidence, fields: Mapping[str, str]) -> list[Difference]:
     """What the record says otherwise, with the reasons that are known.
 
     A preprint may be of the year of its number where the entry has that of the publication; any
@@ -123,7 +123,7 @@ def _differences(paper: Paper, one: Evidence, compared: Mapping[str, str]) -> li
     not fit its digest or holds an abstract.
     """
     record, found = one.record, []
-    for name, said in compared.items():
+    for name, said in fields.items():
         if said:
             number = re.match(r"(\d\d)\d\d\.", record.arxiv)
             early = name == "year" and _of_preprint(record) and paper.venue != "arXiv"

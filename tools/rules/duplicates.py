@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 from typing import Any
 
+from ..text.slugs import without_accents
 from . import Context, Fault, Place, rule
 
 
@@ -127,8 +127,7 @@ def near_equal_titles(context: Context) -> Iterator[Fault]:
 
 
 def _words(title: str) -> list[str]:
-    plain = unicodedata.normalize("NFKD", title.casefold())
-    return re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c)))
+    return re.findall(r"[^\W_]+", without_accents(title.casefold()))
 
 
 def _is_slip(a: str, b: str) -> bool:

@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Iterable
 from textwrap import indent
-from unicodedata import combining, normalize
 
 from markupsafe import Markup
 
 from .escape import html, page, safe, script
+from .slugs import without_accents
 
 
 def front(
@@ -88,7 +88,7 @@ def unaccented(text: str) -> Markup:
     if not any(letter.isalpha() and not letter.isascii() for letter in set(text)):
         return safe("")
     words = {word for word in re.findall(r"[^\W\d_]+", text) if not word.isascii()}
-    plain = {"".join(c for c in normalize("NFKD", word) if not combining(c)) for word in words}
+    plain = {without_accents(word) for word in words}
     found = sorted(word for word in plain - words if word.isascii())
     return safe(f"<p hidden>{' '.join(found)}</p>" if found else "")
 

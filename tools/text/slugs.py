@@ -13,10 +13,15 @@ _LETTERS = str.maketrans(
 )
 
 
+def without_accents(text: str) -> str:
+    """Each letter without its accent: 'Łódź' gives 'Łodz', since Ł is a letter of its own."""
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in plain if not unicodedata.combining(char))
+
+
 def folded(text: str) -> str:
     """In lower case and without accents: 'Rücklé' gives 'ruckle'. Other scripts stay."""
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
-    return "".join(char for char in plain if not unicodedata.combining(char))
+    return without_accents(text.casefold().translate(_LETTERS))
 
 
 def slugs(texts: Iterable[str], otherwise: str) -> list[str]:
