@@ -209,7 +209,7 @@ def _declared(card: str) -> str:
     """A card without what is the other method's alone: details, what others print, measurements."""
     alone = r"^\[\[?(?:architectures|published)\b(?s:.*)"
     alone += r"|^\[beside\.details\]\n(?:[^\[\n].*\n)*"
-    alone += r"|^(?:details|elsewhere|moves|reaches|baseline)\b.*\n"
+    alone += r"|^(?:details|elsewhere|moves|reaches|baseline|aliases)\b.*\n"
     declared = re.sub(alone, "", card, flags=re.MULTILINE)
     return re.sub(r"\n{3,}", "\n\n", declared).strip() + "\n"
 

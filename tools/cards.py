@@ -1,9 +1,10 @@
 """What is declared of a method beside its code: `card.toml` in its folder, read into one schema.
 
-A card says where the method acts (`[drawing]`), which part of its file carries which sentence of
-its page (`[beside]`), what a program for one's own model needs (`[own_model]`), which counts others
-print (`[[published]]`), and how the tests that all methods share build it (`[contract]`). Every
-section may be missing where the default does.
+A card says by what other names people look for the method (`aliases`), where it acts
+(`[drawing]`), which part of its file carries which sentence of its page (`[beside]`), what a
+program for one's own model needs (`[own_model]`), which counts others print (`[[published]]`), and
+how the tests that all methods share build it (`[contract]`). Every section may be missing where the
+default does.
 """
 
 from __future__ import annotations
@@ -157,11 +158,13 @@ class Card(_Model):
 
     `baseline`: others are compared with it: the least that can be trained, all that can be, or what
     is usually taken.
+    `aliases`: other names by which people look for it.
     `architectures`: the arguments of transformers' `AutoConfig.for_model`, by a label that printed
     counts give as theirs.
     """
 
     baseline: Baseline | None = None
+    aliases: tuple[str, ...] = ()
     drawing: Act | None = None
     beside: Beside = Beside()
     own_model: OwnModel = OwnModel()

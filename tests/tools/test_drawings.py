@@ -11,7 +11,7 @@ import pytest
 
 from tools.cards import read_cards
 from tools.data.files import ROOT
-from tools.drawings import drawing, legend, small
+from tools.drawings.figure import drawing, legend, small
 from tools.drawings.block import block
 from tools.drawings.canvas import LINE
 from tools.drawings.margin import margin

@@ -12,6 +12,7 @@ from tools.data.implementations import (
     PROTOCOL,
     DeclarationError,
     Hyperparameter,
+    PROTOCOL,
     default_tasks,
     discover,
     parse_page,
@@ -95,7 +96,7 @@ def test_tasks_are_the_methods_own_or_those_of_the_protocol(tmp_path: Path) -> N
 
 
 def test_the_protocol_has_default_tasks() -> None:
-    assert default_tasks(ROOT) == ("first-clause", "cue", "summary")
+    assert default_tasks((ROOT / PROTOCOL).read_text("utf-8")) == ("first-clause", "cue", "summary")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from functools import cache
 from itertools import groupby
 
 from .implementations import Implementation
+from .python import parsed
 
 Definition = ast.ClassDef | ast.FunctionDef
 
@@ -112,7 +113,7 @@ def _needed(found: tuple[Segment, ...], names: set[str]) -> list[Segment]:
 def segments(source: str) -> tuple[Segment, ...]:
     """The file's segments in their order: all its lines but blank ones are in one of them."""
     lines = source.splitlines()
-    starts = list(_starts(ast.parse(source), lines))
+    starts = list(_starts(parsed(source), lines))
     ends = [start for start, *_ in starts[1:]] + [len(lines) + 1]
     found = []
     for (start, name, kind, node), end in zip(starts, ends, strict=True):

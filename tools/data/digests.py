@@ -8,31 +8,41 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import io
-import tokenize
+import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from .python import parsed
+
+# A comment, or a string, in which '#' begins none. In source that Python reads nothing else holds
+# quotes, so that this finds what `tokenize` does in a tenth of the time.
+_COMMENT = re.compile(
+    r"""(?P<comment>[#][^\n]*)
+    | \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3}
+    | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'""",
+    re.DOTALL | re.VERBOSE,
+)
+
 
 def unchanged(sources: dict[str, str], root: Path) -> bool:
     """Whether each file below `root`/reference_impls has the code of that digest."""
-    return all(
-        _digest(root / "reference_impls" / path) == digest for path, digest in sources.items()
-    )
+    folder = str(root / "reference_impls")  # of thousands of files: paths of pathlib are slow
+    return all(_digest(f"{folder}/{path}") == digest for path, digest in sources.items())
 
 
-def _digest(path: Path) -> str:
+def _digest(path: str) -> str:
     try:
-        return _of_file(path, path.stat().st_mtime_ns)
+        return _of_file(path, os.stat(path).st_mtime_ns)  # noqa: PTH116
     except OSError:
         return ""
 
 
 @cache
-def _of_file(path: Path, _changed: int) -> str:
+def _of_file(path: str, _changed: int) -> str:
     """Of hundreds of measurements each asks for the same files: read once, until they change."""
-    return digest(path.read_text(encoding="utf-8"))
+    return digest(Path(path).read_text(encoding="utf-8"))
 
 
 @cache
@@ -40,19 +50,15 @@ def digest(source: str) -> str:
     """SHA-256 of a file's code, in hexadecimal; empty where it is no Python."""
     try:
         return hashlib.sha256(code(source).encode()).hexdigest()
-    except (SyntaxError, tokenize.TokenError):
+    except SyntaxError:
         return ""
 
 
 def code(source: str) -> str:
     """The source without docstrings, comments and blank lines."""
-    lines = source.splitlines()
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline) if "#" in source else ()
-    for token in tokens:
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    for node in _statements(ast.parse(source)):
+    tree = parsed(source)
+    lines = _COMMENT.sub(lambda found: "" if found["comment"] else found[0], source).splitlines()
+    for node in _statements(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if ast.get_docstring(node, clean=False) is None:
                 continue

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .python import parsed
+
 FIELDS = ("Trained", "Frozen", "Stored", "Merge", "Count")
 DETAILS = "Details that matter"
 DIFFERENCES = "Paper, official code, libraries"
@@ -111,7 +113,7 @@ def read(path: Path, root: Path) -> Implementation | None:
     """The method in one file, or None where the file registers none. Raises DeclarationError."""
     relative = path.relative_to(root).as_posix()
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), relative)
+        tree = parsed(path.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         raise DeclarationError(relative, line, f"is not Python: {error}") from None
@@ -126,12 +128,12 @@ def read(path: Path, root: Path) -> Implementation | None:
     if len(classes) > 1:
         raise DeclarationError(relative, classes[1].lineno, "registers a second method; keep one")
     declared, hyperparameters = _declarations(classes[0], relative)
-    words = option_types(root)
+    words = option_types(_text(root / OPTIONS))
     return Implementation(
         **declared,
         class_name=classes[0].name,
         hyperparameters=tuple(h._replace(type=words.get(h.type, h.type)) for h in hyperparameters),
-        tasks=_tasks(classes[0], relative) or default_tasks(root),
+        tasks=_tasks(classes[0], relative) or default_tasks(_text(root / PROTOCOL)),
         shared=tuple(_shared(tree)),
         path=relative,
         branch=path.parents[1].name,
@@ -153,16 +155,18 @@ def _shared(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield path, tuple(alias.name for alias in node.names)
 
 
-def default_tasks(root: Path) -> tuple[str, ...]:
-    """The tasks of a method that names none; none where there is no protocol to read them from."""
-    classes = [node for node in _module(root / PROTOCOL).body if isinstance(node, ast.ClassDef)]
+# Every method asks the same two files.
+@cache
+def default_tasks(protocol: str) -> tuple[str, ...]:
+    """The tasks of a method that names none; none where the protocol's source is empty."""
+    classes = [node for node in parsed(protocol).body if isinstance(node, ast.ClassDef)]
     return next((_tasks(node, PROTOCOL) for node in classes if node.name == "Method"), ())
 
 
-def option_types(root: Path) -> dict[str, str]:
-    """What an option of each named type may be, in words; nothing where there is no such file."""
-    body = _module(root / OPTIONS).body
-    kinds = (node.value for node in body if ast.unparse(node).startswith("KINDS = "))
+@cache
+def option_types(options: str) -> dict[str, str]:
+    """What an option of each named type may be, in words, as the source of the options says."""
+    kinds = (n.value for n in parsed(options).body if ast.unparse(n).startswith("KINDS = "))
     return {
         key.value: call.args[1].value
         for table in kinds
@@ -170,15 +174,8 @@ def option_types(root: Path) -> dict[str, str]:
     }
 
 
-def _module(path: Path) -> ast.Module:
-    """A file's code, that of an empty one where there is none."""
-    return _parsed(path.read_text(encoding="utf-8") if path.is_file() else "")
-
-
-@cache
-def _parsed(text: str) -> ast.Module:
-    """Every method asks the same two files."""
-    return ast.parse(text)
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _tasks(node: ast.ClassDef, path: str) -> tuple[str, ...]:

@@ -260,7 +260,7 @@ class Paper(Model):
         return tuple(
             Name(author.literal)
             if isinstance(author, Group)
-            else Name(*(part.strip() for part in author.split(",", 1)))
+            else Name(*map(str.strip, author.split(",", 1)))
             for author in self.authors
         )
 

@@ -20,6 +20,8 @@ _SOURCE = re.compile(
 _FILE = re.compile(r"`([\w./*{},-]*(?:/|\.(?:py|sh|md|json|ya?ml|gin|ipynb)))`")
 _SECTION = re.compile(r"§[\w.]*\w")
 _OFFICIAL = re.compile(r"official|\bscripts?\b|\bnotebook\b", re.IGNORECASE)
+_DIGIT_BEFORE = re.compile(r"[\d.]")
+_DIGIT = re.compile(r"\d|\.\d")
 _SENTENCE = re.compile(r"(?<=[.;:]) +(?=[A-Z$`])")
 
 
@@ -80,11 +82,11 @@ def without_twin(page: Page, official: Official) -> Iterator[Lack]:
     """Each number that no `says` covers."""
     for claim in claims(page, official):
         covered = [
-            match.span()
+            span
             for number in official.number
             if _is_of(number, claim)
             for says in number.says
-            for match in re.finditer(_words(says), claim.text)
+            for span in _spans(says, claim.text)
         ]
         for match in matches(claim.text):
             if not any(a <= match.start() and match.end() <= b for a, b in covered):
@@ -97,16 +99,22 @@ def without_claim(page: Page, official: Official) -> Iterator[tuple[int, str]]:
     said = claims(page, official)
     for index, number in enumerate(official.number):
         for says in number.says:
-            found = [claim for claim in said if re.search(_words(says), claim.text)]
+            found = [claim for claim in said if any(_spans(says, claim.text))]
             if not found:
                 yield index, f"nothing said of official code has the words '{says}'"
             elif not any(_is_of(number, claim) for claim in found):
                 yield index, f"where '{says}' stands, the source is not {number.file or number.of}"
 
 
-def _words(says: str) -> str:
-    """A pattern of these words, not in the middle of a number."""
-    return rf"(?<![\d.]){re.escape(' '.join(says.split()))}(?!\d|\.\d)"
+def _spans(says: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where these words stand in a text, not in the middle of a number."""
+    words = " ".join(says.split())
+    start = text.find(words)
+    while start >= 0:
+        end = start + len(words)
+        if not _DIGIT_BEFORE.search(text, max(0, start - 1), start) and not _DIGIT.match(text, end):
+            yield start, end
+        start = text.find(words, end)
 
 
 def _is_of(number: Number, claim: Claim) -> bool:

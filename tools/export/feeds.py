@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from functools import cache
 from xml.etree import ElementTree as ET
 
 from ..data.papers import full_authors, last_seen_first
 from ..data.schema import Paper
 from ..text.escape import plain
+from .lines import json_line, json_lines
 
 TITLE = "Fine-Tuning Atlas"
 ATOM = "http://www.w3.org/2005/Atom"
@@ -39,41 +40,48 @@ def atom(papers: Iterable[Paper], *, topic: str = "", site: str = "") -> str:
     _child(feed, "rights", "CC0-1.0")
     if site:
         ET.SubElement(feed, f"{{{ATOM}}}link", {"rel": "alternate", "href": site})
-    for paper in entries:
-        entry = ET.SubElement(feed, f"{{{ATOM}}}entry")
-        _child(entry, "title", paper.title)
-        _child(entry, "id", f"{TAG}:paper/{paper.id}")
-        _child(entry, "updated", _moment(paper.added or ""))
-        for name in full_authors(paper):
-            author = ET.SubElement(entry, f"{{{ATOM}}}author")
-            _child(author, "name", name)
-        ET.SubElement(entry, f"{{{ATOM}}}link", {"rel": "alternate", "href": paper.link})
-        for leaf in paper.leaves:
-            ET.SubElement(entry, f"{{{ATOM}}}category", {"term": leaf})
-        _child(entry, "summary", paper.summary)
+    feed.extend(map(_entry, entries))
     ET.indent(feed)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(feed, encoding="unicode")}\n'
 
 
-def json_feed(papers: Iterable[Paper], *, topic: str = "", site: str = "") -> dict[str, Any]:
+# A paper is in the feeds of its leaves, of its branches and in that of all.
+@cache
+def _entry(paper: Paper) -> ET.Element:
+    entry = ET.Element(f"{{{ATOM}}}entry")
+    _child(entry, "title", paper.title)
+    _child(entry, "id", f"{TAG}:paper/{paper.id}")
+    _child(entry, "updated", _moment(paper.added or ""))
+    for name in full_authors(paper):
+        author = ET.SubElement(entry, f"{{{ATOM}}}author")
+        _child(author, "name", name)
+    ET.SubElement(entry, f"{{{ATOM}}}link", {"rel": "alternate", "href": paper.link})
+    for leaf in paper.leaves:
+        ET.SubElement(entry, f"{{{ATOM}}}category", {"term": leaf})
+    _child(entry, "summary", paper.summary)
+    return entry
+
+
+def json_feed(papers: Iterable[Paper], *, topic: str = "", site: str = "") -> str:
     """The same as a JSON Feed."""
     feed = {"version": "https://jsonfeed.org/version/1.1", "title": _title(topic), "language": "en"}
-    return {
-        **feed,
-        **({"home_page_url": site} if site else {}),
-        "items": [
-            {
-                "id": f"{TAG}:paper/{paper.id}",
-                "url": paper.link,
-                "title": paper.title,
-                "content_text": paper.summary,
-                "date_published": _moment(paper.added or ""),
-                "authors": [{"name": name} for name in full_authors(paper)],
-                "tags": list(paper.leaves),
-            }
-            for paper in newest(papers)
-        ],
-    }
+    head = {**feed, **({"home_page_url": site} if site else {})}
+    return json_lines(map(_item, newest(papers)), "items", head)
+
+
+@cache
+def _item(paper: Paper) -> str:
+    return json_line(
+        {
+            "id": f"{TAG}:paper/{paper.id}",
+            "url": paper.link,
+            "title": paper.title,
+            "content_text": paper.summary,
+            "date_published": _moment(paper.added or ""),
+            "authors": [{"name": name} for name in full_authors(paper)],
+            "tags": list(paper.leaves),
+        }
+    )
 
 
 def _title(topic: str) -> str:

@@ -15,6 +15,7 @@ from ..text.escape import plain
 from . import feeds
 from .bibtex import entry
 from .citations import csl, ris
+from .lines import json_line, json_lines
 
 Methods = Mapping[str, Implementation]
 
@@ -26,37 +27,38 @@ def bibtex(catalog: Catalog, papers: Iterable[Paper], *, latex: bool = False) ->
 
 def csl_json(catalog: Catalog, papers: Iterable[Paper]) -> str:
     """A list of items."""
-    items = ",\n".join(_csl_item(paper, catalog.venue[paper.venue]) for paper in papers)
-    return f"[\n{items}\n]\n"
+    return json_lines(_csl_item(paper, catalog.venue[paper.venue]) for paper in papers)
 
 
 @cache
 def _csl_item(paper: Paper, venue: Venue) -> str:
-    return json.dumps(csl(paper, venue), indent=1, ensure_ascii=False)
+    return json_line(csl(paper, venue))
 
 
-def dump(catalog: Catalog, papers: Iterable[Paper], methods: Methods) -> dict[str, Any]:
+def dump(catalog: Catalog, papers: Iterable[Paper], methods: Methods) -> str:
     """Everything that the catalog and the methods say of the papers (see `dump_schema`)."""
     names: dict[str, list[str]] = {}
     for name in sorted(methods):
         names.setdefault(methods[name].paper, []).append(name)
-    return {
-        "$schema": "papers.export.schema.json",
-        "license": "CC0-1.0",
-        "papers": [
-            {
-                **paper.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
-                "authors": [
-                    {"family": n.family, "given": n.given} if n.given else {"literal": n.family}
-                    for n in paper.names
-                ],
-                "venue": {"id": paper.venue, "name": catalog.venue[paper.venue].name},
-                "link": paper.link,
-                **({"implementations": names[paper.id]} if paper.id in names else {}),
-            }
-            for paper in papers
-        ],
-    }
+    items = (_item(p, catalog.venue[p.venue], tuple(names.get(p.id, ()))) for p in papers)
+    head = {"$schema": "papers.export.schema.json", "license": "CC0-1.0"}
+    return json_lines(items, "papers", head)
+
+
+@cache
+def _item(paper: Paper, venue: Venue, implementations: tuple[str, ...]) -> str:
+    return json_line(
+        {
+            **paper.model_dump(mode="json", exclude_none=True, exclude_defaults=True),
+            "authors": [
+                {"family": n.family, "given": n.given} if n.given else {"literal": n.family}
+                for n in paper.names
+            ],
+            "venue": {"id": paper.venue, "name": venue.name},
+            "link": paper.link,
+            **({"implementations": implementations} if implementations else {}),
+        }
+    )
 
 
 def dump_schema() -> dict[str, Any]:
@@ -137,11 +139,9 @@ FORMATS: dict[str, Callable[[Catalog, list[Paper], str, Methods], str]] = {
         ris(paper, catalog.venue[paper.venue]) for paper in papers
     ),
     "csl": lambda catalog, papers, topic, methods: csl_json(catalog, papers),
-    "json": lambda catalog, papers, topic, methods: as_json(dump(catalog, papers, methods)),
+    "json": lambda catalog, papers, topic, methods: dump(catalog, papers, methods),
     "atom": lambda catalog, papers, topic, methods: feeds.atom(papers, topic=topic),
-    "jsonfeed": lambda catalog, papers, topic, methods: as_json(
-        feeds.json_feed(papers, topic=topic)
-    ),
+    "jsonfeed": lambda catalog, papers, topic, methods: feeds.json_feed(papers, topic=topic),
     "llms": lambda catalog, papers, topic, methods: llms(catalog, papers),
 }
 

@@ -57,6 +57,7 @@ gigabytes, unless `PIP_EXTRA_INDEX_URL` names PyTorch's index of CPU builds. No 
 download of models is needed.
 """
 
+SHOWN = 3  # other leaves that list papers of a leaf: each link costs bytes
 MAX_BYTES = 500_000  # GitHub shows no more of a README than 512,000
 
 
@@ -85,6 +86,7 @@ def render(atlas: Atlas) -> str:
             short_authors=short_authors,
             table=method_table(atlas, slugs),
             url=url,
+            SHOWN=SHOWN,
             venue_year=_venue_year,
         )
     )
@@ -95,7 +97,8 @@ def render(atlas: Atlas) -> str:
 
 
 def placed(atlas: Atlas) -> tuple[dict[str, list[Paper]], dict[str, list[tuple[Node, int]]]]:
-    """What each leaf lists: papers of its own, and how many of its papers other leaves list.
+    """What each leaf lists: papers of its own, and how many of its papers other leaves list, the
+    most first.
 
     A list's main links are unique, so a paper of several leaves has its entry in the first. Works
     to start with come first, the others by year.
@@ -110,7 +113,7 @@ def placed(atlas: Atlas) -> tuple[dict[str, list[Paper]], dict[str, list[tuple[N
         for leaf in elsewhere:
             others[leaf][home] += 1
     listed = {
-        leaf: [(node, homes[node.id]) for node in leaves.values() if homes[node.id]]
+        leaf: [(leaves[home], number) for home, number in homes.most_common()]
         for leaf, homes in others.items()
     }
     return own, listed

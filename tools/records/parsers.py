@@ -132,10 +132,15 @@ def _mlanthology(raw: str, name: str) -> Printed:
             doi=item.get("doi") or "",
             openreview=item.get("openreview_url") or "",
             url=item.get("venue_url") or "",
-            code=item.get("code_url") or "",
+            code=_code(item.get("code_url") or ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(f"{name}: is no paper of ML Anthology: {error}") from None
+
+
+def _code(address: str) -> str:
+    """Papers with Code has listed code, and is closed: an address there leads to none."""
+    return "" if re.match(r"https?://(?:www\.)?paperswithcode\.com/", address) else address
 
 
 # Workshops beside a conference, as the data of ML Anthology calls them

@@ -1,7 +1,8 @@
 """Text from the catalog is data: how it reaches Markdown, HTML, links and BibTeX unchanged.
 
 Each function takes plain text and returns what shows exactly that text in its format. The results
-for Markdown and HTML are `Markup`, so that a template does not escape them again.
+for Markdown and HTML are `Markup`, so that a template does not escape them again. Names, titles and
+venues stand on many pages: what became of a text is kept.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import html as _html
 import json
 import re
 import unicodedata
+from functools import cache
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -44,6 +46,7 @@ def plain(text: str) -> str:
     return " ".join("".join(seen).split())
 
 
+@cache
 def html(text: str) -> Markup:
     """For HTML text and double-quoted attributes."""
     return safe(_html.escape(plain(text)))
@@ -68,6 +71,7 @@ def commonmark(text: str) -> Markup:
     return safe(escaped)
 
 
+@cache
 def page(text: str) -> Markup:
     """For the site's Markdown: entities, which no extension gives a meaning to."""
     line = plain(text)
@@ -90,11 +94,13 @@ def url(link: str) -> Markup:
     return safe(quote(link, safe="%/:?#@!$'+,;=&~.-_").replace("&", "&amp;"))
 
 
+@cache
 def bibtex(text: str) -> str:
     """For a BibTeX field in braces. Letters stay Unicode."""
     return "".join(_LATEX.get(char, char) for char in plain(text))
 
 
+@cache
 def bibtex_title(text: str) -> str:
     """As `bibtex`, with the words in braces whose capitals a style must not lower.
 

@@ -15,6 +15,8 @@ _LETTERS = str.maketrans(
 
 def without_accents(text: str) -> str:
     """Each letter without its accent: 'Łódź' gives 'Łodz', since Ł is a letter of its own."""
+    if text.isascii():
+        return text
     plain = unicodedata.normalize("NFKD", text)
     return "".join(char for char in plain if not unicodedata.combining(char))
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 from tests.site.browser.conftest import Visit, overflow
 from tools.cards import read_cards
 from tools.data.files import ROOT
-from tools.drawings import drawing, small
+from tools.drawings.figure import drawing, small
 
 DRAWINGS = {name: card.drawn for name, card in read_cards(ROOT).items()}
 # In user units, from the drawing's own coordinates, whatever its size on the page.

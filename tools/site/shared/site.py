@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ...atlas import Atlas, counted
 from ...data.papers import short_authors
 from ...data.schema import Name
-from ...drawings import small
+from ...drawings.figure import small
 from ...text import escape, markup
 from ...text.slugs import slugs
 from ...text.templating import environment

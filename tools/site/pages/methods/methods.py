@@ -10,7 +10,7 @@ from markupsafe import Markup
 from ....data.implementations import Implementation
 from ....data.schema import Node
 from ....data.tasks import task_of
-from ....drawings import drawing
+from ....drawings.figure import drawing
 from ....export.bibtex import entry
 from ....text import escape, markup
 from ...shared.site import Site
@@ -67,12 +67,13 @@ def overview(site: Site, methods: list[Implementation]) -> Markup:
 
 
 def page(site: Site, method: Implementation) -> tuple[str, str]:
-    paper = site.catalog.paper[method.paper]
+    paper, card = site.catalog.paper[method.paper], site.atlas.card(method.name)
     return site.render(
         "method.md.j2",
         f"methods/{method.name}.md",
         **method_page.values(site.atlas, method),
-        drawing=drawing(method.title, site.atlas.card(method.name).drawn),
+        drawing=drawing(method.title, card.drawn),
+        aliases=card.aliases,
         leaf=site.catalog.leaves[method.leaf],
         paper=paper,
         bibtex=entry(paper, site.catalog.venue[paper.venue]),

@@ -36,7 +36,9 @@
       title: fold(paper.firstElementChild.textContent),
       text: fold(
         `${paper.firstElementChild.textContent} ${paper.lastElementChild.textContent} ` +
-          `${authors.textContent} ${name} ${names.get(name)} ${filed.map((leaf) => aliases.get(leaf)).join(" ")}`,
+          `${authors.textContent} ${name} ${names.get(name)} ` +
+          `${leaves.textContent} ${filed.map((leaf) => aliases.get(leaf)).join(" ")} ` +
+          [...code.querySelectorAll("a")].map((link) => `${link.textContent} ${link.dataset.also ?? ""}`).join(" "),
       ),
       year: Number(year.textContent),
       venue: name,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from markupsafe import Markup
 
+from ....data.implementations import Implementation
 from ....data.papers import first_seen, full_authors, last_seen_first
 from ....data.schema import RESOURCES, Catalog, Node, Paper
 from ....export.bibtex import entry
@@ -62,7 +63,7 @@ def row(site: Site, paper: Paper) -> Markup:
         for leaf in paper.leaves
     )
     methods = ", ".join(
-        f'<a href="../methods/{html(method.name)}.html">{html(method.title)}</a>'
+        f'<a href="../methods/{html(method.name)}.html"{also(site, method)}>{html(method.title)}</a>'
         for method in site.atlas.methods_of.get(paper.id, [])
     )
     date = first_seen(paper)
@@ -78,6 +79,12 @@ def row(site: Site, paper: Paper) -> Markup:
         methods,
     )
     return safe(f"<tr><td>{'</td><td>'.join(cells)}</td></tr>")
+
+
+def also(site: Site, method: Implementation) -> str:
+    """By what other names the filter finds a method, as an attribute."""
+    aliases = site.atlas.card(method.name).aliases
+    return f' data-also="{html(", ".join(aliases))}"' if aliases else ""
 
 
 def bibtex_script(catalog: Catalog) -> str:
