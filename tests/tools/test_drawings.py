@@ -11,9 +11,9 @@ import pytest
 
 from tools.cards import read_cards
 from tools.data.files import ROOT
-from tools.drawings.figure import drawing, legend, small
 from tools.drawings.block import block
 from tools.drawings.canvas import LINE
+from tools.drawings.figure import drawing, legend, small
 from tools.drawings.margin import margin
 from tools.drawings.shapes import text
 from tools.drawings.vocabulary import BASE, MAPS, MEANING, PARTS, Drawing, Piece, Row, State

@@ -12,7 +12,6 @@ from tools.data.implementations import (
     PROTOCOL,
     DeclarationError,
     Hyperparameter,
-    PROTOCOL,
     default_tasks,
     discover,
     parse_page,

@@ -47,7 +47,7 @@ EVERYWHERE = PAPER.model_copy(update={"acl": "2022.acl-long.1"})
 
 
 def test_every_registry_behind_an_identifier_is_asked_the_publishers_first() -> None:
-    found = ask(EVERYWHERE, Answers(doi={}, acl={}, arxiv={}), "2026-11-21")
+    found, _ = ask(EVERYWHERE, Answers(doi={}, acl={}, arxiv={}), "2026-11-21")
     assert [(one.source, one.kind) for one in found] == [
         ("https://doi.org/10.1000/xyz", "csl"),
         ("https://aclanthology.org/2022.acl-long.1.bib", "bibtex"),
@@ -55,18 +55,34 @@ def test_every_registry_behind_an_identifier_is_asked_the_publishers_first() -> 
     ]
     assert all(one.registry and one.seen == "2026-11-21" for one in found)
     only = PAPER.model_copy(update={"doi": None})
-    assert [one.kind for one in ask(only, Answers(arxiv={}), "")] == ["atom"]
+    assert [one.kind for one in ask(only, Answers(arxiv={}), "")[0]] == ["atom"]
 
 
 def test_an_answer_is_kept_to_the_letter_but_for_prose() -> None:
     said = Answers(doi={"abstract": "We show.", "reference": [{"key": "1"}], "x": " ü\u2028 "})
-    (one,) = ask(PAPER.model_copy(update={"arxiv": None}), said, "")
+    (one,), _ = ask(PAPER.model_copy(update={"arxiv": None}), said, "")
     assert one.cut == ("abstract", "reference")
     kept = {**RECORD, "abstract": "[cut]", "reference": "[cut]", "x": " ü\u2028 "}
     assert one.raw == json.dumps(kept)
-    (one,) = ask(PAPER.model_copy(update={"doi": None}), Answers(arxiv={}), "")
+    (one,), _ = ask(PAPER.model_copy(update={"doi": None}), Answers(arxiv={}), "")
     assert one.cut == ("summary",)
     assert "We show" not in one.raw
+
+
+def test_words_of_an_abstract_are_told(root, capsys) -> None:
+    path = root / "papers.yaml"
+    said = "Trains one, two, three, four, five, six or seven matrices."
+    text = path.read_text(encoding="utf-8")
+    few = read(path).paper["hu2021lora"].summary
+    path.write_text(text.replace(few, said), encoding="utf-8")
+    theirs = {**RECORD, "abstract": f"It {said.upper()}"}
+    with serve({"/doi/10.1000/xyz": answer(json.dumps(theirs))}) as service:
+        registries = Registries(fetcher(), doi=f"{service.url}/doi/")
+        assert main(options(root, "--network", "--paper", "hu2021lora"), registries) == 1
+    words = "trains one two three four five six or seven matrices"
+    told = f" V204 hu2021lora: the summary has these words of the abstract: '{words}'"
+    assert told in capsys.readouterr().out
+    assert said.upper() not in read_evidence(root)["hu2021lora"][0].raw
 
 
 def test_an_answer_that_holds_no_record_is_not_kept() -> None:
@@ -83,7 +99,7 @@ EARLIER = {"issued": {"date-parts": [[2021]]}}
 
 def test_a_preprints_year_is_not_held_against_the_publication() -> None:
     """arXiv's year is that of the first version; the entry's is that of the publication."""
-    found = ask(EVERYWHERE, Answers(doi={}, acl={}, arxiv=EARLIER), "")
+    found, _ = ask(EVERYWHERE, Answers(doi={}, acl={}, arxiv=EARLIER), "")
     assert state(judge(EVERYWHERE, one, VENUES) for one in found) == "verified"
 
 
@@ -98,7 +114,7 @@ def test_a_preprints_year_is_not_held_against_the_publication() -> None:
     ],
 )
 def test_nothing_else_is_forgiven(changes: dict) -> None:
-    found = ask(EVERYWHERE, Answers(**{"doi": {}, "acl": {}, "arxiv": {}, **changes}), "")
+    found, _ = ask(EVERYWHERE, Answers(**{"doi": {}, "acl": {}, "arxiv": {}, **changes}), "")
     assert state(judge(EVERYWHERE, one, VENUES) for one in found) == "contradicted"
 
 

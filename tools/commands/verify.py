@@ -17,28 +17,33 @@ from ..data.files import ROOT
 from ..data.findings import Finding, as_github, as_json, as_text
 from ..data.parts import load
 from ..data.schema import Paper
-from ..records.cut import cut
+from ..records.cut import abstract, cut
 from ..records.evidence import MEANINGS, judge, misspelled, state
 from ..records.parsers import parse
 from ..records.record import SourceError
 from ..records.store import Evidence, EvidenceError, digest, read_evidence, save
+from ..records.wording import borrowed
 from ..rules.catalog import read
 from ..text.words import count
 
 FORMATS = {"text": as_text, "json": as_json, "github": as_github}
 
 
-def ask(paper: Paper, registries: Any, today: str) -> list[Evidence]:
-    """What the registries behind the paper's identifiers answer; raises SourceError."""
+def ask(paper: Paper, registries: Any, today: str) -> tuple[list[Evidence], str]:
+    """What the registries behind the paper's identifiers answer; raises SourceError.
+
+    And words of the summary that stand in an abstract there, which is not kept: see `borrowed`.
+    """
     from ..records.registries import ACL, ARXIV, DOI, KINDS
 
     addresses = {"doi": f"{DOI}%s", "acl": f"{ACL}%s.bib", "arxiv": f"{ARXIV}?id_list=%s"}
-    found = []
+    found, words = [], ""
     for key, kind in KINDS.items():
         if identifier := getattr(paper, key):
             source = addresses[key] % identifier
             answer = registries.raw(key, identifier)
             parse(answer, kind, source)  # what cannot be read is not kept
+            words = words or borrowed(paper.summary, abstract(answer, kind))
             raw, gone = cut(answer, kind)
             found.append(
                 Evidence(
@@ -51,7 +56,7 @@ def ask(paper: Paper, registries: Any, today: str) -> list[Evidence]:
                     cut=gone,
                 )
             )
-    return found
+    return found, words
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +73,7 @@ def main(options: argparse.Namespace, registries: Any = None) -> int:
     missing = set(options.paper) - set(catalog.paper)
     if missing:
         raise EvidenceError(f"the catalog has no paper '{sorted(missing)[0]}'")
-    if options.network:
-        _ask_all(wanted, known, registries, root)
+    words = _ask_all(wanted, known, registries, root) if options.network else {}
     document = load(root / "papers.yaml")
     places = {paper.id: i for i, paper in enumerate(catalog.papers)}
 
@@ -91,6 +95,10 @@ def main(options: argparse.Namespace, registries: Any = None) -> int:
                 else:
                     findings.append(finding(paper.id, "V201", f"{told}{there}"))
         findings += [finding(paper.id, "V203", said) for said in misspelled(paper, items)]
+    findings += [
+        finding(name, "V204", f"the summary has these words of the abstract: '{said}'")
+        for name, said in words.items()
+    ]
     stray = sorted(known.keys() - catalog.paper.keys())
     findings += [finding(name, "V202", "there is evidence, but no such paper") for name in stray]
     told = ", ".join(f"{counts[name]} {name}" for name in MEANINGS if counts[name])
@@ -105,24 +113,30 @@ def main(options: argparse.Namespace, registries: Any = None) -> int:
 
 def _ask_all(
     papers: list[Paper], known: dict[str, tuple[Evidence, ...]], registries: Any, root: Path
-) -> None:
-    """Ask for each paper, and keep what was answered in place of what the same address said."""
+) -> dict[str, str]:
+    """Ask for each paper, and keep what was answered in place of what the same address said.
+
+    Returns by the paper's id the words that its summary has of an abstract, where it has any.
+    """
     from tqdm import tqdm
 
     from ..records.registries import Registries
 
     registries = registries or Registries()
-    today = date.today().isoformat()
+    today, words = date.today().isoformat(), {}
     try:
         for paper in tqdm(papers, desc="records", unit="paper", disable=len(papers) < 2):
             try:
-                found = ask(paper, registries, today)
+                found, said = ask(paper, registries, today)
             except SourceError as error:
                 tqdm.write(f"{paper.id}: {error}", file=sys.stderr)
                 continue
+            if said:
+                words[paper.id] = said
             asked = {one.source for one in found}
             kept = [one for one in known.get(paper.id, ()) if one.source not in asked]
             if found:
                 known[paper.id] = (*kept, *found)
     finally:
         save(root, known)
+    return words

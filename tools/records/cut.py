@@ -26,24 +26,34 @@ def cut(raw: str, kind: str) -> tuple[str, tuple[str, ...]]:
 
     Of what was cut already nothing more is cut. A `reference` is what Crossref's answers hold.
     """
+    found = _prose(raw, kind)
+    for _, start, end, mark in reversed(found):
+        raw = raw[:start] + mark + raw[end:]
+    return raw, tuple(dict.fromkeys(name for name, *_ in found))
+
+
+def abstract(raw: str, kind: str) -> str:
+    """The abstract that a record has, as it stands there; empty where it has none."""
+    spans = [raw[a:b] for name, a, b, _ in _prose(raw, kind) if name in ("abstract", "summary")]
+    return " ".join(spans)
+
+
+def _prose(raw: str, kind: str) -> list[tuple[str, int, int, str]]:
+    """What is cut out: its name, where it starts and ends, and the mark in its place."""
     if kind in _ELEMENTS:
         name = _ELEMENTS[kind]
         spans = [m.span(1) for m in re.finditer(rf"(?s)<{name}[^>/]*>(.*?)</{name}>", raw)]
-        found = [(name, start, end, MARK) for start, end in spans]
-    elif kind in _JSON:
-        found = [
+        return [(name, start, end, MARK) for start, end in spans]
+    if kind in _JSON:
+        return [
             (name, start, end, json.dumps(MARK))
             for name, start, end in _members(raw)
             if _JSON[kind](name)
         ]
-    elif kind == "pmlr":
+    if kind == "pmlr":
         block = re.search(r"(?m)^abstract: (.*\n(?: .*\n|\n)*)", raw)
-        found = [("abstract", *block.span(1), f"'{MARK}'\n")] if block else []
-    else:
-        found = [("abstract", start, end, f"{{{MARK}}}") for start, end in _values(raw)]
-    for _, start, end, mark in reversed(found):
-        raw = raw[:start] + mark + raw[end:]
-    return raw, tuple(dict.fromkeys(name for name, *_ in found))
+        return [("abstract", *block.span(1), f"'{MARK}'\n")] if block else []
+    return [("abstract", start, end, f"{{{MARK}}}") for start, end in _values(raw)]
 
 
 def _members(raw: str) -> Iterator[tuple[str, int, int]]:

@@ -63,8 +63,8 @@ def row(site: Site, paper: Paper) -> Markup:
         for leaf in paper.leaves
     )
     methods = ", ".join(
-        f'<a href="../methods/{html(method.name)}.html"{also(site, method)}>{html(method.title)}</a>'
-        for method in site.atlas.methods_of.get(paper.id, [])
+        f'<a href="../methods/{html(m.name)}.html"{also(site, m)}>{html(m.title)}</a>'
+        for m in site.atlas.methods_of.get(paper.id, [])
     )
     date = first_seen(paper)
     mark = f'<span class="venue" style="--venue:{venue.color}">{html(venue.id)}</span>'
