@@ -60,7 +60,7 @@ def test_arguments_have_tuples_where_toml_has_lists(tmp_path: Path) -> None:
     ("text", "line", "message"),
     [
         ("[drawing\n", 1, "is not TOML"),
-        ("a = 1\n", 1, "a: is not a key here; these are: baseline, drawing, beside"),
+        ("a = 1\n", 1, "a: is not a key here; these are: baseline, aliases, drawing"),
         ('[drawing]\n\nstates.traned = ["base"]\n', 3, "Input should be 'frozen', 'quantized'"),
         ('[drawing]\nstates.trained = ["norm"]\n', 2, "Input should be 'base', 'maps', 'norms'"),
         (

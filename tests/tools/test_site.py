@@ -208,7 +208,9 @@ def many(atlas: Atlas, number: int) -> Atlas:
     def paper(i: int) -> Paper:
         changed = {
             "id": f"many{number}p{i}",
-            "title": f"{model.title} {i}",
+            # words of its own: what became of a text is kept
+            "title": f"{model.title} {number} {i}",
+            "summary": f"{model.summary} {number} {i}",
             "acl": f"2022.acl-long.{i + 1000}",
             "authors": model.authors * 5,
             "related": (f"many{number}p{(i + 7) % number}", f"many{number}p{(i + 70) % number}"),
@@ -238,7 +240,7 @@ def calls(work: Callable[[], object]) -> int:
 
 
 def test_every_paper_costs_the_same_and_little(atlas: Atlas) -> None:
-    """1,000 papers took 1.5 s with the 10,800 calls each of when this was written.
+    """Each took 4,800 calls when this was written; 1,000 papers with 10,800 each took 1.5 s.
 
     Counted above the number from which the list is in several files.
     """
@@ -251,7 +253,7 @@ def test_every_paper_costs_the_same_and_little(atlas: Atlas) -> None:
     build(1)  # compiles the templates
     few, some, more = (calls(lambda n=n: build(n)) for n in (120, 200, 280))
     assert more - some == pytest.approx(some - few, rel=0.02)
-    assert (more - few) / 160 < 15_000
+    assert (more - few) / 160 < 7_000
 
 
 def test_a_style_or_script_beside_a_page_is_asked_for_there_only() -> None:
