@@ -73,7 +73,7 @@ def remove_stale(docs: Path, pages: set[str]) -> int:
     stale = [
         path
         for folder, pattern in all_pages.FOLDERS.items()
-        for path in sorted((docs / folder).glob(pattern))
+        for path in (docs / folder).glob(pattern)
         if path.relative_to(docs).as_posix() not in pages
     ]
     for path in stale:

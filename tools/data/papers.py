@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 from .schema import Paper
@@ -48,6 +49,7 @@ def full_authors(paper: Paper) -> list[str]:
     return [f"{name.given} {name.family}".strip() for name in paper.names]
 
 
+@cache
 def first_seen(paper: Paper) -> Date | None:
     """The year that the id keeps, and the month where the preprint is of that year."""
     found = re.match(r"[a-z]+([0-9]{4})", paper.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from ..data.schema import Paper, Venue
@@ -45,6 +46,7 @@ def csl(paper: Paper, venue: Venue) -> dict[str, Any]:
     return item | {key: value for key, value in values.items() if value}
 
 
+@cache
 def ris(paper: Paper, venue: Venue) -> str:
     """The record, which ends with its ER line and a newline."""
     _, kind, venue_tag = TYPES[venue.kind]

@@ -40,14 +40,15 @@ def atom(papers: Iterable[Paper], *, topic: str = "", site: str = "") -> str:
     _child(feed, "rights", "CC0-1.0")
     if site:
         ET.SubElement(feed, f"{{{ATOM}}}link", {"rel": "alternate", "href": site})
-    feed.extend(map(_entry, entries))
     ET.indent(feed)
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(feed, encoding="unicode")}\n'
+    head = ET.tostring(feed, encoding="unicode").removesuffix("\n</feed>")
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', head, *map(_entry, entries), "</feed>"]
+    return "\n".join(lines) + "\n"
 
 
 # A paper is in the feeds of its leaves, of its branches and in that of all.
 @cache
-def _entry(paper: Paper) -> ET.Element:
+def _entry(paper: Paper) -> str:
     entry = ET.Element(f"{{{ATOM}}}entry")
     _child(entry, "title", paper.title)
     _child(entry, "id", f"{TAG}:paper/{paper.id}")
@@ -59,7 +60,8 @@ def _entry(paper: Paper) -> ET.Element:
     for leaf in paper.leaves:
         ET.SubElement(entry, f"{{{ATOM}}}category", {"term": leaf})
     _child(entry, "summary", paper.summary)
-    return entry
+    ET.indent(entry, level=1)
+    return "  " + ET.tostring(entry, encoding="unicode").replace(f' xmlns="{ATOM}"', "", 1)
 
 
 def json_feed(papers: Iterable[Paper], *, topic: str = "", site: str = "") -> str:
