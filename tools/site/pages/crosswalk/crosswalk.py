@@ -58,8 +58,15 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         ],
         rows=rows,
         cuts=[cut(site, survey, compared) for survey in surveys],
-        left_out=[leaf for leaf in leaves if not leaf.elsewhere],
+        left_out=[node for top in site.catalog.taxonomy for node in left_out(top)],
     )
+
+
+def left_out(node: Node) -> list[Node]:
+    """What has no counterpart anywhere: a whole branch as one, of the others the leaves."""
+    if not any(leaf.elsewhere for leaf in node.leaves()):
+        return [node]
+    return [left for child in node.children for left in left_out(child)]
 
 
 def counterpart(leaf: Node, survey: Paper, leaves: list[Node]) -> Counterpart:
