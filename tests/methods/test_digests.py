@@ -55,6 +55,8 @@ def test_words_around_the_code_may_change(old, new):
     [
         ("2 * x", "3 * x"),
         ("# no comment", "# another comment"),
+        ('"# no comment"', "'''\\''' # no comment'''"),
+        ('"# no comment"', 'r"\\" # no comment"'),
         ("import os", "import sys"),
         ("    return", "return"),
         ("x: int", "x: float"),

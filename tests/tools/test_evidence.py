@@ -252,6 +252,11 @@ def test_a_paper_of_ml_anthology() -> None:
     assert (found.year, found.venue, found.openreview) == (2022, "iclr", "nZeVKeeFYf9")
     beside = parse(json.dumps({**COLLECTED, "venue": "icmlw"}), "mlanthology", "x")
     assert beside.venue == "ICML Workshops"  # not the conference
+    code = "https://github.com/microsoft/LoRA"
+    named = parse(json.dumps({**COLLECTED, "code_url": code}), "mlanthology", "x")
+    assert named.code == code
+    gone = "https://paperswithcode.com/paper/?openreview=nZeVKeeFYf9"
+    assert parse(json.dumps({**COLLECTED, "code_url": gone}), "mlanthology", "x").code == ""
     with pytest.raises(SourceError, match="x: is no paper of ML Anthology"):
         parse(json.dumps({**COLLECTED, "authors": ["Edward J. Hu"]}), "mlanthology", "x")
 

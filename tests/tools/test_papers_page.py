@@ -16,6 +16,7 @@ from tests.tools.small_catalog import comparison, write_tree
 from tests.tools.test_runs import run
 from tools import atlas as material
 from tools.atlas import Atlas
+from tools.cards import Card
 from tools.data.runs import Run
 from tools.data.schema import Node
 from tools.export import formats as export
@@ -65,6 +66,12 @@ def test_a_row_shows_all_that_filters_look_at(atlas: Atlas) -> None:
     undated = papers.row(Site(atlas, ""), atlas.catalog.paper["microsoftndtuning"])
     assert "<p>Microsoft Research</p></td><td></td>" in undated
     assert undated.endswith("<td>blog</td><td>LLM</td><td></td></tr>")
+
+
+def test_the_filter_knows_the_other_names_of_a_method(atlas: Atlas) -> None:
+    named = replace(atlas, cards={"lora": Card(aliases=("low-rank adapter", 'a "b"'))})
+    row = papers.row(Site(named, ""), atlas.catalog.paper["hu2021lora"])
+    assert '<a href="../methods/lora.html" data-also="low-rank adapter, a &quot;b&quot;">' in row
 
 
 NEWEST_FIRST = [

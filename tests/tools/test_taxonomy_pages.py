@@ -49,6 +49,7 @@ def test_what_a_node_is_found_by_holds_its_methods() -> None:
     words = taxonomy.words(SITE, ATLAS.catalog.nodes["rescaling"])
     assert "(ia)³" in words
     assert "ia3" in words
+    assert "t-few" in words  # as the method's card says
 
 
 def test_the_area_of_a_disk_goes_with_the_papers() -> None:
@@ -86,6 +87,14 @@ def test_a_survey_has_a_category_of_its_own_a_wider_one_or_none() -> None:
     assert [same.kind for same in found] == ["wider", "wider", "own", "none", "none", "none"]
     assert found[0].shared == (two,)
     assert found[3].category.startswith("Not a class")
+
+
+def test_what_no_survey_has_is_told_by_branch_or_leaf() -> None:
+    known, one, two = leaf("known", s="A"), leaf("one"), leaf("two")
+    some = Node(id="some", name="Some", description="A branch.", children=(known, one))
+    none = Node(id="none", name="None", description="A branch.", children=(one, two))
+    assert crosswalk.left_out(some) == [one]
+    assert crosswalk.left_out(none) == [none]
 
 
 def test_each_survey_is_shown_from_its_own_side() -> None:

@@ -66,8 +66,10 @@ CASES = [
     Case({"words": "machine"}, lambda atlas, p: "machine" in text(atlas, p)),
     Case(
         {"words": "prompt  SHOT"},
-        lambda atlas, p: "prompt" in text(atlas, p) and "shot" in text(atlas, p),
+        lambda atlas, p: all_words("prompt shot", atlas, p),
     ),
+    Case({"words": "ia3"}, lambda atlas, p: "ia3" in text(atlas, p)),
+    Case({"words": "rank allocation"}, lambda atlas, p: all_words("rank allocation", atlas, p)),
     Case({"words": "adapterhub"}, lambda atlas, p: "adapterhub" in text(atlas, p)),
     Case({"kind": "code"}, lambda atlas, p: p.kind == "code"),
     Case({"words": "zzz"}, lambda atlas, p: False),
@@ -77,8 +79,15 @@ CASES = [
 def text(atlas: Atlas, paper: Paper) -> str:
     venue = atlas.catalog.venue[paper.venue]
     parts = [paper.title, paper.summary, *full_authors(paper), venue.id, venue.name]
-    parts += [alias for leaf in paper.leaves for alias in atlas.catalog.leaves[leaf].aliases]
+    for leaf in map(atlas.catalog.leaves.get, paper.leaves):
+        parts += [leaf.name, *leaf.aliases]
+    for method in atlas.methods_of.get(paper.id, ()):
+        parts += [method.title, *atlas.card(method.name).aliases]
     return " ".join(parts).casefold()
+
+
+def all_words(typed: str, atlas: Atlas, paper: Paper) -> bool:
+    return all(word in text(atlas, paper) for word in typed.split())
 
 
 def year(paper: Paper) -> int:
@@ -285,7 +294,7 @@ def test_without_scripts_it_is_a_table(visit: Visit, atlas: Atlas) -> None:
 
 
 def test_on_a_phone_rows_are_cards_and_still_a_table(visit: Visit, atlas: Atlas) -> None:
-    page = visit(f"{LIST}?words=adapter", width=PHONE)
+    page = visit(f"{LIST}?words=bottleneck", width=PHONE)
     assert overflow(page) <= 0
     assert page.evaluate("getComputedStyle(document.querySelector('.listing tr')).display") == (
         "flex"

@@ -86,5 +86,5 @@ def words(site: Site, node: Node) -> str:
     own = [node.name, node.id, *node.aliases]
     if node.is_leaf:
         for method in site.atlas.implementations(node):
-            own += [method.name, method.title]
+            own += [method.name, method.title, *site.atlas.card(method.name).aliases]
     return " ".join(own).lower()
