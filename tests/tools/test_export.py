@@ -125,6 +125,14 @@ def test_csl_is_read_back_by_a_citation_processor(catalog):
         assert item.get("issued", {}).get("date-parts") == ([[paper.year]] if paper.year else None)
 
 
+@pytest.mark.parametrize("style", ["csl", "json"])
+def test_json_has_a_paper_a_line_as_it_is_written(catalog, style):
+    _, *lines, _ = exported(catalog, style).splitlines()
+    titles = [json.loads(line.removesuffix(","))["title"] for line in lines]
+    assert titles == [paper.title for paper in catalog.papers]
+    assert any("Rücklé" in line for line in lines)
+
+
 def test_the_dump_fits_its_own_schema_and_the_schema_can_refuse(catalog):
     data = json.loads(exported(catalog, "json"))
     schema = dump_schema()

@@ -166,6 +166,8 @@ def items(*differences: str) -> str:
         ("Decay: 0.1. [`NLU/`]", []),
         ("Decay: 0.1. [`other.sh`]", ["0.1"]),
         ("Decay: 0.15. [`run.sh`]", ["0.15"]),
+        ("Decay: 10.1. [`run.sh`]", ["10.1"]),
+        ("Decay: 0.1 first, 0.1 later. [`run.sh`]", []),
         ("The [SEP] of 3 texts. [`run.sh`]", ["3"]),
     ],
 )
