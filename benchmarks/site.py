@@ -1,6 +1,6 @@
 """How long the pages and the site take for catalogs of several sizes.
 
-    python benchmarks/site.py [--sizes 100 1000 10000]
+    python benchmarks/site.py [--sizes 100 1200 10000]
 
 prints a Markdown table of processor seconds of whole processes: the first build of the pages, one
 after a paper's entry was edited, and MkDocs' build of the site. The last column is the site's time
@@ -68,7 +68,7 @@ def measure(size: int, folder: Path) -> tuple[float, float, float, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1_000, 10_000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1_200, 10_000])
     parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.build:

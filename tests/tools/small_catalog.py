@@ -9,10 +9,9 @@ from tools.atlas import Atlas
 from tools.data.implementations import discover
 from tools.data.json_schema import json_schema
 from tools.data.parity import Comparison
-from tools.data.parts import file_of
+from tools.data.parts import PART_LINE, file_of
 from tools.readme import render
 from tools.rules.catalog import read
-from tools.rules.generated import PART_LINE
 
 CATALOG = """\
 # yaml-language-server: $schema=./papers.schema.json

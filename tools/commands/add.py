@@ -13,14 +13,13 @@ from typing import Any
 from .. import rules
 from ..data.files import ROOT, write
 from ..data.findings import Finding, as_text
-from ..data.parts import alone, file_of, joined
+from ..data.parts import PART_LINE, alone, file_of, joined
 from ..data.parts import read as read_files
 from ..data.schema import ACL, ARXIV, DOI, OPENREVIEW, PATTERNS, Paper
 from ..export import entry
 from ..records.identifiers import KINDS
 from ..records.record import Record, SourceError
 from ..rules.catalog import examine, in_order, read
-from ..rules.generated import PART_LINE
 from .entries import Index, as_entry, gained, merged, obstacles
 
 FILES = ("bibtex", "ris", "csl")

@@ -18,6 +18,9 @@ from .loader import MAX_BYTES, parse
 
 FOLDER = "papers"
 SECTION = "papers"
+# How each file begins: editors check it against the schema while one types.
+SCHEMA_LINE = "# yaml-language-server: $schema=./papers.schema.json"
+PART_LINE = SCHEMA_LINE.replace("./", "../")
 _SHARED = {"modalities", "taxonomy", "venues"}
 
 

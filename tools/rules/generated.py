@@ -8,12 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..data.json_schema import json_schema
+from ..data.parts import PART_LINE, SCHEMA_LINE
 from . import Context, Fault, Source, declare, rule
-
-_SCHEMA_LINE = "# yaml-language-server: $schema={}papers.schema.json"
-SCHEMA_LINE = _SCHEMA_LINE.format("./")
-PART_LINE = _SCHEMA_LINE.format("../")
-
 
 declare(
     "S801",
