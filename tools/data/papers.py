@@ -49,14 +49,18 @@ def full_authors(paper: Paper) -> list[str]:
     return [f"{name.given} {name.family}".strip() for name in paper.names]
 
 
-@cache
 def first_seen(paper: Paper) -> Date | None:
     """The year that the id keeps, and the month where the preprint is of that year."""
-    found = re.match(r"[a-z]+([0-9]{4})", paper.id)
+    return _first_seen(paper.id, paper.arxiv or "")
+
+
+@cache
+def _first_seen(paper_id: str, arxiv: str) -> Date | None:
+    found = re.match(r"[a-z]+([0-9]{4})", paper_id)
     if not found:
         return None
     year = int(found[1])
-    posted = re.match(r"(?:[a-z.-]+/)?([0-9]{2})(0[1-9]|1[0-2])", paper.arxiv or "", re.IGNORECASE)
+    posted = re.match(r"(?:[a-z.-]+/)?([0-9]{2})(0[1-9]|1[0-2])", arxiv, re.IGNORECASE)
     same = posted and int(posted[1]) == year % 100
     return Date(year, int(posted[2]) if posted and same else None)
 

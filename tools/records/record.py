@@ -80,12 +80,16 @@ def all_of(found: Iterable[Record | SourceError]) -> list[Record]:
     return records
 
 
+# What Unicode does not take apart into a letter and an accent.
+_LETTERS = str.maketrans("łŁøØđĐıæÆœŒþÞ", "lLoOdDiaAoOtT")
+
+
 @cache
 def letters(text: str) -> str:
     """Only letters and digits, without case and accents: what two spellings have in common."""
     plain = re.sub(r"\\[a-zA-Z]+|[{}$]", "", text).replace("ß", "ss")
     plain = unicodedata.normalize("NFKD", plain)
-    plain = plain.translate(str.maketrans("łŁøØđĐıæÆœŒþÞ", "lLoOdDiaAoOtT")).casefold()
+    plain = plain.translate(_LETTERS).casefold()
     return "".join(char for char in plain if char.isalnum())
 
 

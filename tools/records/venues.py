@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 from ..data.schema import Venue
 from .plain import plain
@@ -98,6 +99,7 @@ def _named(text: str, names: dict[str, Venue]) -> Venue | None:
     return names.get(_key(text))
 
 
+@cache
 def _stripped(text: str) -> str:
     for added in _ADDED:
         text = " ".join(added.sub(" ", text).split())
