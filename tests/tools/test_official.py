@@ -166,7 +166,6 @@ def items(*differences: str) -> str:
         ("Decay: 0.1. [`NLU/`]", []),
         ("Decay: 0.1. [`other.sh`]", ["0.1"]),
         ("Decay: 0.15. [`run.sh`]", ["0.15"]),
-        ("Decay: 10.1. [`run.sh`]", ["10.1"]),
         ("Decay: 0.1 first, 0.1 later. [`run.sh`]", []),
         ("The [SEP] of 3 texts. [`run.sh`]", ["3"]),
     ],
@@ -200,6 +199,9 @@ def test_words_that_stand_nowhere_are_named(tmp_path: Path) -> None:
     assert message == "where 'rate 0.1' stands, the source is not NLU/run.sh"
     [(_, message)] = without_claim(parse_page(items("A rate 0.15. [`run.sh`]")), official)
     assert message.startswith("nothing said")
+    ends = parse_page(items("Decay: 10.1. [`run.sh`]"))
+    [(_, message)] = without_claim(ends, written(tmp_path, OFFICIAL))
+    assert message == "nothing said of official code has the words '0.1'"
 
 
 def test_the_checklist_does_not_contradict_the_first_values(tmp_path: Path) -> None:
