@@ -199,9 +199,9 @@ def test_words_that_stand_nowhere_are_named(tmp_path: Path) -> None:
     assert message == "where 'rate 0.1' stands, the source is not NLU/run.sh"
     [(_, message)] = without_claim(parse_page(items("A rate 0.15. [`run.sh`]")), official)
     assert message.startswith("nothing said")
-    ends = parse_page(items("Decay: 10.1. [`run.sh`]"))
-    [(_, message)] = without_claim(ends, written(tmp_path, OFFICIAL))
-    assert message == "nothing said of official code has the words '0.1'"
+    official = with_number(tmp_path, NUMBER.replace('"0.1"', '"0.1 of it"'))
+    [(_, message)] = without_claim(parse_page(items("It takes 10.1 of it. [`run.sh`]")), official)
+    assert message == "nothing said of official code has the words '0.1 of it'"
 
 
 def test_the_checklist_does_not_contradict_the_first_values(tmp_path: Path) -> None:
