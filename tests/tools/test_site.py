@@ -69,6 +69,7 @@ def test_backticks_mark_code() -> None:
     [
         ("Rücklé, naïve and plain; Rücklé", "Ruckle naive"),
         ("Łoś", ""),  # a stroke is no accent
+        ("S²FT of 10³ m²", "S2FT m2"),
         ("Ruckle Rücklé 3é x²", "Ruckle e x2"),
         ("only ASCII", ""),
         ("§ · –", ""),

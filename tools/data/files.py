@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parents[2]
@@ -13,8 +14,9 @@ ROOT = _HERE if (_HERE / "papers.yaml").is_file() else Path.cwd()
 def write(path: Path, content: str | bytes) -> bool:
     """Replace the file at once if its content differs; returns whether it did."""
     data = content.encode() if isinstance(content, str) else content
-    if path.is_file() and path.read_bytes() == data:
-        return False
+    with suppress(FileNotFoundError), open(path, "rb") as file:  # noqa: PTH123 (it is called often)
+        if file.read() == data:
+            return False
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

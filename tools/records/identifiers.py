@@ -39,7 +39,7 @@ _ACL_FORMS = tuple(
 def find(text: str) -> dict[str, str]:
     """The first identifier of each kind that the text holds, by its kind."""
     found: dict[str, str] = {}
-    for token in _tokens(text):
+    for token in _tokens(text) if text else ():
         for kind, read in (("arxiv", _arxiv), ("doi", _doi), ("acl", _acl), ("openreview", _note)):
             if kind not in found and (value := read(token)):
                 found[kind] = value

@@ -84,12 +84,14 @@ def table(head: list[str], align: str, rows: list[list[str]]) -> Markup:
 
 
 def unaccented(text: str) -> Markup:
-    """The words of a page that have accents, without them: unseen, but the search finds them."""
-    if not any(letter.isalpha() and not letter.isascii() for letter in set(text)):
-        return safe("")
-    words = {word for word in re.findall(r"[^\W\d_]+", text) if not word.isascii()}
+    """The words of a page that have accents, without them: unseen, but the search finds them.
+
+    What is raised comes down: S²FT is looked for as S2FT.
+    """
+    accented = " ".join(piece for piece in text.split() if not piece.isascii())
+    words = {word for word in re.findall(r"[^\W\d_]+", accented) if not word.isascii()}
     plain = {without_accents(word) for word in words}
-    found = sorted(word for word in plain - words if word.isascii())
+    found = sorted(word for word in plain - words if word.isascii() and not word.isdigit())
     return safe(f"<p hidden>{' '.join(found)}</p>" if found else "")
 
 
