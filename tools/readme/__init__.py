@@ -42,13 +42,13 @@ QUICK_START_TABLE = [
         "`make test`",
         "Tests of the tools, the methods, and the site (in Chromium, if there is one)",
         "nothing more",
-        "8 minutes",
+        "8 to 12 minutes",
     ),
     (
         "`.ci/run`",
         "Both, from a bare clone: what CI runs",
         "and Chromium, if it is missing",
-        "10 minutes",
+        "10 to 15 minutes",
     ),
 ]
 TORCH_NOTE = """\
