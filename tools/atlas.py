@@ -10,28 +10,22 @@ from typing import TYPE_CHECKING
 
 from .cards import Baseline, Card, read_cards
 from .data import implementations as declarations
+from .data.architectures import Architecture, Cells, read_architectures, read_cells
 from .data.implementations import Implementation
+from .data.ledger import Ledger, read_ledger
 from .data.official import Official, read_officials
 from .data.papers import oldest_first
+from .data.runs import Run, read_runs
 from .data.schema import Catalog, Node, Paper
 from .rules import catalog as catalog_file
 from .text.words import count
 
 if TYPE_CHECKING:
-    from .data.architectures import Architecture, Cells
     from .data.guides import Guide
-    from .data.ledger import Ledger
     from .data.parity import Comparison
     from .data.peaks import Peaks
-    from .data.runs import Run
     from .data.wanted import Wanted
     from .records.store import Evidence
-
-
-def _no_ledger() -> Ledger:
-    from .data.ledger import Ledger
-
-    return Ledger()
 
 
 class BuildError(Exception):
@@ -56,7 +50,7 @@ class Atlas:
     officials: dict[str, Official] = field(default_factory=dict)
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=_no_ledger)
+    ledger: Ledger = field(default_factory=Ledger)
     evidence: dict[str, tuple[Evidence, ...]] = field(default_factory=dict)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
     guides: tuple[Guide, ...] = ()
@@ -167,12 +161,9 @@ def load(root: Path) -> Atlas:
     Raises CatalogError, CommittedError, DeclarationError or BuildError.
     """
     # imported here: the README needs none of them, and the validator, which reads it, is to be fast
-    from .data.architectures import read_architectures, read_cells
     from .data.guides import read_guides
-    from .data.ledger import read_ledger
     from .data.parity import read_parity
     from .data.peaks import read_peaks
-    from .data.runs import read_runs
     from .data.wanted import read_wanted
     from .records.store import read_evidence
 
