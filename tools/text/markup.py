@@ -26,6 +26,7 @@ def front(
     line: int = 0,
     code: bool = False,
     boost: float | None = None,
+    trail: Iterable[tuple[str, str]] = (),
 ) -> Markup:
     """Front matter. The theme puts its values into HTML as they are, so they are escaped here.
 
@@ -34,7 +35,9 @@ def front(
     content) of meta elements; `linked_data` is written as JSON-LD. `entry` is the id of the paper
     that the page is about; `edit` the file of the repository that the page is made of, `line` where
     it starts there. `code`: the page ends with how to get the code. `boost` puts the page before
-    others among what a search finds; one of 0 is not found at all.
+    others among what a search finds; one of 0 is not found at all. `trail`: (name, address from the
+    top of the site) of the pages above this one. It stands over the title; in the page's own text
+    the search would take it for a section.
     """
     values = {
         "title": str(html(title)),
@@ -47,6 +50,7 @@ def front(
         "edit": edit,
         "line": line,
         "code": code,
+        "trail": [[str(html(name)), address] for name, address in trail],
         "search": boost is not None and ({"boost": boost} if boost else {"exclude": True}),
     }
     lines = (f"{key}: {_json(value)}" for key, value in values.items() if value)

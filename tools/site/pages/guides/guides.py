@@ -36,15 +36,16 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def shown(guide: Guide, block: guides.Block, result: guides.Shown) -> Iterator[Markup]:
-    """A block's pieces of Markdown: prose, code, what it printed, figures."""
+    """A block's pieces of Markdown: prose; code, what it printed and figures, for no search."""
     if block.prose:
         yield prose(guide, block.prose)
-    if block.code:
-        yield fenced(block.code, "python")
+    ran = [fenced(block.code, "python")] if block.code else []
     if result.output:
-        yield safe(f'<div class="output" markdown>\n\n{fenced(result.output, "text")}\n\n</div>')
-    for figure in result.figures:
-        yield drawn(figure)
+        ran.append(f'<div class="output" markdown>\n\n{fenced(result.output, "text")}\n\n</div>')
+    ran += map(drawn, result.figures)
+    if ran:
+        whole = "\n\n".join(ran)
+        yield safe(f"<section data-search-exclude markdown>\n\n{whole}\n\n</section>")
 
 
 def prose(guide: Guide, text: str) -> Markup:
