@@ -52,6 +52,7 @@ def hostile_atlas(root: Path) -> Atlas:
     data = yaml.safe_load(CATALOG)
     node = data["taxonomy"][0]
     node["name"], node["description"] = HOSTILE[0], " ".join(HOSTILE)
+    node["aliases"] = HOSTILE
     node["children"][0]["description"] = HOSTILE[8]
     node["children"][0]["elsewhere"] = {"hu2021lora": HOSTILE[11]}
     data["modalities"][0]["name"] = HOSTILE[2]
@@ -150,7 +151,7 @@ def test_the_search_index_holds_no_element(built: Path) -> None:
 
     for entry in index["docs"]:
         parser = Parser()
-        parser.feed(f"{entry['title']} {entry['text']}")
+        parser.feed(" ".join([entry["title"], entry["text"], *entry.get("tags", [])]))
         parser.close()
     assert set(found) <= {"p", "ul", "ol", "li", "pre", "code", "em", "strong"}
 

@@ -29,6 +29,19 @@ def test_every_link_inside_leads_somewhere(pages: Pages, built: Path) -> None:
     assert broken == []
 
 
+def test_a_path_stands_over_the_title_and_leads_up(pages: Pages) -> None:
+    leaf = pages["taxonomy/low-rank.html"]
+    crumbs = next(e for e in leaf.elements if e.attributes.get("class") == "crumbs")
+    assert crumbs.text == "Home / Taxonomy / Reparameterized"
+    start = leaf.elements.index(crumbs)
+    assert [e.attributes.get("href") for e in leaf.elements[start + 1 : start + 4]] == [
+        "../index.html",
+        "index.html",
+        "reparameterized.html",
+    ]
+    assert leaf.elements[start + 4].tag == "h1"
+
+
 def test_no_page_fetches_anything_from_elsewhere(pages: Pages) -> None:
     outside = [
         f"{page.path}: {address}"

@@ -27,6 +27,7 @@ def front(
     code: bool = False,
     boost: float | None = None,
     trail: Iterable[tuple[str, str]] = (),
+    tags: Iterable[str] = (),
 ) -> Markup:
     """Front matter. The theme puts its values into HTML as they are, so they are escaped here.
 
@@ -37,7 +38,7 @@ def front(
     it starts there. `code`: the page ends with how to get the code. `boost` puts the page before
     others among what a search finds; one of 0 is not found at all. `trail`: (name, address from the
     top of the site) of the pages above this one. It stands over the title; in the page's own text
-    the search would take it for a section.
+    the search would take it for a section. `tags`: names by which a search finds the page at once.
     """
     values = {
         "title": str(html(title)),
@@ -51,6 +52,7 @@ def front(
         "line": line,
         "code": code,
         "trail": [[str(html(name)), address] for name, address in trail],
+        "tags": [str(html(tag)) for tag in tags],
         "search": boost is not None and ({"boost": boost} if boost else {"exclude": True}),
     }
     lines = (f"{key}: {_json(value)}" for key, value in values.items() if value)

@@ -47,7 +47,10 @@ def page(site: Site, node: Node) -> tuple[str, str]:
         "node.md.j2",
         f"taxonomy/{node.id}.md",
         node=node,
-        trail=[("Taxonomy", "taxonomy/index.html"), *((n.name, f"taxonomy/{n.id}.html") for n in above)],
+        trail=[
+            ("Taxonomy", "taxonomy/index.html"),
+            *((n.name, f"taxonomy/{n.id}.html") for n in above),
+        ],
         siblings=[other for other in beside if other.id != node.id],
         papers=papers,
         start=oldest_first(p for p in papers if p.start_here and p.leaves[0] in own),
