@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def test_a_write_that_fails_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "page.md"
     build.write(path, "old")
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         build.write(path, "new")
     assert path.read_text() == "old"

@@ -17,12 +17,21 @@ def write(path: Path, content: str | bytes) -> bool:
     with suppress(FileNotFoundError), open(path, "rb") as file:  # noqa: PTH123 (it is called often)
         if file.read() == data:
             return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    # A build writes thousands: strings, no buffer and no look at the folder halve the time of each.
+    draft = f"{path.parent}/.{path.name}.{os.getpid()}"
     try:
-        draft.write_bytes(data)
-        draft.replace(path)
+        try:
+            put(draft, data)
+        except FileNotFoundError:  # the first file of its folder
+            path.parent.mkdir(parents=True, exist_ok=True)
+            put(draft, data)
+        os.replace(draft, path)  # noqa: PTH105
     except BaseException:
-        draft.unlink(missing_ok=True)
+        Path(draft).unlink(missing_ok=True)
         raise
     return True
+
+
+def put(path: str, data: bytes) -> None:
+    with open(path, "wb", buffering=0) as file:  # noqa: PTH123
+        file.write(data)
