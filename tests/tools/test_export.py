@@ -20,7 +20,7 @@ from tools.data.files import ROOT
 from tools.data.implementations import discover
 from tools.data.papers import last_seen_first
 from tools.data.schema import Catalog, Paper
-from tools.export.formats import FORMATS, dump_schema
+from tools.export.formats import FORMATS, dump_schema, files
 from tools.rules.catalog import read
 
 CATALOG = read(ROOT / "papers.yaml")
@@ -85,6 +85,17 @@ def test_latex_is_ascii_and_means_the_same_letters(catalog):
         assert title.replace("’", "'") == paper.title.replace("’", "'")
         expected = [f"{family}, {given}" if given else family for family, given in names(paper)]
         assert [decode(part) for part in entries[paper.id]["author"].split(" and ")] == expected
+
+
+def test_a_paper_is_offered_in_ascii_exactly_where_that_is_another_text(catalog):
+    made = dict(files(catalog, {}))
+    for paper in catalog.papers:
+        own = {
+            style: FORMATS[style](catalog, [paper], "", {}) for style in ("bibtex", "bibtex-latex")
+        }
+        assert made[f"export/{paper.id}.bib"] == own["bibtex"]
+        other = own["bibtex-latex"] if own["bibtex-latex"] != own["bibtex"] else None
+        assert made.get(f"export/{paper.id}.latex.bib") == other, paper.id
 
 
 def test_a_capital_that_carries_meaning_is_protected_and_a_brace_is_text(catalog):

@@ -156,7 +156,7 @@ ENDINGS = {
     "atom": ".xml",
     "jsonfeed": ".feed.json",
 }
-CITATIONS = ("bibtex", "bibtex-latex", "ris", "csl")
+CITATIONS = ("bibtex", "ris", "csl")
 
 
 def files(catalog: Catalog, methods: Methods) -> Iterator[tuple[str, str]]:
@@ -169,7 +169,9 @@ def files(catalog: Catalog, methods: Methods) -> Iterator[tuple[str, str]]:
             yield f"export/{leaf.id}{ending}", FORMATS[style](catalog, found, leaf.name, methods)
     for paper in papers:
         for style in CITATIONS:
-            name = f"export/{paper.id}{ENDINGS[style]}"
-            yield name, FORMATS[style](catalog, [paper], "", methods)
+            text = FORMATS[style](catalog, [paper], "", methods)
+            yield f"export/{paper.id}{ENDINGS[style]}", text
+            if style == "bibtex" and not text.isascii():  # in ASCII it is the same else
+                yield f"export/{paper.id}.latex.bib", bibtex(catalog, [paper], latex=True)
     yield "export/papers.export.schema.json", as_json(dump_schema())
     yield "llms.txt", llms(catalog, papers)
