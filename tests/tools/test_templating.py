@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def test_what_is_compiled_is_kept_until_the_text_changes(tmp_path: Path) -> None
     ]
     (tmp_path / "a.j2").write_text("c")
     assert rendered(page) == "c"
+
+
+def test_it_works_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/does/not/exist")
+    assert render("{{ text }}", text="*") == "&#42;"
 
 
 def render(template: str, **values: object) -> str:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 
+def kept() -> FileSystemBytecodeCache | None:
+    """Keeps compiled templates for the next run; compiling all takes half a second."""
+    with suppress(OSError, RuntimeError):  # there is no folder that only this user can write
+        return FileSystemBytecodeCache()
+    return None
+
+
 def environment(escape: Callable[[str], Markup], *folders: Path) -> Environment:
     """Templates of the folders, whose expressions go through `escape`. Unknown names are errors."""
     return Environment(
         loader=FileSystemLoader(folders),
-        bytecode_cache=FileSystemBytecodeCache(),  # compiling all takes half a second
+        bytecode_cache=kept(),
         autoescape=True,  # so that macros and blocks are Markup, which `finalize` lets pass
         finalize=lambda value: value if isinstance(value, Markup) else escape(str(value)),
         undefined=StrictUndefined,
