@@ -1,6 +1,6 @@
 """How long the list of papers takes to follow a keystroke, in a headless Chromium.
 
-    python benchmarks/filter.py [--sizes 1000 10000] [--chromium PATH]
+    python -m benchmarks.filter [--sizes 1000 10000] [--chromium PATH]
 
 builds the list with the site's own template and MkDocs, of papers that have the shape of the real
 ones, and types into its search field. A keystroke's time ends when style and layout are done, a

@@ -1,7 +1,7 @@
 """The theme's search against Pagefind: what comes over the line, how long it takes, what is found.
 
     pip install 'pagefind[bin]'
-    python benchmarks/search.py [--site site] [--chromium PATH]
+    python -m benchmarks.search [--site site] [--chromium PATH]
 
 takes the index of the built site, gives the same pages and words to Pagefind, and asks both the
 same questions in a headless Chromium, served compressed. Bytes are those of the first question with
@@ -27,7 +27,7 @@ from statistics import median
 from fine_tuning_atlas.tools.atlas import Atlas, load
 from fine_tuning_atlas.tools.data.files import ROOT
 from pagefind.index import PagefindIndex
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Response, sync_playwright
 
 from tests.site.serving import served
 
@@ -74,8 +74,8 @@ def questions(atlas: Atlas, seed: int = 1) -> list[tuple[str, str, set[str]]]:
         asked += [("other name", alias, {f"taxonomy/{node.id}.html"}) for alias in node.aliases]
     pages: dict[str, set[str]] = defaultdict(set)
     for paper in atlas.catalog.papers:
-        for author in paper.authors:
-            pages[str(author).split(",")[0]].add(f"papers/{paper.id}.html")
+        for name in paper.names:
+            pages[name.family].add(f"papers/{paper.id}.html")
     for paper in rng.sample(atlas.catalog.papers, 150):
         words = re.findall(r"\w+", paper.title)
         longest = sorted(sorted(words, key=len)[-3:], key=words.index)
@@ -103,23 +103,19 @@ def measure(
     script: str, folder: Path, asked: list[str], chromium: str, **values: object
 ) -> tuple[float, float, list[list]]:
     """kB of the first question and of all, and for each how long it took and what was found."""
-    sizes: list[int] = []
+    came = []
     with served(folder) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for queries in (asked[:1], asked):
             page = browser.new_context().new_page()
             page.goto(f"{address}search/empty.html")
-            before = len(sizes)
-            page.context.on(
-                "response", lambda r: sizes.append(int(r.headers.get("content-length", 0)))
-            )
+            files: list[Response] = []
+            page.context.on("response", lambda file, files=files: files.append(file))
             answers = page.evaluate(script, {"queries": queries, **values})
             page.wait_for_timeout(200)  # until the browser has told of every file
-            if not before:
-                first = sum(sizes)
-            whole = sum(sizes[before:])
+            came.append(sum(int(file.headers.get("content-length", 0)) for file in files) / 1000)
         browser.close()
-    return first / 1000, whole / 1000, answers
+    return came[0], came[1], answers
 
 
 def row(name: str, first: float, whole: float, answers: list[list], asked: list) -> str:

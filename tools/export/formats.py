@@ -172,6 +172,7 @@ def files(catalog: Catalog, methods: Methods) -> Iterator[tuple[str, str]]:
             text = FORMATS[style](catalog, [paper], "", methods)
             yield f"export/{paper.id}{ENDINGS[style]}", text
             if style == "bibtex" and not text.isascii():  # in ASCII it is the same else
-                yield f"export/{paper.id}.latex.bib", bibtex(catalog, [paper], latex=True)
+                ending = ENDINGS["bibtex-latex"]
+                yield f"export/{paper.id}{ending}", bibtex(catalog, [paper], latex=True)
     yield "export/papers.export.schema.json", as_json(dump_schema())
     yield "llms.txt", llms(catalog, papers)

@@ -51,7 +51,7 @@ def front(
         "edit": edit,
         "line": line,
         "code": code,
-        "trail": [[str(html(name)), address] for name, address in trail],
+        "trail": [[str(html(part)) for part in page] for page in trail],
         "tags": [str(html(tag)) for tag in tags],
         "search": boost is not None and ({"boost": boost} if boost else {"exclude": True}),
     }

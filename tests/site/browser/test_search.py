@@ -56,12 +56,12 @@ def results(page: Page, words: str) -> list[str]:
 
 def test_the_search_finds(visit: Visit) -> None:
     page = visit("index.html")
-    places = [(FOUND, 5), (FIRST, 1)]
-    for words, wanted, most in [(*pair, most) for some, most in places for pair in some.items()]:
-        found = list(
-            dict.fromkeys(re.split("[?#]", address)[0] for address in results(page, words))
-        )
-        assert any(wanted in address for address in found[:most]), (words, found[:8])
+    for places, most in ((FOUND, 5), (FIRST, 1)):
+        for words, wanted in places.items():
+            found = list(
+                dict.fromkeys(re.split("[?#]", address)[0] for address in results(page, words))
+            )
+            assert any(wanted in address for address in found[:most]), (words, found[:8])
 
 
 def test_an_index_holds_each_page_once_and_no_chart(built: Path, atlas: Atlas) -> None:
