@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import yaml
+
 from .findings import Finding
 
 
@@ -13,6 +15,14 @@ class Mark(NamedTuple):
 
     line: int
     column: int
+
+
+def mark_of(start: yaml.Mark) -> Mark:
+    """What the parser counts from 0."""
+    return Mark(start.line + 1, start.column + 1)
+
+
+TOP = yaml.Mark("", 0, 0, 0, None, None)
 
 
 class Part(NamedTuple):
@@ -28,14 +38,14 @@ class Document:
     """What a file holds, or several that are read as one.
 
     `data` is None where the file could not be read at all. `marks` gives, for the identity of a
-    container in `data` and a key or index in it, the place of that key or item. `parts` are the
+    container in `data` and a key or index in it, where the parser saw it. `parts` are the
     files beside the first one, in order.
     """
 
     path: str
     first_line: str = ""
     data: Any = None
-    marks: dict[tuple[int, str | int], Mark] = field(default_factory=dict)
+    marks: dict[tuple[int, str | int], yaml.Mark] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     # Containers that are in `data` no more are kept, or the marks of what takes their place in
@@ -51,13 +61,13 @@ class Document:
 
     def mark(self, path: tuple[str | int, ...]) -> Mark:
         """The place of the deepest part of `path` that the document has."""
-        value, mark = self.data, Mark(1, 1)
+        value, deepest = self.data, TOP
         for part in path:
             found = self.marks.get((id(value), part))
             if found is None:
                 break
-            value, mark = value[part], found
-        return mark
+            value, deepest = value[part], found
+        return mark_of(deepest)
 
     def file(self, path: tuple[str | int, ...]) -> str:
         """The file in which `path` is."""

@@ -25,7 +25,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from .document import Document, Mark
+from .document import Document, Mark, mark_of
 from .findings import Finding
 from .slips import TYPOGRAPHIC, Slip, explained, mended, without_conflicts
 
@@ -84,7 +84,7 @@ def _read(text: str, document: Document) -> None:
     told = len(document.findings)
     for _ in range(MAX_SLIPS):
         try:
-            return _Reader(document).read(text)
+            return _Reader(text, document).read()
         except yaml.MarkedYAMLError as error:
             slip = explained(error, text)
         except yaml.YAMLError:
@@ -187,14 +187,15 @@ def _decomposed(text: str, place: int) -> str:
 class _Reader:
     """Turns the parser's events into data and marks."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, text: str, document: Document) -> None:
+        self.event = CSafeLoader(text).get_event
         self.document = document
         self.depth = 0
+        self.escapes = "\\" in text
 
-    def read(self, text: str) -> None:
-        self.events = iter(yaml.parse(text, Loader=CSafeLoader))
+    def read(self) -> None:
         documents = 0
-        for event in self.events:
+        while event := self.event():
             if isinstance(event, DocumentStartEvent):
                 documents += 1
                 if documents > 1:
@@ -202,15 +203,10 @@ class _Reader:
                     raise _UnreadableError
                 if event.tags or event.version:
                     self.report("S004", event, "has a YAML directive; remove it")
-                self.document.data = self.value(next(self.events))
+                self.document.data = self.value(self.event())
 
     def report(self, code: str, event: Event, message: str) -> None:
-        _report(self.document, code, self.mark(event), message)
-
-    @staticmethod
-    def mark(event: Event) -> Mark:
-        start = event.start_mark
-        return Mark(start.line + 1, start.column + 1)
+        _report(self.document, code, mark_of(event.start_mark), message)
 
     def value(self, event: Event) -> Any:
         if isinstance(event, AliasEvent):
@@ -233,43 +229,37 @@ class _Reader:
     def mapping(self) -> dict[str, Any]:
         data: dict[str, Any] = {}
         marks, own = self.document.marks, id(data)
-        for event in self.events:
-            if isinstance(event, MappingEndEvent):
-                break
+        while not isinstance(event := self.event(), MappingEndEvent):
             if not isinstance(event, ScalarEvent):
                 self.report("S002", event, "a key must be plain text")
                 raise _UnreadableError
             if event.anchor is not None or event.tag is not None:
                 self.report("S004", event, "a key has an anchor or a tag; remove it")
-            if event.style == '"':
+            if self.escapes and event.style == '"':
                 self.check_escapes(event)
             key = event.value
-            mark = self.mark(event)
-            value = self.value(next(self.events))
+            value = self.value(self.event())
             if key in data:
-                first = marks[own, key].line
-                message = f"'{key}' is given twice, first on line {first}"
-                _report(self.document, "S008", mark, message)
+                first = mark_of(marks[own, key]).line
+                self.report("S008", event, f"'{key}' is given twice, first on line {first}")
                 self.document.dropped.append(value)
                 continue
             data[key] = value
-            marks[own, key] = mark
+            marks[own, key] = event.start_mark
         return data
 
     def sequence(self, start: SequenceStartEvent) -> list[Any]:
         data: list[Any] = []
         marks, own = self.document.marks, id(data)
-        for event in self.events:
-            if isinstance(event, SequenceEndEvent):
-                break
-            marks[own, len(data)] = self.mark(event)
+        while not isinstance(event := self.event(), SequenceEndEvent):
+            marks[own, len(data)] = event.start_mark
             data.append(self.value(event))
         return data
 
     def scalar(self, event: ScalarEvent) -> str | int | bool | None:
         value = event.value
         if event.style:
-            if event.style == '"':
+            if self.escapes and event.style == '"':
                 self.check_escapes(event)
             return value
         if not value:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from .document import Document, Mark, Part
+from .document import TOP, Document, Part
 from .findings import Finding
 from .loader import MAX_BYTES, parse
 
@@ -62,7 +62,7 @@ def alone(raw: bytes, name: str) -> Document:
     data = document.data
     if isinstance(data, dict) and set(data) in ({SECTION}, _SHARED):
         whole = {**dict.fromkeys((*_SHARED, SECTION), ()), **data}
-        document.marks |= {(id(whole), key): document.mark((key,)) for key in data}
+        document.marks |= {(id(whole), key): document.marks[id(data), key] for key in data}
         document.dropped.append(data)
         document.data = whole
     return document
@@ -92,7 +92,7 @@ def _add(part: Document, document: Document) -> None:
     papers = document.data.setdefault(SECTION, [])
     if not isinstance(papers, list):
         return
-    document.marks.setdefault((id(document.data), SECTION), Mark(1, 1))
+    document.marks.setdefault((id(document.data), SECTION), TOP)
     start = len(papers)
     papers += data[SECTION]
     document.parts.append(Part(part.path, start, part.first_line))

@@ -23,6 +23,8 @@ def _links(context: Context) -> Iterator[tuple[Place, str]]:
 
 
 def _matching(context: Context, pattern: re.Pattern[str], message: str) -> Iterator[Fault]:
+    if not pattern.search("\n".join(text for _, text in context.texts)):
+        return  # as nearly always
     for path, text in context.texts:
         if found := pattern.search(text):
             yield Fault(path, message.format(found[0]))
@@ -186,11 +188,14 @@ def private_host(context: Context) -> Iterator[Fault]:
 def _bad_links(context: Context, is_bad: Callable, message: str) -> Iterator[Fault]:
     for path, link in _links(context):
         try:
-            bad = is_bad(urlsplit(link))
+            bad = is_bad(_split(link))
         except ValueError:
             bad = True
         if bad:
             yield Fault(path, f"'{link}' {message}")
+
+
+_split = cache(urlsplit)
 
 
 @cache
