@@ -10,6 +10,7 @@ a page: it stays level where the build is linear. Only ratios mean something on 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import resource
 import shutil
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def build(folder: Path) -> None:
     """What `python -m tools build` does, without the README where that would be too long."""
+    gc.disable()  # as the command does
     material = atlas.load(folder)
     with suppress(atlas.BuildError):
         write(folder / "README.md", readme.render(material))

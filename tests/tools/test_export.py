@@ -213,6 +213,15 @@ def test_what_no_line_may_hold_ends_none(catalog):
     assert feed.entries[0].title == "A ER - B"
 
 
+def test_an_address_with_a_query_stays_whole(catalog):
+    address = "https://example.org/paper?a=1&b=2"
+    keys = dict.fromkeys(("acl", "doi", "arxiv", "openreview"))
+    odd = catalog.papers[-1].model_copy(update={**keys, "url": address})
+    feed = feedparser.parse(FORMATS["atom"](catalog, [odd], "", METHODS))
+    assert not feed.bozo
+    assert feed.entries[0].link == address
+
+
 def test_a_bracket_in_a_title_does_not_end_its_link(catalog):
     leaf = catalog.papers[-1].leaves[0]
     odd = catalog.papers[-1].model_copy(update={"title": "A [b](c) d"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
+from tools.text import templating
 from tools.text.escape import commonmark, page
 from tools.text.templating import environment
 
@@ -50,3 +53,14 @@ def test_text_is_escaped_once_and_what_is_safe_is_left_alone() -> None:
 def test_an_unknown_name_is_an_error(text: str) -> None:
     with pytest.raises(UndefinedError, match="nothing"):
         render(text, text="a")
+
+
+def test_what_another_form_of_the_module_compiled_is_not_taken(tmp_path: Path) -> None:
+    code = "print(templating.kept().pattern)"
+    names = []
+    for text in ("", "# changed\n"):
+        source = Path(templating.__file__).read_text(encoding="utf-8")
+        (tmp_path / "templating.py").write_text(source + text, encoding="utf-8")
+        command = [sys.executable, "-c", f"import templating; {code}"]
+        names.append(subprocess.check_output(command, cwd=tmp_path, text=True))
+    assert names[0] != names[1]

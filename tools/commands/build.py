@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -73,10 +75,11 @@ def _check(root: Path, committed: dict[str, str]) -> int:
 def remove_stale(docs: Path, pages: set[str]) -> int:
     """Remove the pages of earlier builds from the folders that hold nothing else."""
     stale = [
-        path
+        docs / folder / name
         for folder, pattern in all_pages.FOLDERS.items()
-        for path in (docs / folder).glob(pattern)
-        if path.relative_to(docs).as_posix() not in pages
+        if (docs / folder).is_dir()
+        for name in fnmatch.filter(os.listdir(docs / folder), pattern)  # noqa: PTH208 (thousands)
+        if f"{folder}/{name}" not in pages
     ]
     for path in stale:
         path.unlink()

@@ -249,6 +249,9 @@ class Paper(Model):
             )
         return self
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # what pydantic gives goes over every field, and much is kept by paper
+
     @property
     def is_paper(self) -> bool:
         """Whether it is a paper, published or a preprint, and not another resource."""

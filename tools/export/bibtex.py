@@ -26,6 +26,8 @@ def entry(paper: Paper, venue: Venue, *, latex: bool = False) -> str:
     Letters stay Unicode; with `latex`, those beyond ASCII become LaTeX in braces of their own,
     which every style and program takes for one letter.
     """
+    if latex:
+        return re.sub(r"[^\x00-\x7f]", lambda m: _in_latex(m.group()), entry(paper, venue))
     kind, venue_field = TYPES[venue.kind]
     fields = {
         "title": bibtex_title(paper.title),
@@ -44,10 +46,7 @@ def entry(paper: Paper, venue: Venue, *, latex: bool = False) -> str:
         "url": bibtex_link(paper.link),
     }
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if name and value]
-    text = "\n".join([f"@{kind}{{{paper.id},", *lines, "}"]) + "\n"
-    if not latex:
-        return text
-    return re.sub(r"[^\x00-\x7f]", lambda m: _in_latex(m.group()), text)
+    return "\n".join([f"@{kind}{{{paper.id},", *lines, "}"]) + "\n"
 
 
 @cache

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-
-def json_line(item: object) -> str:
-    """One item."""
-    return json.dumps(item, ensure_ascii=False)
+# One item.
+json_line = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def json_lines(

@@ -56,13 +56,17 @@ def _prose(raw: str, kind: str) -> list[tuple[str, int, int, str]]:
     return [("abstract", start, end, f"{{{MARK}}}") for start, end in _values(raw)]
 
 
+_DECODER = json.JSONDecoder()
+_BEFORE_NAME, _BEFORE_VALUE = re.compile(r'[\s,]*(?=")'), re.compile(r"\s*:\s*")
+
+
 def _members(raw: str) -> Iterator[tuple[str, int, int]]:
     """The members of the one JSON object: name, start and end of the value."""
-    decoder, place = json.JSONDecoder(), raw.index("{") + 1
-    while match := re.compile(r'[\s,]*(?=")').match(raw, place):
-        name, place = decoder.raw_decode(raw, match.end())
-        start = re.compile(r"\s*:\s*").match(raw, place).end()
-        _, place = decoder.raw_decode(raw, start)
+    place = raw.index("{") + 1
+    while match := _BEFORE_NAME.match(raw, place):
+        name, place = _DECODER.raw_decode(raw, match.end())
+        start = _BEFORE_VALUE.match(raw, place).end()
+        _, place = _DECODER.raw_decode(raw, start)
         yield name, start, place
 
 

@@ -68,7 +68,8 @@ def _path(token: str) -> str:
 
 
 def _arxiv(token: str) -> str:
-    matches = (form.fullmatch(_path(token)) for form in _ARXIV_FORMS)
+    path = _path(token)
+    matches = (form.fullmatch(path) for form in _ARXIV_FORMS)
     return next((match["id"] for match in matches if match), "")
 
 
@@ -81,13 +82,16 @@ def _doi(token: str) -> str:
 
 
 def _acl(token: str) -> str:
-    matches = (form.fullmatch(_path(token)) for form in _ACL_FORMS)
+    path = _path(token)
+    matches = (form.fullmatch(path) for form in _ACL_FORMS)
     value = next((match["id"] for match in matches if match), "")
     return value.lower() if value[:4].isdigit() else value.upper()
 
 
 def _note(token: str) -> str:
     """The id of a forum or a PDF at OpenReview."""
+    if "openreview.net" not in token.lower():
+        return ""
     try:
         link = urlsplit(token if "://" in token else f"https://{token}")
     except ValueError:

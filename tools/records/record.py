@@ -106,6 +106,8 @@ def same_person(one: Name, other: Name) -> bool:
     be told by. A registry that splits a name in another place ("van der Maaten", "Laurens" or
     "Maaten", "Laurens van der") says the same.
     """
+    if one == other:
+        return True
     if not (one.given and other.given):
         return letters(one.family + one.given) == letters(other.family + other.given)
     if letters(one.family) != letters(other.family):

@@ -29,7 +29,9 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     **{char: f"\\{char}" for char in "#$%&_"},
 }
-_WORD_OR_CHAR = re.compile(r"[^\W_]+|.")
+# Encoders are made once: `json.dumps` makes one for each call with an option.
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_WORD_OR_SPECIAL = re.compile(r"(?P<word>[^\W_]+)|[\\{}~^#$%&_]")
 
 
 def safe(text: str) -> Markup:
@@ -54,9 +56,7 @@ def html(text: str) -> Markup:
 
 def script(value: object) -> Markup:
     """JSON for a script element, which no text in it can end."""
-    return safe(
-        json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    )
+    return safe(_compact(value).replace("<", "\\u003c"))
 
 
 def commonmark(text: str) -> Markup:
@@ -107,19 +107,21 @@ def bibtex_title(text: str) -> str:
     Those are words with a capital after their first letter (LoRA, BERT), or with a capital and a
     digit (T5), and single capitals joined by a hyphen (GPT-2 has both, P-Tuning).
     """
-    line = plain(text)
-    return "".join(
-        f"{{{piece.group()}}}"
-        if _keeps_capitals(piece.group(), line[: piece.start()], line[piece.end() :])
-        else _LATEX.get(piece.group(), piece.group())
-        for piece in _WORD_OR_CHAR.finditer(line)
-    )
+    return _WORD_OR_SPECIAL.sub(_braced, plain(text))
 
 
-def _keeps_capitals(word: str, before: str, after: str) -> bool:
-    if not word[0].isalnum():
+def _braced(piece: re.Match[str]) -> str:
+    if not piece["word"]:
+        return _LATEX[piece[0]]
+    return f"{{{piece[0]}}}" if _keeps_capitals(piece) else piece[0]
+
+
+def _keeps_capitals(piece: re.Match[str]) -> bool:
+    word, line = piece[0], piece.string
+    if word.islower():
         return False
-    single = len(word) == 1 and word.isupper() and (before.endswith("-") or after.startswith("-"))
+    beside = (line[max(piece.start() - 1, 0) : piece.start()], line[piece.end() : piece.end() + 1])
+    single = len(word) == 1 and word.isupper() and "-" in beside
     inside = any(char.isupper() for char in word[1:])
     numbered = any(map(str.isupper, word)) and any(map(str.isdigit, word))
     return single or inside or numbered

@@ -59,9 +59,8 @@ def front(
     return safe("\n".join(["---", *lines, f"hide: {hide}", "---"]))
 
 
-def _json(value: object) -> str:
-    """JSON that YAML reads alike: it takes escapes beyond the first plane for two characters."""
-    return json.dumps(value, ensure_ascii=False)
+# JSON that YAML reads alike: it takes escapes beyond the first plane for two characters.
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def code(text: str) -> Markup:
@@ -94,7 +93,8 @@ def unaccented(text: str) -> Markup:
 
     What is raised comes down: S²FT is looked for as S2FT.
     """
-    accented = " ".join(piece for piece in text.split() if not piece.isascii())
+    lines = [line for line in text.splitlines() if not line.isascii()]
+    accented = " ".join([piece for line in lines for piece in line.split() if not piece.isascii()])
     words = {word for word in re.findall(r"[^\W\d_]+", accented) if not word.isascii()}
     plain = {without_accents(word) for word in words}
     found = sorted(word for word in plain - words if word.isascii() and not word.isdigit())

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.nodes import Expr
 from markupsafe import Markup
 
 
 def kept() -> FileSystemBytecodeCache | None:
-    """Keeps compiled templates for the next run; compiling all takes half a second."""
+    """Keeps compiled templates for the next run; compiling all takes half a second.
+
+    What they compile to depends on this file, which therefore has a part in their names.
+    """
+    ours = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     with suppress(OSError, RuntimeError):  # there is no folder that only this user can write
-        return FileSystemBytecodeCache()
+        return FileSystemBytecodeCache(pattern=f"__jinja2_{ours}_%s.cache")
     return None
+
+
+class Once(CodeGenerator):
+    """Writes what `finalize` gives as it is: it is Markup, which escaping anew only copies."""
+
+    def _output_child_pre(self, node: Expr, frame: Frame, finalize: object) -> None:
+        self.write(finalize.src)
+
+    def _output_child_post(self, node: Expr, frame: Frame, finalize: object) -> None:
+        self.write(")")
+
+
+class Templates(Environment):
+    code_generator_class = Once
 
 
 def environment(escape: Callable[[str], Markup], *folders: Path) -> Environment:
     """Templates of the folders, whose expressions go through `escape`. Unknown names are errors."""
-    return Environment(
+    return Templates(
         loader=FileSystemLoader(folders),
         bytecode_cache=kept(),
         autoescape=True,  # so that macros and blocks are Markup, which `finalize` lets pass
