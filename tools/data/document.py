@@ -22,6 +22,7 @@ def mark_of(start: yaml.Mark) -> Mark:
     return Mark(start.line + 1, start.column + 1)
 
 
+# Where findings point that no key or item has a place for.
 TOP = yaml.Mark("", 0, 0, 0, None, None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from html import escape
+from xml.etree import ElementTree as ET
 
 from ..data.papers import full_authors, last_seen_first
 from ..data.schema import Paper
@@ -30,37 +30,38 @@ def newest(papers: Iterable[Paper]) -> list[Paper]:
 def atom(papers: Iterable[Paper], *, topic: str = "", site: str = "") -> str:
     """The feed of a branch (`topic`) or of everything. `site`: where the site is, if anywhere."""
     entries = newest(papers)
-    updated = max((paper.added or "" for paper in entries), default="2026-01-01")
-    lines = [
-        '<?xml version="1.0" encoding="utf-8"?>',
-        f'<feed xmlns="{ATOM}">',
-        f"  <title>{_xml(_title(topic))}</title>",
-        f"  <id>{TAG}:feed/{_xml(topic or 'all')}</id>",
-        f"  <updated>{_moment(updated)}</updated>",
-        *_author("  ", TITLE),
-        "  <rights>CC0-1.0</rights>",
-        *([f"  {_link(site)}"] if site else []),
-        *map(_entry, entries),
-        "</feed>",
-    ]
+    ET.register_namespace("", ATOM)
+    feed = ET.Element(f"{{{ATOM}}}feed")
+    _child(feed, "title", _title(topic))
+    _child(feed, "id", f"{TAG}:feed/{topic or 'all'}")
+    _child(feed, "updated", _moment(max((p.added or "" for p in entries), default="2026-01-01")))
+    author = ET.SubElement(feed, f"{{{ATOM}}}author")
+    _child(author, "name", TITLE)
+    _child(feed, "rights", "CC0-1.0")
+    if site:
+        ET.SubElement(feed, f"{{{ATOM}}}link", {"rel": "alternate", "href": site})
+    ET.indent(feed)
+    head = ET.tostring(feed, encoding="unicode").removesuffix("\n</feed>")
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', head, *map(_entry, entries), "</feed>"]
     return "\n".join(lines) + "\n"
 
 
 # A paper is in the feeds of its leaves, of its branches and in that of all.
 @cache
 def _entry(paper: Paper) -> str:
-    lines = [
-        "  <entry>",
-        f"    <title>{_xml(paper.title)}</title>",
-        f"    <id>{TAG}:paper/{paper.id}</id>",
-        f"    <updated>{_moment(paper.added or '')}</updated>",
-        *(line for name in full_authors(paper) for line in _author("    ", name)),
-        f"    {_link(paper.link)}",
-        *(f'    <category term="{leaf}" />' for leaf in paper.leaves),
-        f"    <summary>{_xml(paper.summary)}</summary>",
-        "  </entry>",
-    ]
-    return "\n".join(lines)
+    entry = ET.Element(f"{{{ATOM}}}entry")
+    _child(entry, "title", paper.title)
+    _child(entry, "id", f"{TAG}:paper/{paper.id}")
+    _child(entry, "updated", _moment(paper.added or ""))
+    for name in full_authors(paper):
+        author = ET.SubElement(entry, f"{{{ATOM}}}author")
+        _child(author, "name", name)
+    ET.SubElement(entry, f"{{{ATOM}}}link", {"rel": "alternate", "href": paper.link})
+    for leaf in paper.leaves:
+        ET.SubElement(entry, f"{{{ATOM}}}category", {"term": leaf})
+    _child(entry, "summary", paper.summary)
+    ET.indent(entry, level=1)
+    return "  " + ET.tostring(entry, encoding="unicode").replace(f' xmlns="{ATOM}"', "", 1)
 
 
 def json_feed(papers: Iterable[Paper], *, topic: str = "", site: str = "") -> str:
@@ -93,13 +94,5 @@ def _moment(day: str) -> str:
     return f"{day}T00:00:00Z"
 
 
-def _xml(text: str) -> str:
-    return escape(plain(text), quote=False)
-
-
-def _author(margin: str, name: str) -> list[str]:
-    return [f"{margin}<author>", f"{margin}  <name>{_xml(name)}</name>", f"{margin}</author>"]
-
-
-def _link(address: str) -> str:
-    return f'<link rel="alternate" href="{escape(address)}" />'
+def _child(parent: ET.Element, name: str, text: str) -> None:
+    ET.SubElement(parent, f"{{{ATOM}}}{name}").text = plain(text)

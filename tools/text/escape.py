@@ -31,7 +31,7 @@ _LATEX = {
 }
 # Encoders are made once: `json.dumps` makes one for each call with an option.
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_WORD_OR_SPECIAL = re.compile(r"(?P<word>[^\W_]+)|[\\{}~^#$%&_]")
+_WORD_OR_SPECIAL = re.compile(rf"(?P<word>[^\W_]+)|[{re.escape(''.join(_LATEX))}]")
 
 
 def safe(text: str) -> Markup:

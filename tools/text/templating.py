@@ -27,10 +27,14 @@ def kept() -> FileSystemBytecodeCache | None:
 class Once(CodeGenerator):
     """Writes what `finalize` gives as it is: it is Markup, which escaping anew only copies."""
 
-    def _output_child_pre(self, node: Expr, frame: Frame, finalize: object) -> None:
+    def _output_child_pre(
+        self, node: Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
+    ) -> None:
         self.write(finalize.src)
 
-    def _output_child_post(self, node: Expr, frame: Frame, finalize: object) -> None:
+    def _output_child_post(
+        self, node: Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
+    ) -> None:
         self.write(")")
 
 
