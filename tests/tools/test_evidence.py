@@ -205,6 +205,11 @@ def test_an_element_of_the_acl_anthology() -> None:
     other = XML.replace("pwccode", "other").replace("findings-acl", "acl-long")
     plain = parse(other, "acl-xml", "x")
     assert (plain.code, plain.venue) == ("", "acl")
+    nameless = re.sub(r"<url.*</url>", "", XML).replace("2022.findings-acl", "2025.emnlp-main")
+    named = parse(nameless, "acl-xml", "x")
+    assert (named.acl, named.year, named.venue) == ("2025.emnlp-main.433", 2025, "emnlp")
+    elsewhere = parse(nameless.replace("10.18653/v1/", "10.1162/"), "acl-xml", "x")
+    assert (elsewhere.acl, elsewhere.year) == ("", None)
 
 
 def test_a_bibtex_entry_and_its_lines() -> None:

@@ -41,7 +41,8 @@ def _acl_xml(raw: str, name: str) -> Printed:
     """A `<paper>` of the ACL Anthology's data.
 
     It prints neither year nor venue, but an identifier that begins with both since 2020; those of
-    before ("N19-1423") print no more than a letter and two digits, which is left alone.
+    before ("N19-1423") print no more than a letter and two digits, which is left alone. Files of
+    2025 leave it out, and its DOI ends with it.
     """
     try:
         paper = ET.fromstring(raw)  # noqa: S314 - expat limits what entities may expand to
@@ -51,7 +52,8 @@ def _acl_xml(raw: str, name: str) -> Printed:
     def text(element: ET.Element | None) -> str:
         return " ".join("".join(element.itertext()).split()) if element is not None else ""
 
-    acl, code = text(paper.find("url")), paper.find("pwccode")
+    doi, code = text(paper.find("doi")), paper.find("pwccode")
+    acl = text(paper.find("url")) or doi.partition("10.18653/v1/")[2]
     year, venue, volume = match.groups() if (match := _ANTHOLOGY.fullmatch(acl)) else ("", "", "")
     return Printed(
         source=name,
@@ -62,7 +64,7 @@ def _acl_xml(raw: str, name: str) -> Printed:
         year=int(year) if year else None,
         venue=f"Findings of {volume}" if venue == "findings" else venue,
         acl=acl,
-        doi=text(paper.find("doi")),
+        doi=doi,
         pages=text(paper.find("pages")),
         code=code.get("url", "") if code is not None else "",
         splits=True,
