@@ -40,6 +40,7 @@ def build(folder: Path) -> None:
         write(folder / "docs" / name, text)
     for name, text in all_pages.theme().items():
         write(folder / "overrides" / name, text)
+    gc.freeze()  # likewise
 
 
 def seconds(*command: str, folder: Path) -> float:

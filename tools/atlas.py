@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from .data.parity import Comparison
     from .data.peaks import Peaks
     from .data.wanted import Wanted
+    from .records.evidence import Judge
     from .records.store import Evidence
+
+
+_NO_CARD = Card()
 
 
 class BuildError(Exception):
@@ -69,9 +73,16 @@ class Atlas:
                         f"the catalog has no {key} '{getattr(method, key)}'"
                     )
 
+    @cached_property
+    def judge(self) -> Judge:
+        """What says how a record compares with its entry."""
+        from .records.evidence import Judge  # imported here, as what `load` needs is
+
+        return Judge(self.catalog.venue)
+
     def card(self, method: str) -> Card:
         """The method's card, an empty one where it has none."""
-        return self.cards.get(method, Card())
+        return self.cards.get(method, _NO_CARD)
 
     @cached_property
     def baseline(self) -> dict[Baseline, str]:

@@ -24,6 +24,7 @@ LONGEST = 350  # lines: what is longer holds a second idea
 # folder is a room of its own: it sees the core and the shared parts, and no other method.
 STOREYS = {
     "tools": (
+        ("kept",),
         ("text", "data"),
         ("drawings", "records", "export"),
         ("cards",),

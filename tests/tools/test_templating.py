@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
+import tools.kept
 from tools.text import templating
 from tools.text.escape import commonmark, page
 from tools.text.templating import environment
@@ -33,6 +35,8 @@ def test_what_is_compiled_is_kept_until_the_text_changes(tmp_path: Path) -> None
 
 def test_it_works_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/does/not/exist")
+    assert tools.kept.folder.__wrapped__() is None
+    monkeypatch.setattr(templating, "folder", lambda: None)
     assert render("{{ text }}", text="*") == "&#42;"
 
 
@@ -56,11 +60,13 @@ def test_an_unknown_name_is_an_error(text: str) -> None:
 
 
 def test_what_another_form_of_the_module_compiled_is_not_taken(tmp_path: Path) -> None:
-    code = "print(templating.kept().pattern)"
+    code = "from a.text.templating import kept; print(kept().pattern)"
     names = []
+    (tmp_path / "a" / "text").mkdir(parents=True)
+    shutil.copy(tools.kept.__file__, tmp_path / "a")
     for text in ("", "# changed\n"):
         source = Path(templating.__file__).read_text(encoding="utf-8")
-        (tmp_path / "templating.py").write_text(source + text, encoding="utf-8")
-        command = [sys.executable, "-c", f"import templating; {code}"]
+        (tmp_path / "a" / "text" / "templating.py").write_text(source + text, encoding="utf-8")
+        command = [sys.executable, "-c", code]
         names.append(subprocess.check_output(command, cwd=tmp_path, text=True))
     assert names[0] != names[1]

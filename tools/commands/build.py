@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from .. import atlas, readme
+from .. import atlas, kept, readme
 from ..data.committed import CommittedError
 from ..data.files import ROOT, write
 from ..data.implementations import DeclarationError
@@ -28,7 +28,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     gc.disable()  # nearly all that is made is kept to the end: collecting costs time, frees little
-    return build(check=options.check)
+    status = build(check=options.check)
+    kept.save()
+    gc.freeze()  # or all of it is gone through once more as the interpreter ends
+    return status
 
 
 def build(check: bool = False, root: Path = ROOT) -> int:
@@ -51,8 +54,8 @@ def build(check: bool = False, root: Path = ROOT) -> int:
         print(error, file=sys.stderr)
         return 1
     written = [write(root / name, text) for name, text in committed.items()]
-    written += [write(root / "docs" / name, text) for name, text in pages.items()]
-    written += [write(root / "overrides" / name, text) for name, text in theme.items()]
+    written += [write(f"{root}/docs/{name}", text) for name, text in pages.items()]
+    written += [write(f"{root}/overrides/{name}", text) for name, text in theme.items()]
     removed = remove_stale(root / "docs", set(pages))
     print(
         f"{len(pages)} pages and {len(committed) + len(theme)} files, "

@@ -17,15 +17,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from ..data.document import Document
 from ..data.files import ROOT, write
 from ..data.findings import Finding, as_github, as_json, as_text
 from ..data.parts import FOLDER, joined, load
-from ..records.connections import FetchError
-from ..records.web import Answer, Fetcher, Politeness
+
+# imported late: the site's page of commands asks this module for its options alone
+if TYPE_CHECKING:
+    from ..records.web import Answer, Fetcher
 
 State = Literal[
     "ok", "moved", "blocked", "rate-limited", "gone", "unresolved", "timed out", "invalid"
@@ -98,6 +100,8 @@ def links(document: Document) -> Iterator[Link]:
 
 def check(url: str, fetcher: Fetcher, today: str) -> Result:
     """Ask for one link: HEAD first, then GET where a server does not like that."""
+    from ..records.connections import FetchError
+
     registered = url.startswith(_IDENTIFIERS["doi"])  # a redirect says that the DOI exists
     settings: dict[str, Any] = {"follow": not registered, "read": False}
     try:
@@ -193,6 +197,8 @@ def check_all(
 
 def archived(url: str, fetcher: Fetcher) -> str:
     """An archived copy of a page, if the Wayback Machine has one."""
+    from ..records.connections import FetchError
+
     try:
         answer = json.loads(fetcher.fetch(ARCHIVE + quote(url, safe="")).body)
         return str(answer["archived_snapshots"]["closest"]["url"])
@@ -267,6 +273,8 @@ def main(options: argparse.Namespace, fetcher: Fetcher | None = None) -> int:
     today, known = date.today().isoformat(), read_cache(options.cache)
     if options.network:
         urls = due((link.url for link in wanted), known, today)
+        from ..records.web import Fetcher, Politeness
+
         urls = urls[: options.budget] if options.budget else urls
         _ask(urls, known, fetcher or Fetcher(politeness=Politeness(1.0)), today, options.cache)
     bad = [link for link in wanted if link.url in known and known[link.url].state != "ok"]

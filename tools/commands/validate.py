@@ -65,6 +65,7 @@ def main(options: argparse.Namespace) -> int:
         return 2
     counted = f"{count(entries, 'entry', 'entries')}, {count(len(findings), 'finding')}"
     sys.stdout.write(FORMATS[options.format](findings, counted))
+    gc.freeze()  # or all of it is gone through once more as the interpreter ends
     return 1 if findings else 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +71,7 @@ class Cells(BaseModel):
 _FILE = TypeAdapter(Cells)
 
 
+@cache
 def gist(reason: str) -> str:
     """A reason in the words that it has in common with those on other architectures.
 

@@ -14,7 +14,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ..kept import Kept
 from .python import parsed
+
+_KEPT = Kept("digests")
 
 # A comment, or a string, in which '#' begins none. In source that Python reads nothing else holds
 # quotes, so that this finds what `tokenize` does in a tenth of the time.
@@ -48,6 +51,10 @@ def _of_file(path: str, _changed: int) -> str:
 @cache
 def digest(source: str) -> str:
     """SHA-256 of a file's code, in hexadecimal; empty where it is no Python."""
+    return _KEPT.answer(source, lambda: _of_code(source))
+
+
+def _of_code(source: str) -> str:
     try:
         return hashlib.sha256(code(source).encode()).hexdigest()
     except SyntaxError:

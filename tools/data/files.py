@@ -11,19 +11,20 @@ _HERE = Path(__file__).resolve().parents[2]
 ROOT = _HERE if (_HERE / "papers.yaml").is_file() else Path.cwd()
 
 
-def write(path: Path, content: str | bytes) -> bool:
+def write(path: Path | str, content: str | bytes) -> bool:
     """Replace the file at once if its content differs; returns whether it did."""
     data = content.encode() if isinstance(content, str) else content
     with suppress(FileNotFoundError), open(path, "rb") as file:  # noqa: PTH123 (it is called often)
         if file.read() == data:
             return False
     # A build writes thousands: strings, and no look at the folder, take half the time.
-    draft = f"{path.parent}/.{path.name}.{os.getpid()}"
+    folder, name = os.path.split(path)
+    draft = os.path.join(folder, f".{name}.{os.getpid()}")  # noqa: PTH118
     try:
         try:
             put(draft, data)
         except FileNotFoundError:  # the first file of its folder
-            path.parent.mkdir(parents=True, exist_ok=True)
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103
             put(draft, data)
         os.replace(draft, path)  # noqa: PTH105
     except BaseException:

@@ -27,7 +27,8 @@ def entry(paper: Paper, venue: Venue, *, latex: bool = False) -> str:
     which every style and program takes for one letter.
     """
     if latex:
-        return re.sub(r"[^\x00-\x7f]", lambda m: _in_latex(m.group()), entry(paper, venue))
+        text = entry(paper, venue)
+        return text if text.isascii() else re.sub(r"[^\x00-\x7f]", lambda m: _in_latex(m[0]), text)
     kind, venue_field = TYPES[venue.kind]
     fields = {
         "title": bibtex_title(paper.title),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..data.schema import Name, Paper, Venue
+from ..kept import Kept
 from .cut import cut
 from .record import Record, differences, letters, same_person, same_title
 from .store import Evidence, digest
@@ -113,6 +114,30 @@ def judge(paper: Paper, one: Evidence, venues: Mapping[str, Venue]) -> Judgement
     address = re.sub(r"^https?://", "", paper.url or "")
     there = bool(address) and re.sub(r"^https?://", "", one.record.url) == address
     return Judgement(one, said, _differences(paper, one, said), bool(same) or there)
+
+
+class Judge:
+    """Judges as `judge` does, and keeps what it says for the next run."""
+
+    kept = Kept("judgements", "bibtexparser")
+
+    def __init__(self, venues: Mapping[str, Venue]) -> None:
+        self.venues = venues
+        self.known = digest("\0".join(venue.model_dump_json() for venue in venues.values()))
+
+    def __call__(self, paper: Paper, one: Evidence) -> Judgement:
+        """Compare the entry with a record. Raises EvidenceError where it cannot be read."""
+        reasons = sorted(one.reasons.items())
+        record = (one.source, one.kind, one.raw, one.digest, reasons)
+        said, differences, identified = self.kept.answer(
+            f"{self.known} {paper.model_dump_json()} {record}", lambda: self.found(paper, one)
+        )
+        return Judgement(one, said, [Difference(*each) for each in differences], identified)
+
+    def found(self, paper: Paper, one: Evidence) -> tuple[Mapping[str, str], list[list[str]], bool]:
+        own = judge(paper, one, self.venues)
+        differences = [[each.field, each.said, each.reason] for each in own.differences]
+        return own.said, differences, own.identified
 
 
 def _differences(paper: Paper, one: Evidence, fields: Mapping[str, str]) -> list[Difference]:

@@ -39,6 +39,7 @@ def safe(text: str) -> Markup:
     return Markup(text)  # noqa: S704
 
 
+@cache
 def plain(text: str) -> str:
     """One line without control characters, and without those that turn the writing direction."""
     line = " ".join(text.split())
@@ -76,12 +77,14 @@ def page(text: str) -> Markup:
     """For the site's Markdown: entities, which no extension gives a meaning to."""
     line = plain(text)
     start = _BLOCK_START.match(line)
-    head = start.group() if start else ""
-    return safe(
-        head[:-1]
-        + "".join(f"&#{ord(char)};" for char in head[-1:])
-        + _PAGE.sub(lambda m: f"&#{ord(m.group())};", line[len(head) :])
-    )
+    if not start:
+        return safe(_PAGE.sub(_number, line))
+    at = start.end()
+    return safe(f"{line[: at - 1]}&#{ord(line[at - 1])};{_PAGE.sub(_number, line[at:])}")
+
+
+def _number(match: re.Match[str]) -> str:
+    return f"&#{ord(match[0])};"
 
 
 def url(link: str) -> Markup:

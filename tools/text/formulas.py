@@ -6,10 +6,12 @@ import re
 from functools import cache
 from xml.etree import ElementTree
 
-from latex2mathml.converter import convert
 from markupsafe import Markup
 
+from ..kept import Kept
 from .escape import safe
+
+_FORMULAS = Kept("formulas", "latex2mathml")
 
 # Code is left alone; `$$…$$` is a block, `$…$` is inline and does not touch blanks or digits.
 _PARTS = re.compile(
@@ -65,6 +67,12 @@ def mathml(latex: str, *, block: bool = False) -> Markup:
     (it would show the command's name instead).
     """
     source = " ".join(latex.split())
+    return safe(_FORMULAS.answer(f"{block} {source}", lambda: _mathml(source, block)))
+
+
+def _mathml(source: str, block: bool) -> str:
+    from latex2mathml.converter import convert  # seldom needed: what it gave is kept
+
     try:
         element = convert(source, display="block" if block else "inline")
     except Exception as error:
@@ -79,7 +87,7 @@ def mathml(latex: str, *, block: bool = False) -> Markup:
             raise FormulaError(f"the formula ${source}$ uses '{node.text}', which is not supported")
         if len(node) != _ARGUMENTS.get(name, len(node)):
             raise FormulaError(f"the formula ${source}$ lacks an argument")
-    return safe(re.sub(r"(?<=>)[^<>]+(?=<)", _entities, element))
+    return re.sub(r"(?<=>)[^<>]+(?=<)", _entities, element)
 
 
 def _reason(error: Exception) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nodes import Expr
 from markupsafe import Markup
+
+from ..kept import folder
 
 
 def kept() -> FileSystemBytecodeCache | None:
@@ -19,9 +20,9 @@ def kept() -> FileSystemBytecodeCache | None:
     What they compile to depends on this file, which therefore has a part in their names.
     """
     ours = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
-    with suppress(OSError, RuntimeError):  # there is no folder that only this user can write
-        return FileSystemBytecodeCache(pattern=f"__jinja2_{ours}_%s.cache")
-    return None
+    if (place := folder()) is None:
+        return None
+    return FileSystemBytecodeCache(str(place), f"__jinja2_{ours}_%s.cache")
 
 
 class Once(CodeGenerator):

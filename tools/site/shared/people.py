@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
+from markupsafe import Markup
+
 from ...data.papers import last_seen_first
 from ...data.schema import Catalog, Name, Paper
+from ...text.escape import html, safe
 from ...text.slugs import folded, slugs
 
 OTHER = "other"  # the page of names that begin with no Latin letter
@@ -25,6 +29,11 @@ class Author(NamedTuple):
     @property
     def full(self) -> str:
         return f"{self.name.given} {self.name.family}".strip()
+
+    @property
+    def link(self) -> Markup:
+        """The name as a link, on a page one folder below the top."""
+        return safe(f'<a href="../authors/{self.page}.html#{self.anchor}">{html(self.full)}</a>')
 
 
 def authors(catalog: Catalog) -> dict[Name, Author]:
@@ -58,6 +67,7 @@ def pages(papers: dict[Name, list[Paper]]) -> list[str]:
     ]
 
 
+@cache
 def letters(family: str) -> str:
     """What a family name is sorted by: its letters from the first on, without accents and case.
 

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from ...atlas import Atlas, counted
 from ...data.papers import short_authors
 from ...data.schema import Name
@@ -39,17 +41,19 @@ class Site:
         self.environment.globals.update(
             atlas=atlas,
             catalog=atlas.catalog,
-            cited=self.cited,
-            code=markup.code,
             count=count,
             counted=counted,
             fenced=markup.fenced,
-            first_sentence=markup.first_sentence,
             front=markup.front,
+        )
+        # filters, where one value becomes text: jinja calls them as they are, functions by its way
+        self.environment.filters.update(
+            cited=self.cited,
+            code=markup.code,
+            first_sentence=markup.first_sentence,
             html=escape.html,
             oneline=oneline,
             path=lambda name: escape.safe(quote(name, safe="")),
-            safe=escape.safe,
             short_authors=short_authors,
             small=lambda name: small(atlas.card(name).drawn),
             url=escape.url,
@@ -74,6 +78,11 @@ class Site:
     @cached_property
     def authors(self) -> dict[Name, people.Author]:
         return people.authors(self.catalog)
+
+    @cached_property
+    def author_links(self) -> dict[Name, Markup]:
+        """Of every author, as `Author.link` is: papers have five each, and most are of several."""
+        return {name: author.link for name, author in self.authors.items()}
 
     @cached_property
     def venue_pages(self) -> dict[str, str]:

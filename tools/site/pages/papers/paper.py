@@ -10,8 +10,9 @@ from ....data.implementations import Implementation
 from ....data.parity import verdicts
 from ....data.schema import Paper
 from ....export import formats as export
-from ....records.evidence import FIELDS, MEANINGS, State, judge
+from ....records.evidence import FIELDS, MEANINGS, State
 from ....records.evidence import state as state_of
+from ....text.escape import safe
 from ....text.markup import listed
 from ...shared.site import Site
 from . import paper_head
@@ -75,7 +76,7 @@ def page(site: Site, paper: Paper) -> tuple[str, str]:
         head=paper_head.meta(catalog, paper),
         linked_data=paper_head.linked_data(catalog, paper, before),
         place=atlas.places.get(paper.id, ("papers.yaml", 0)),
-        authors=[site.authors[name] for name in paper.names],
+        authors=safe(", ".join(site.author_links[name] for name in paper.names)),
         venue=catalog.venue[paper.venue],
         venue_page=site.venue_pages[paper.venue],
         mark=mark(atlas, paper),
@@ -93,8 +94,7 @@ def page(site: Site, paper: Paper) -> tuple[str, str]:
 
 def mark(atlas: Atlas, paper: Paper) -> Mark:
     """What is known of the entry, and which field which record vouches for."""
-    evidence, venues = atlas.evidence.get(paper.id, ()), atlas.catalog.venue
-    judged = [judge(paper, one, venues) for one in evidence]
+    judged = [atlas.judge(paper, one) for one in atlas.evidence.get(paper.id, ())]
     state = state_of(judged)
     sources, every = [], set()
     for each in judged:
