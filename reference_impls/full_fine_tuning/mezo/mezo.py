@@ -82,6 +82,16 @@ class ZerothOrderSGD(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr})
         self.moves, self.eps, self.samples = moves, eps, samples
 
+    def add_param_group(self, param_group: dict) -> None:
+        """Take the parameters; one step along one direction moves them all.
+
+        Raises:
+            ValueError: there are some already.
+        """
+        if self.param_groups:
+            raise ValueError("MeZO moves all parameters at one rate: it takes one group of them")
+        super().add_param_group(param_group)
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor]) -> float:
         """Update by the losses that `closure` returns, and return their mean."""
