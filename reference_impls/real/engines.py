@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from ..core.registry import PACKAGE
+
 TRIES = 3  # of a run whose worker dies
 
 
@@ -72,7 +74,14 @@ class Ray:
         import ray
 
         self._ray = ray
-        ray.init(address=address, num_cpus=None if address else workers, log_to_driver=False)
+        # a checkout is on this machine alone, what is installed has to be on all
+        own = __name__.partition(".")[0] == PACKAGE.name
+        ray.init(
+            address=address,
+            num_cpus=None if address else workers,
+            log_to_driver=False,
+            runtime_env={"py_modules": [str(PACKAGE)]} if own else None,
+        )
         self.workers = int(ray.cluster_resources().get("CPU", 1))
         self._task = ray.remote(num_cpus=1, max_retries=TRIES)(_alone)
         self._given: dict[Any, Any] = {}

@@ -14,19 +14,24 @@ from tqdm import tqdm
 
 from . import plan as plans
 from .engines import Local, Ray
-from .plan import Plan
+from .plan import Plan, Row
 from .results import Results
-from .training import CONTROLS, Refused, Run, repeats, row
+from .training import CONTROLS, Budget, Refused, Run, repeats, row
 
 POLL = 1.0  # seconds until one looks again at what others do
 AHEAD = 2  # runs a worker that wait, so that none is idle
 
 
 class Sweep:
-    """One driver. Others may work on the same results: none does what another is at."""
+    """One driver. Others may work on the same results: none does what another is at.
 
-    def __init__(self, plan: Plan, results: Results) -> None:
-        self.plan, self.results = plan, results
+    work: from a run and its budget to its row; done by the engine's workers.
+    """
+
+    def __init__(
+        self, plan: Plan, results: Results, work: Callable[[Run, Budget], Row] | None = None
+    ) -> None:
+        self.plan, self.results, self.work = plan, results, work or outcome
         self.claims: dict[Run, FileLock] = {}
         self.failed: dict[Run, BaseException] = {}
         self.made = 0
@@ -78,7 +83,7 @@ class Sweep:
                 claim.release()
                 continue
             self.claims[run] = claim
-            engine.submit(partial(outcome, budget=self.plan.budget(run.task)), run)
+            engine.submit(partial(self.work, budget=self.plan.budget(run.task)), run)
 
     def _keep(self, run: Run, result: Any) -> None:
         if isinstance(result, BaseException):
@@ -117,7 +122,7 @@ def carry_out(
     return sweep.made, failed
 
 
-def outcome(run: Run, budget: Any) -> dict[str, Any]:
+def outcome(run: Run, budget: Budget) -> Row:
     """The row of a run, or why the method does not run there."""
     try:
         return row(run, budget)
