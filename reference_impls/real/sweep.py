@@ -54,7 +54,7 @@ class Sweep:
                 self._submit(left, engine)
                 if not self.claims:
                     time.sleep(POLL)  # others are at all of it
-                for run, result in engine.finished(POLL):
+                for run, result in self._next(engine):
                     self._keep(run, result)
                     bar.set_postfix_str(run.name)
                 bar.n, bar.total = self.progress()
@@ -84,6 +84,13 @@ class Sweep:
                 continue
             self.claims[run] = claim
             engine.submit(partial(self.work, budget=self.plan.budget(run.task)), run)
+
+    def _next(self, engine: Local | Ray) -> list[tuple[Run, Any]]:
+        """Wait for results; nothing can be begun before there are any."""
+        found: list[tuple[Run, Any]] = []
+        while self.claims and not found:
+            found = list(engine.finished(POLL))
+        return found
 
     def _keep(self, run: Run, result: Any) -> None:
         if isinstance(result, BaseException):
