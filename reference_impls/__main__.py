@@ -130,6 +130,10 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     sweeping.add_argument("--engine", choices=("local", "ray"), default="local")
     sweeping.add_argument("--address", help="of a Ray cluster; default: one of this machine")
     sweeping.add_argument("--workers", type=int, help="default: one a processor")
+    sweeping.add_argument(
+        "--again", type=int, metavar="N", help="do N of the runs that are there again, and compare"
+    )
+    sweeping.add_argument("--seed", type=int, default=0, help="which ones --again takes")
     sweeping.set_defaults(run=_sweep)
 
     making = commands.add_parser("new", help="make a folder for a new method, to be filled")
@@ -312,8 +316,10 @@ def _measure(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     if options.workers is not None and options.workers < 1:
         raise ValueError(f"--workers {options.workers}: at least one is needed")
-    (sweeps,) = _import("real.sweep")
+    sweeps, again = _import("real.sweep", "real.again")
     engine = partial(sweeps.engine, options.engine, options.address, options.workers)
+    if options.again is not None:
+        return again.main(options.plan, options.out, engine, options.again, options.seed)
     made, failed = sweeps.carry_out(options.plan, options.out, engine)
     for name, error in failed.items():
         print(f"reference_impls: {name}: {error}", file=sys.stderr)

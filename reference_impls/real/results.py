@@ -59,6 +59,11 @@ class Results:
             group = _group(every, plan, run)
             if any(_key(known) == _key(row) for known in group["runs"]):
                 return False
+            # for readers without the data: what there is to reach, and how many texts say so
+            group |= {
+                "majority": TASKS[run.task].majority,
+                "texts": len(TASKS[run.task].splits["test"]),
+            }
             group["runs"] = sorted([*group["runs"], row], key=_key)
             groups = every["models"].setdefault(run.model, {}) | {run.group: group}
             every["models"][run.model] = dict(sorted(groups.items()))
