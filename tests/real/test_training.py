@@ -55,12 +55,13 @@ def test_early_steps_are_held_against_what_they_were() -> None:
     assert not repeats(run(lr=0.02), BUDGET, loss)
 
 
-def test_memory_is_measured_alone() -> None:
+def test_memory_is_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = row(split="memory", method="bitfit")
     assert set(kept) == {"lr", "seed", "split", "control", "peak"}
-    assert row(split="memory")["peak"] > kept["peak"]
     weights = sum(p.nbytes for p in training.prepared(run(), BUDGET)[1].parameters())
     assert row(split="memory")["peak"] > 4 * weights  # with gradients and two moments
+    monkeypatch.setattr(training.Live, "_add", lambda self, storage: None)
+    assert weights <= row(split="memory", method="bitfit")["peak"] < 1.5 * weights
 
 
 def test_the_head_has_its_own_rate() -> None:
