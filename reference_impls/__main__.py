@@ -314,8 +314,6 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    if options.workers is not None and options.workers < 1:
-        raise ValueError(f"--workers {options.workers}: at least one is needed")
     sweeps, again = _import("real.sweep", "real.again")
     engine = partial(sweeps.engine, options.engine, options.address, options.workers)
     if options.again is not None:

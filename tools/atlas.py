@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .data.guides import Guide
     from .data.parity import Comparison
     from .data.peaks import Peaks
+    from .data.real import Group
     from .data.wanted import Wanted
     from .records.evidence import Judge
     from .records.store import Evidence
@@ -44,7 +45,7 @@ class Atlas:
     with libraries, its ledger, and what became of it on each of the architectures. Of papers, by
     id: what other sources say of them, and the file and line of the entry. Of the
     parts that methods share, the text by path. How the ledger's sums compare with the peaks of real
-    steps; and what others name that the catalog may lack.
+    steps; what others name that the catalog may lack; and the runs on real weights.
     """
 
     catalog: Catalog
@@ -63,6 +64,7 @@ class Atlas:
     architectures: tuple[Architecture, ...] = ()
     cells: dict[str, Cells] = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
+    real: tuple[Group, ...] = ()
 
     def __post_init__(self) -> None:
         for method in self.methods.values():
@@ -175,6 +177,7 @@ def load(root: Path) -> Atlas:
     from .data.guides import read_guides
     from .data.parity import read_parity
     from .data.peaks import read_peaks
+    from .data.real import read_real
     from .data.wanted import read_wanted
     from .records.store import read_evidence
 
@@ -197,6 +200,7 @@ def load(root: Path) -> Atlas:
         architectures=read_architectures(root),
         cells=read_cells(root),
         wanted=read_wanted(root),
+        real=tuple(read_real(root)),
     )
 
 

@@ -52,13 +52,13 @@ class Sweep:
         with tqdm(unit="run", disable=not progress, smoothing=0.05) as bar:
             while left := self.left():
                 self._submit(left, engine)
+                bar.n, bar.total = self.progress()
+                bar.refresh()
                 if not self.claims:
                     time.sleep(POLL)  # others are at all of it
                 for run, result in self._next(engine):
                     self._keep(run, result)
                     bar.set_postfix_str(run.name)
-                bar.n, bar.total = self.progress()
-                bar.refresh()
 
     def progress(self) -> tuple[int, int]:
         """How many runs are there, and how many there will be at least."""
@@ -101,7 +101,13 @@ class Sweep:
 
 
 def engine(name: str, address: str | None, workers: int | None) -> Local | Ray:
-    """`local` or `ray`; with as many workers, or one a processor."""
+    """`local` or `ray`; with as many workers, or one a processor.
+
+    Raises:
+        ValueError: fewer than one.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"--workers {workers}: at least one is needed")
     if name == "ray":
         return Ray(address, workers)
     return Local(workers or os.cpu_count() or 1)

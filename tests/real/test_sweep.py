@@ -22,6 +22,7 @@ from reference_impls.real.training import Refused, Run
 from .small import PLAN, put
 
 ROOT = PACKAGE.parent
+MINILM = PACKAGE / "real" / "minilm.toml"
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +167,7 @@ def test_the_command_says_what_is_wrong_with_a_plan(tmp_path: Path) -> None:
     for arguments, complaint in (
         ([str(tmp_path / "plan.toml")], "plan.toml: controls: missing"),
         ([str(tmp_path / "gone.toml")], "No such file"),
-        ([str(tmp_path / "plan.toml"), "--workers", "0"], "--workers 0: at least one"),
+        ([str(MINILM), "--out", str(tmp_path), "--workers", "0"], "--workers 0: at least one"),
     ):
         found = subprocess.run([*command, *arguments], capture_output=True, text=True, cwd=ROOT)
         assert found.returncode == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,17 @@ import pytest
 from tests.tools.small_catalog import write_tree
 from tools import atlas as material
 from tools.atlas import Atlas
+from tools.cards import Card
 from tools.data.annotated import read_details
 from tools.data.architectures import Cells
 from tools.data.files import ROOT
 from tools.data.implementations import Implementation
+from tools.data.real import Budget, Group, Row
 from tools.site import all_pages
 from tools.site.pages.methods import cost
 from tools.site.pages.methods.model_kinds import CLASSIFIER, LANGUAGE_MODEL, OTHERS
 from tools.site.pages.methods.own_model import Snippet, snippets
+from tools.site.pages.methods.real_runs import real_runs
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +185,30 @@ def test_a_method_without_runs_ledger_and_printed_counts_has_a_page(tmp_path: Pa
     assert '<p class="name" id="source-LoRA"' in page
     assert "In the code:" not in page
     assert "1. B starts at zero. [Section 4.1]" in page
+
+
+def test_scores_on_real_weights_stand_beside_the_baselines(tmp_path: Path) -> None:
+    write_tree(tmp_path)
+    atlas = material.load(tmp_path)
+    runs = [Row(lr=lr, seed=0, split="dev", score=score) for lr, score in ((0.01, 0.8), (0.1, 0.9))]
+    runs += [Row(lr=0.1, seed=seed, split="test", score=0.8 + seed / 100) for seed in (1, 2, 3)]
+    group = Group(
+        method="lora",
+        model="minilm",
+        task="trec",
+        settings={"r": 2},
+        weights="",
+        data="",
+        budget=Budget(steps=1, rows=1, head_lr=0.1),
+        majority=0.2,
+        texts=400,
+        runs=tuple(runs),
+    )
+    probe = replace(atlas, real=(group, group.model_copy(update={"method": "probe"})))
+    object.__setattr__(probe, "cards", {"probe": Card(baseline="lower"), **probe.cards})
+    text = str(real_runs(probe, "lora"))
+    head = "|  | Score | Seeds | Lowest to highest | Learning rate | probe | Guessing |"
+    assert text.splitlines()[0] == head
+    assert "(r 2) | 82.0% ± 3.8 | 3 | 81.0% to 83.0% | 0.1, the last tried |" in text
+    assert text.endswith("| 82.0% | 20.0% |")
+    assert real_runs(replace(atlas, real=()), "lora") is None

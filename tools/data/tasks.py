@@ -1,4 +1,4 @@
-"""What the lab's tasks are, for readers: read from their files without importing them."""
+"""What the tasks are, for readers: read from their files without importing them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from .files import ROOT
 
 FOLDER = ROOT / "reference_impls" / "lab" / "tasks"
+REAL = ROOT / "reference_impls" / "real" / "tasks"
 
 
 @dataclass(frozen=True)

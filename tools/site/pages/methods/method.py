@@ -21,6 +21,7 @@ from ...shared.method_words import docstring, own_dropout, title
 from . import cost, source
 from .comparisons import comparison_table
 from .own_model import snippets
+from .real_runs import real_runs
 from .recipe import recipe
 from .runs_on import runs_on
 
@@ -68,6 +69,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "sizes": sizes_of(atlas.runs),
         "random": from_random_weights(atlas, method.name),
         "facts": {**facts, "In short": page(in_short(method))},
+        "real": real_runs(atlas, method.name),
         "results": [
             result(atlas, method, name, runs)
             for name, runs in atlas.runs.items()
