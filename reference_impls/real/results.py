@@ -28,9 +28,17 @@ from .training import Budget, Run, Settings, machine
 
 @dataclass(frozen=True)
 class Results:
-    """Where results are: a file a method in `folder`, or, without one, in the method's own."""
+    """Where results are: a file a method in `folder`, or, without one, in the method's own.
+
+    Raises:
+        ValueError: there is no folder, and what is installed is not to be written to.
+    """
 
     folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.folder is None and not (PACKAGE.parent / "papers.yaml").is_file():
+            raise ValueError("say with --out where results go: only a checkout has a place")
 
     @property
     def locks(self) -> Path:

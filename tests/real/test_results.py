@@ -98,6 +98,16 @@ def test_runs_of_other_code_stay_if_their_first_steps_repeat(
     assert not asked
 
 
+def test_what_is_installed_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Results().path("lora").name == "real.json"
+    monkeypatch.setattr(module, "PACKAGE", tmp_path / "fine_tuning_atlas")
+    with pytest.raises(ValueError, match="--out"):
+        Results()
+    assert Results(tmp_path)
+
+
 def test_a_claim_is_for_one_until_it_is_released(results: Results) -> None:
     claim = results.claim(RUN)
     assert claim
