@@ -34,7 +34,7 @@ test: $(VENV)/installed
 	$(RUN) -m pytest -n auto --dist worksteal -m "not night"
 
 # what a change can break, the change being what is not in BASE
-test-changed: $(VENV)/installed
+test-changed: $(VENV)/$(if $(NIGHT),ray,installed)
 	$(RUN) -m tests.changed $(or $(BASE),HEAD) -n auto $(if $(NIGHT),--night)
 
 # with what the gate leaves to the night
@@ -76,7 +76,7 @@ $(VENV)/real: reference_impls/real/packages.txt $(VENV)/installed
 	@touch $@
 
 $(VENV)/ray: $(VENV)/installed
-	$(VENV)/bin/pip install --quiet --editable '.[ray]'
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[ray]'
 	@touch $@
 
 # torch first and with all that it needs; the rest is complete, and mezo's own demands are outdated
