@@ -45,6 +45,7 @@ READERS = {
     "CITATION.cff": ("tests/site", "tests/tools/test_project.py"),
     "reference_impls/lab/": ("tests/lab", METHODS),
     "reference_impls/measure/": (METHODS, "tests/tools"),
+    "reference_impls/real/": ("tests/real", "tests/tools"),
 }
 ALL = ("pyproject.toml", "constraints.txt", "conftest.py", "Makefile", ".ci/")
 
