@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ..core.registry import method_file, method_files
+from .models import MODELS
+from .tasks import TASKS
 from .training import CONTROLS, MEMORY, Budget, Run, Settings
 
 Row = dict[str, Any]
+KEY = ("lr", "seed", "split", "control")  # what tells the runs of a method on a task apart
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,12 @@ class Plan:
         best = chosen(tried)
         if further := [lr for lr in ends.get(best, []) if lr not in tried]:
             return [run(further[0], self.tuning, "dev")]
-        found = {tuple(row[key] for key in ("lr", "seed", "split", "control")) for row in rows}
+        found = {tuple(row[key] for key in KEY) for row in rows}
         final = [run(best, seed, "test") for seed in self.seeds]
         final.append(run(best, self.seeds[0], MEMORY))
         if task in self.controls:
             final += [run(best, self.seeds[0], "test", control) for control in CONTROLS]
-        return [each for each in final if each[3:7] not in found]
+        return [each for each in final if tuple(getattr(each, key) for key in KEY) not in found]
 
     def tried(self, rows: Iterable[Row]) -> dict[float, float]:
         """The score on the development split by rate, lowest first; 0 where training diverged."""
@@ -128,9 +131,6 @@ def read(path: Path) -> Plan:
 
 
 def _checked(plan: Plan, path: Path) -> Plan:
-    from .models import MODELS
-    from .tasks import TASKS
-
     if plan.model not in MODELS:
         raise ValueError(f"{path}: model: there is no '{plan.model}', but {', '.join(MODELS)}")
     for task, steps in plan.steps.items():

@@ -21,7 +21,7 @@ from ..measure import files
 from ..measure.digests import sources
 from . import training
 from .models import MODELS
-from .plan import Plan, Row
+from .plan import KEY, Plan, Row
 from .tasks import TASKS
 from .training import Budget, Run, Settings, machine
 
@@ -121,9 +121,6 @@ class Results:
     def _alone(self, method: str) -> FileLock:
         self.locks.mkdir(parents=True, exist_ok=True)
         return FileLock(self.locks / f"{method}.json.lock")
-
-
-KEY = ("lr", "seed", "split", "control")
 
 
 def _group(every: dict[str, Any], plan: Plan, run: Run) -> dict[str, Any]:
