@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .data.parity import Comparison
     from .data.peaks import Peaks
     from .data.real import Group
+    from .data.scores import Suite, Table
     from .data.wanted import Wanted
     from .records.evidence import Judge
     from .records.store import Evidence
@@ -45,7 +46,8 @@ class Atlas:
     with libraries, its ledger, and what became of it on each of the architectures. Of papers, by
     id: what other sources say of them, and the file and line of the entry. Of the
     parts that methods share, the text by path. How the ledger's sums compare with the peaks of real
-    steps; what others name that the catalog may lack; and the runs on real weights.
+    steps; what others name that the catalog may lack; the runs on real weights; those that
+    libraries publish; and, by method, the tables that papers print.
     """
 
     catalog: Catalog
@@ -65,6 +67,8 @@ class Atlas:
     cells: dict[str, Cells] = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
     real: tuple[Group, ...] = ()
+    suites: tuple[Suite, ...] = ()
+    printed: dict[str, tuple[Table, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for method in self.methods.values():
@@ -178,6 +182,7 @@ def load(root: Path) -> Atlas:
     from .data.parity import read_parity
     from .data.peaks import read_peaks
     from .data.real import read_real
+    from .data.scores import read_suites, read_tables
     from .data.wanted import read_wanted
     from .records.store import read_evidence
 
@@ -201,6 +206,8 @@ def load(root: Path) -> Atlas:
         cells=read_cells(root),
         wanted=read_wanted(root),
         real=tuple(read_real(root)),
+        suites=read_suites(root),
+        printed=read_tables(root),
     )
 
 

@@ -159,6 +159,7 @@ class Card(_Model):
     `baseline`: others are compared with it: the least that can be trained, all that can be, or what
     is usually taken.
     `aliases`: other names by which people look for it.
+    `suite`: the runs of libraries' suites that are of this method, by their names there.
     `architectures`: the arguments of transformers' `AutoConfig.for_model`, by a label that printed
     counts give as theirs.
     """
@@ -170,6 +171,7 @@ class Card(_Model):
     own_model: OwnModel = OwnModel()
     architectures: dict[str, dict[str, Any]] = {}
     published: tuple[Published, ...] = ()
+    suite: tuple[str, ...] = ()
     contract: Contract = Contract()
 
     @property

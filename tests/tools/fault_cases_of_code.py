@@ -16,6 +16,7 @@ from tests.tools.small_catalog import (
     MUTANTS,
     OFFICIAL_PATH,
     TEST_PATH,
+    write_suite,
 )
 
 
@@ -71,6 +72,34 @@ ARCHITECTURES = "measured/architectures.json"
 CELLS_OF_OTHER_CODE = CELLS.replace('"sources": {}', '"sources": {"core/gone.py": "ab"}')
 OTHER_CODE = '{"cue": {"sources": {"core/gone.py": "ab"}}, "summary": {"sources": {"x.py": "cd"}}}'
 DRAWN, EQUATION = CARD.partition("[beside]")[0], 'equation = ["LoRA"]\n'
+
+PRINTED_PATH = "reference_impls/reparameterized/lora/printed.toml"
+PRINTED = """\
+[[table]]
+paper = "hu2021lora"
+where = "Table 2"
+seen = "https://example.org/paper"
+model = "RoBERTa-base"
+label = "LoRA"
+metric = "accuracy"
+[table.scores]
+MNLI = "87.5"
+CoLA = { printed = "63.4 ± 1.2", metric = "Matthews correlation" }
+"""
+CLAIMED = f'suite = ["lora--rank8"]\n{CARD}'
+
+
+def _claimed_twice(root: Path) -> None:
+    """Two methods' cards name a run that there is."""
+    _card(CLAIMED)(root)
+    write_suite(root)
+    _second_file(root)
+    (root / METHOD_PATH).parents[1].joinpath("zlora", "card.toml").write_text(CLAIMED)
+
+
+def _card(text: str) -> Callable[[Path], None]:
+    return lambda root: (root / CARD_PATH).write_text(text, encoding="utf-8") and None
+
 
 FAULTS_OF_CODE = [
     Case(
@@ -257,6 +286,27 @@ FAULTS_OF_CODE = [
     ),
     Case(
         "S713", '{ paper = "hu2021lora" }', '{ paper = "hu2022lora" }', "source", "did", CARD_PATH
+    ),
+    *(
+        Case("S720", at=at, says=says, file=PRINTED_PATH, spoil=_beside("printed.toml", text))
+        for text, at, says in (
+            ("[[table]", "[[table]", "is not TOML"),
+            (PRINTED.replace("hu2021lora", "hu2022lora"), "paper =", "did you mean 'hu2021lora'?"),
+            (PRINTED.replace('"87.5"', '"about 87"'), "[[table]]", "'about 87' is not a number"),
+            (PRINTED.replace('paper = "hu2021lora"\n', ""), "[[table]]", "a source is a paper of"),
+            (
+                PRINTED.replace("metric =", 'name =""\nmetric =', 1),
+                "name =",
+                "table.0.name: is not a key here",
+            ),
+        )
+    ),
+    Case(
+        "S721",
+        at="suite",
+        says="no suite has a run 'lora--rank8'",
+        file=CARD_PATH,
+        spoil=_card(CLAIMED),
     ),
     Case(
         "S714",

@@ -265,6 +265,36 @@ def write_tree(
     return path
 
 
+SUITE = """\
+{"title": "a library, suite", "url": "https://example.org/suite", "license": "MIT",
+ "commit": "0123456789012345678901234567890123456789",
+ "boards": {
+  "sums": {"model": "Big", "data": "Sums", "metric": "accuracy", "percent": true, "texts": 100,
+           "card": "a card", "protocol": "ten steps"},
+  "cats": {"model": "Draw", "data": "Cats", "metric": "likeness", "percent": false,
+           "card": "a card", "protocol": "one step"}},
+ "runs": [
+  {"board": "sums", "run": "lora--rank8", "label": "lora, <rank8>", "score": 0.5, "rate": 0.0001,
+   "trained": 1000, "stored": 4000, "seconds": 720.0, "peak": 2000000000, "date": "2026-01-01",
+   "version": "lib 1.0"},
+  {"board": "sums", "run": "other--a", "label": "=other", "score": 0.45, "rate": 0.001,
+   "trained": 10, "stored": 40, "seconds": 30.0, "peak": 1000000000, "date": "2026-01-01",
+   "version": "lib 1.0"},
+  {"board": "cats", "run": "cats--a", "label": "cats", "score": 0.682, "rate": null,
+   "trained": 10, "stored": 40, "seconds": 30.0, "peak": 1000000000, "date": "2026-01-01",
+   "version": "lib 1.0"}
+ ]}
+"""
+
+
+def write_suite(root: Path) -> Path:
+    """What a library publishes of its runs."""
+    path = root / "tools" / "suites" / "library.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(SUITE, encoding="utf-8")
+    return path
+
+
 def write_parts(root: Path, catalog: str = CATALOG) -> Path:
     """Write the catalog as several files, its entries by year; give the path of the first."""
     path = write_tree(root, catalog)

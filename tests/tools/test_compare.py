@@ -17,7 +17,6 @@ from tools.data import closed_forms
 from tools.data.committed import CommittedError
 from tools.data.ledger import read_ledger
 from tools.data.peaks import Peaks
-from tools.data.runs import Run
 from tools.site import all_pages
 from tools.site.pages.compare import compare
 from tools.site.shared import figures
@@ -150,7 +149,7 @@ def test_rows_say_what_filters_ask(text: str) -> None:
 
 
 def test_what_shapes_do_not_tell_is_counted_by_closed_forms(atlas: Atlas, text: str) -> None:
-    row = compare.row(atlas, atlas.methods["pet"])
+    row = compare.row(atlas, atlas.methods["pet"], [])
     assert row.counts == closed_forms.counts("pet", "bert-base")
     assert summary(text)["pet"][1] == "109,482,240"
 
@@ -167,20 +166,9 @@ def test_comparisons_with_libraries_are_in_the_table(
 
 def test_a_method_differs_if_it_differs_from_one_library(atlas: Atlas) -> None:
     parity = {"lora": (comparison("peft", "equal"), comparison("loralib", "deviates"))}
-    row = compare.row(replace(atlas, parity=parity), atlas.methods["lora"])
+    row = compare.row(replace(atlas, parity=parity), atlas.methods["lora"], [])
     assert row.verified == "differs"
-    assert compare.row(replace(atlas, parity={}), atlas.methods["lora"]).verified == ""
-
-
-def test_what_runs_have_in_common(atlas: Atlas) -> None:
-    run = Run.model_validate(RUN)
-    other = run.model_copy(update={"steps": 20})
-    alike = replace(atlas, runs={"cue": {"lora": run, "mezo": run}})
-    assert compare.budget(alike) == ["10 steps", "4 rows a batch", "1 seeds"]
-    unlike = replace(atlas, runs={"cue": {"lora": run, "mezo": other}})
-    assert compare.budget(unlike) == ["4 rows a batch", "1 seeds"]
-    text = all_pages.pages(replace(alike, ledger=atlas.ledger), "# C")["methods/compare.md"]
-    assert "10 steps, 4 rows a batch, 1 seeds" in text
+    assert compare.row(replace(atlas, parity={}), atlas.methods["lora"], []).verified == ""
 
 
 RUN = {

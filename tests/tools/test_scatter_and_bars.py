@@ -7,16 +7,8 @@ import re
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
-from tools.site.shared.charts import (
-    BARS_WIDTH,
-    HEIGHT,
-    LEFT,
-    LETTER,
-    WIDTH,
-    Point,
-    scatter,
-    stacked_bars,
-)
+from tools.site.shared.charts import BARS_WIDTH, HEIGHT, LEFT, LETTER, WIDTH, stacked_bars
+from tools.site.shared.scatter_chart import Point, scatter, ticks_of, unbeaten
 
 BARS = [("A & b", [1.0, 0.0, 3.0]), ("C", [2.0, 2.0, 4.0])]
 
@@ -49,8 +41,44 @@ def test_points_are_where_counts_and_scores_are() -> None:
     assert abs(q[0] - ticks["10,000"]) < 0.1
     lines = [float(line.get("y1")) for line in figure.iter("line")]
     assert abs(q[1] - min(lines)) < 0.1
-    assert abs((p[1] - min(lines)) / (max(lines) - min(lines)) - 0.8) < 0.01
+    assert abs(p[1] - max(lines)) < 0.1  # the axis goes from the lowest tenth to the highest
+    middle = scatter("Scores", [*POINTS, Point("M", 1000, 0.7)])
+    assert abs(_height(middle, "M: 1,000 trained, 70.0%") - (max(lines) * 3 + min(lines)) / 4) < 0.1
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places.values())
+
+
+def _height(chart: str, said: str) -> float:
+    circles = ElementTree.fromstring(chart).iter("circle")
+    return next(float(c.get("cy")) for c in circles if c.find("title").text == said)
+
+
+def test_costs_of_one_size_have_an_axis_of_their_own() -> None:
+    assert ticks_of([14.2, 57.1]) == [10, 20, 50, 100]
+    assert ticks_of([20, 20]) == [20, 50]
+    assert ticks_of([100, 5_000_000]) == [100, 1e3, 1e4, 1e5, 1e6, 1e7]
+
+
+def test_the_line_joins_what_nothing_beats_at_no_more_cost() -> None:
+    points = [
+        Point("dear and good", 1000, 0.9),
+        Point("cheap", 10, 0.6),
+        Point("dear and bad", 2000, 0.8),
+        Point("as cheap, worse", 10, 0.5),
+        Point("middle", 100, 0.7),
+        Point("as good, dearer", 500, 0.7),
+    ]
+    assert [p.label for p in unbeaten(points)] == ["cheap", "middle", "dear and good"]
+    figure = ElementTree.fromstring(scatter("Scores", points, line=True))
+    (line,) = figure.iter("polyline")
+    places = [tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
+    circles = {c.find("title").text.split(":")[0]: c for c in figure.iter("circle")}
+    corners = [
+        (float(circles[n].get("cx")), float(circles[n].get("cy")))
+        for n in ("cheap", "middle", "dear and good")
+    ]
+    assert places[0::2][:3] == corners
+    assert places[1] == (corners[1][0], corners[0][1])  # level up to the next, then up
+    assert not list(ElementTree.fromstring(scatter("Scores", points)).iter("polyline"))
 
 
 def test_no_label_hides_another() -> None:

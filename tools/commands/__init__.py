@@ -10,5 +10,6 @@ COMMANDS = {
     "issue": "make an entry from the form 'Suggest a paper'",
     "verify": "compare entries with the records behind their identifiers",
     "links": "check the links and identifiers of papers.yaml",
+    "suite": "read the runs that a library publishes",
     "export": "give papers as BibTeX, RIS, CSL, JSON, a feed, plain text or SQLite",
 }

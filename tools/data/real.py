@@ -13,6 +13,7 @@ from .committed import measured
 from .digests import unchanged
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+BYTES = 4  # of a number that is stored
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -105,6 +106,27 @@ class Group(_Model):
     def at_the_end(self) -> bool:
         """No rate beyond the chosen one was tried, so that a better one may be there."""
         return self.rate in (min(self.tried), max(self.tried))
+
+    @property
+    def beside(self) -> float:
+        """What is lost on the development split where the rate is the worse of its neighbors."""
+        rates = list(self.tried)
+        at = rates.index(self.rate)
+        neighbors = rates[max(at - 1, 0) : at] + rates[at + 1 : at + 2]
+        return self.tried[self.rate] - min(self.tried[rate] for rate in neighbors)
+
+    @property
+    def cost(self) -> dict[str, float | int | None]:
+        """Of a training: mean processor seconds, trained numbers, bytes stored and at the peak."""
+        seconds = [row.seconds for row in self.tests if row.seconds is not None]
+        first = self.tests[0]
+        peaks = [row.peak for row in self.runs if row.peak is not None]
+        return {
+            "seconds": fmean(seconds) if seconds else None,
+            "trained": first.trained,
+            "stored": None if first.stored is None else BYTES * first.stored,
+            "peak": peaks[0] if peaks else None,
+        }
 
     @property
     def controls(self) -> dict[str, float]:

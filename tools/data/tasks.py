@@ -11,6 +11,7 @@ from .files import ROOT
 
 FOLDER = ROOT / "reference_impls" / "lab" / "tasks"
 REAL = ROOT / "reference_impls" / "real" / "tasks"
+MODELS = ROOT / "reference_impls" / "real" / "models"  # described in the same way
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from ..data.findings import Finding
 from ..data.implementations import DeclarationError, Implementation, add, method_files, read
 from ..data.official import Official
 from ..data.schema import Catalog, Node
+from ..data.scores import FILE as PRINTED
+from ..data.scores import Printed
 
 FAMILIES = {
     "syntax": "YAML text",
@@ -38,7 +40,7 @@ FAMILIES = {
 }
 
 Place = tuple[str | int, ...]
-Declared = TypeVar("Declared", Card, Official)
+Declared = TypeVar("Declared", Card, Official, Printed)
 
 
 class Source(NamedTuple):
@@ -144,6 +146,11 @@ class Context:
     def officials(self) -> tuple[dict[str, Official], dict[str, DeclaredError]]:
         """What official code does, likewise."""
         return self._declared(official.FILE, Official)
+
+    @cached_property
+    def printed(self) -> tuple[dict[str, Printed], dict[str, DeclaredError]]:
+        """The tables that papers print, likewise."""
+        return self._declared(PRINTED, Printed)
 
     def _declared(
         self, file: str, kind: type[Declared]

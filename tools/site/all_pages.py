@@ -15,6 +15,7 @@ from .pages.calculator import calculator
 from .pages.choose import choose
 from .pages.compare import compare
 from .pages.crosswalk import crosswalk
+from .pages.evidence import evidence
 from .pages.guides import guides
 from .pages.home import home
 from .pages.methods import methods
@@ -35,6 +36,7 @@ FOLDERS = {
     "methods": "*",
     "taxonomy": "*.md",
     "guides": "*.md",
+    "evidence": "*",
     "export": "*",
 }
 PARTS = (
@@ -51,6 +53,7 @@ PARTS = (
     compare,
     calculator,
     models,
+    evidence,
     guides,
     news,
     wanted,

@@ -1,4 +1,4 @@
-"""Sentences of movie reviews by their sentiment
+"""Movie reviews (sentences by their sentiment)
 
 Sentences of Pang and Lee (2005, ACL), which twenty people rated from -4 to 4 (Hutto and Gilbert
 2014, ICWSM). The class is the sign of the mean; those within half a point of 0 are left out, and

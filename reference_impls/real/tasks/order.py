@@ -1,4 +1,4 @@
-"""Sentences in which two words are swapped, or not
+"""Word order (sentences in which two words are swapped, or not)
 
 Half of these short sentences of novels have two neighboring words the wrong way round, as in
 "bigram shift" of Conneau et al. (2018, ACL). A mean of the words' meanings hardly knows: what a

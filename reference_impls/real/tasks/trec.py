@@ -1,4 +1,4 @@
-"""Questions by what they ask for
+"""TREC (questions by what they ask for)
 
 Six classes of answers: a description, an entity, an abbreviation, a person, a number, a place (Li
 and Roth 2002, "Learning Question Classifiers", COLING). Ten words on average.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -78,15 +77,6 @@ def learning_curve(title: str, lines: list[Line], chance: float | None = None) -
     )
 
 
-class Point(NamedTuple):
-    """One method: how many parameters it trains, and its score (a fraction); `name` is its slug."""
-
-    label: str
-    trained: int
-    score: float
-    name: str = ""
-
-
 BARS_WIDTH, BAR_LEFT, BAR_RIGHT, BAR_HEIGHT, BAR_STEP = 400, 130, 42, 10, 15
 
 
@@ -126,79 +116,6 @@ def stacked_bars(
         f"{''.join(drawn)}</svg>"
         f'<figcaption><ul class="legend">{legend}</ul></figcaption></figure>'
     )
-
-
-def scatter(title: str, points: list[Point]) -> Markup:
-    """Scores against trained parameters, these on a logarithmic axis.
-
-    A label is drawn where it hides no other; the others are of points of the class "crowded", for
-    the style sheet to show when one of them is pointed at or focused.
-    """
-    trained = [max(point.trained, 1) for point in points]
-    first, last = math.floor(math.log10(min(trained))), math.ceil(math.log10(max(trained)))
-    last = max(last, first + 1)
-    bottom = min(0.5, math.floor(10 * min(point.score for point in points)) / 10)
-
-    def x(count: int) -> float:
-        along = (math.log10(max(count, 1)) - first) / (last - first)
-        return LEFT + along * (WIDTH - LEFT - RIGHT)
-
-    def y(score: float) -> float:
-        return TOP + (1 - score) / (1 - bottom) * (HEIGHT - TOP - BOTTOM)
-
-    drawn = []
-    for tenth in range(round(10 * bottom), 11):
-        height = y(tenth / 10)
-        drawn.append(
-            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" '
-            f'y1="{height:.1f}" y2="{height:.1f}"/><text x="{LEFT - 8}" y="{height:.1f}" '
-            f'dy="0.32em" text-anchor="end">{tenth / 10:.0%}</text>'
-        )
-    for power in range(first, last + 1):
-        anchor = "end" if power == last else "middle"
-        drawn.append(
-            f'<text x="{x(10**power):.1f}" y="{y(bottom):.1f}" dy="1.5em" '
-            f'text-anchor="{anchor}">{10**power:,}</text>'
-        )
-    drawn.append(
-        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}" '
-        'text-anchor="middle">trained parameters</text>'
-    )
-    taken = [(x(p.trained) - 5, y(p.score) - 5, x(p.trained) + 5, y(p.score) + 5) for p in points]
-    for point in sorted(points, key=lambda point: point.score):
-        across, down = x(point.trained), y(point.score)
-        said = f"{html(point.label)}: {point.trained:,} trained, {point.score:.1%}"
-        wide = LETTER * len(point.label)
-        sides = ((across + 8, "start"), (across - 8 - wide, "end"))
-        inside = [side for side in sides if side[0] > LEFT and side[0] + wide < WIDTH]
-        free = [
-            side
-            for side in inside
-            if not any(_overlap((side[0], down - 8, side[0] + wide, down + 8), b) for b in taken)
-        ]
-        start, anchor = (free or inside or sides)[0]
-        if free:
-            taken.append((start, down - 8, start + wide, down + 8))
-        at = start if anchor == "start" else start + wide
-        drawn.append(
-            f'<g class="point{"" if free else " crowded"}" tabindex="0" role="img" '
-            f'aria-label="{said}" data-method="{html(point.name)}">'
-            f'<circle class="method" cx="{across:.1f}" cy="{down:.1f}" r="4">'
-            f"<title>{said}</title></circle>"
-            f'<text x="{at:.1f}" y="{down:.1f}" dy="0.32em" text-anchor="{anchor}">'
-            f"{html(point.label)}</text></g>"
-        )
-    described = "; ".join(
-        f"{html(p.label)} trains {p.trained:,} parameters and ends at {p.score:.1%}" for p in points
-    )
-    return safe(
-        f'<figure class="chart scatter"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
-        f'aria-label="{html(title)}"><desc>{described}.</desc>{"".join(drawn)}</svg></figure>'
-    )
-
-
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _figures(number: float) -> str:

@@ -14,11 +14,14 @@ from ....data.closed_forms import KINDS, Counts
 from ....data.implementations import Implementation
 from ....data.ledger import ARCHITECTURES, Bytes, Refused, Report, times
 from ....data.parity import verdicts
+from ....data.scores import Score
 from ....data.tasks import task_of
 from ....text.escape import page
 from ....text.markup import table
 from ...shared import charts
+from ...shared.boards import Board, measured
 from ...shared.figures import amount, listed, masked_of, share
+from ...shared.lab import learns
 from ...shared.method_words import own_dropout
 from ...shared.method_words import title as title_of
 from ...shared.site import Site
@@ -36,7 +39,8 @@ class Row(NamedTuple):
     """A method in the table of all. `verified`: "equal", "differs" or "" (not compared).
 
     `models` are those kinds of `MODELS` that it runs on; `counts` and `inference` are None where
-    they are not known; `scores` are fractions by task.
+    they are not known; `learns`: on how many tasks of the lab, of how many; `scores`: its best on
+    real weights, by board.
     """
 
     method: Implementation
@@ -47,7 +51,8 @@ class Row(NamedTuple):
     inference: float | None
     verified: str
     verdicts: tuple[tuple[str, bool], ...]
-    scores: dict[str, float]
+    learns: tuple[int, int] | None
+    scores: dict[str, Score]
 
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
@@ -67,16 +72,15 @@ def values(atlas: Atlas) -> dict[str, object]:
         architecture: {name: r for name, r in reports.items() if name in atlas.methods}
         for architecture, reports in ledger.architectures.items()
     }
-    rows = [row(atlas, method) for method in atlas.methods.values()]
-    tasks_shown = [task for task, _ in ordered]
+    boards = list(measured(atlas))
+    rows = [row(atlas, method, boards) for method in atlas.methods.values()]
     return {
         "rows": rows,
         "kinds": KINDS,
         "branches": sorted({row.branch for row in rows}),
         "models": list(MODELS),
-        "tasks": {task: task_of(task) for task in tasks_shown},
+        "boards": boards,
         "most": max((r.counts.total for r in rows if r.counts), default=1),
-        "budget": budget(atlas),
         "learned": learned(atlas),
         "amount": amount,
         "share": share,
@@ -89,7 +93,7 @@ def values(atlas: Atlas) -> dict[str, object]:
     }
 
 
-def row(atlas: Atlas, method: Implementation) -> Row:
+def row(atlas: Atlas, method: Implementation, boards: list[Board]) -> Row:
     """What the table of all methods says of one."""
     name, leaf = method.name, atlas.catalog.leaves[method.leaf]
     compared = verdicts(atlas.parity.get(name, ()))
@@ -110,7 +114,8 @@ def row(atlas: Atlas, method: Implementation) -> Row:
         inference=inference,
         verified=("equal" if equal else "differs") if compared else "",
         verdicts=tuple(compared),
-        scores={task: runs[name].score for task, runs in atlas.runs.items() if name in runs},
+        learns=learns(atlas, name),
+        scores={b.slug: b.best[name] for b in boards if name in b.best},
     )
 
 
@@ -129,33 +134,14 @@ def models_of(atlas: Atlas, name: str) -> tuple[str, ...]:
 
 
 def learned(atlas: Atlas) -> tuple[int, int] | None:
-    """In how many runs every seed ends above all of the lower baseline's on the task, and of how
-    many; None where there is nothing to compare."""
-    lower = atlas.baseline.get("lower", "")
-    found = [
-        run.spread[0] > by_method[lower].spread[1]
-        for by_method in atlas.runs.values()
-        if lower in by_method
-        for name, run in by_method.items()
-        if name != lower
-    ]
-    return (sum(found), len(found)) if found else None
+    """As `learns`, of all methods together."""
+    found = [told for name in atlas.methods if (told := learns(atlas, name))]
+    return (sum(one for one, _ in found), sum(all_ for _, all_ in found)) if found else None
 
 
 def dropping(atlas: Atlas) -> str:
     """The methods whose own default dropout is above zero, in words."""
     return listed(method.title for method in atlas.methods.values() if own_dropout(method))
-
-
-def budget(atlas: Atlas) -> list[str]:
-    """What all runs have in common, as far as they do."""
-    runs = [run for by_method in atlas.runs.values() for run in by_method.values()]
-    same = {
-        "steps": {run.steps for run in runs},
-        "rows a batch": {run.batch_size for run in runs},
-        "seeds": {len(run.seeds) for run in runs},
-    }
-    return [f"{min(found)} {what}" for what, found in same.items() if len(found) == 1]
 
 
 def architecture(atlas: Atlas, name: str, reports: dict[str, Report | Refused]) -> dict:
@@ -174,20 +160,13 @@ def architecture(atlas: Atlas, name: str, reports: dict[str, Report | Refused]) 
 
 
 def in_lab(atlas: Atlas, task: str, reports: dict[str, Report]) -> dict:
-    """Charts and table for a task of the lab, with the scores of its runs."""
+    """Chart and table for a task of the lab, with the scores of its runs."""
     title, runs = task_of(task).title, atlas.runs.get(task, {})
-    points = [
-        charts.Point(title_of(atlas, name), run.counts.trained, run.score, name)
-        for name, run in sorted(runs.items())
-        if name in reports
-    ]
     scores = {name: f"{run.score:.1%}" for name, run in runs.items()}
-    scatter = charts.scatter(f"Trained parameters and scores: {title}", points) if points else ""
     return {
         "title": title,
         "chart": bars(atlas, f"Bytes of a training step: {title}", reports, 1000, "kB"),
         "table": bytes_table(atlas, reports, 1000, "kB", 0, scores),
-        "scatter": scatter,
     }
 
 

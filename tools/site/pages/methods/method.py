@@ -17,6 +17,7 @@ from ....text.formulas import FormulaError
 from ....text.markup import capital, code, listed, table
 from ...shared.charts import Line, learning_curve
 from ...shared.figures import sizes_of
+from ...shared.lab import learns
 from ...shared.method_words import docstring, own_dropout, title
 from . import cost, source
 from .comparisons import comparison_table
@@ -69,6 +70,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "sizes": sizes_of(atlas.runs),
         "random": from_random_weights(atlas, method.name),
         "facts": {**facts, "In short": page(in_short(method))},
+        "learns": learns(atlas, method.name),
         "real": real_runs(atlas, method.name),
         "results": [
             result(atlas, method, name, runs)

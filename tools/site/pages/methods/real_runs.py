@@ -9,6 +9,7 @@ from ....data.real import Group
 from ....data.tasks import REAL, lab_tasks
 from ....text.escape import page
 from ....text.markup import table
+from ...shared.boards import board_of
 from ...shared.method_words import title
 
 
@@ -27,9 +28,10 @@ def row(atlas: Atlas, group: Group) -> list[str]:
     beyond = ", the last tried" if group.at_the_end else ""
     settings = ", ".join(f"{name} {value}" for name, value in group.settings.items())
     task = lab_tasks(REAL)[group.task].title
+    board = board_of(group.model, group.task)
     beside = (scored(atlas, group, name) for name in others(atlas, group.method))
     return [
-        page(f"{task} ({settings})" if settings else task),
+        f"[{page(task)}](../evidence/{board}.md){page(f', {settings}' if settings else '')}",
         f"{group.score:.1%} ± {100 * group.margin:.1f}",
         str(len(group.tests)),
         f"{low:.1%} to {high:.1%}",

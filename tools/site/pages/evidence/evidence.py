@@ -1,0 +1,75 @@
+"""How good methods are: a page of all, one for each board, and what papers print."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from statistics import fmean
+
+from ....atlas import Atlas
+from ....data.scores import Score, disagreements
+from ...shared.boards import SHOWN, Board, measured, printed, published
+from ...shared.method_words import title
+from ...shared.site import Site
+
+COLUMNS = [name for name in Score.model_fields if name != "source"]
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
+
+
+def pages(site: Site) -> Iterator[tuple[str, str]]:
+    atlas = site.atlas
+    own, suites, rows = list(measured(atlas)), list(published(atlas)), printed(atlas)
+    boards = [*own, *suites]
+    apart = disagreements(rows)
+    yield site.render(
+        "evidence.md.j2",
+        "evidence/index.md",
+        own=own,
+        suites=suites,
+        printed=rows,
+        apart=apart,
+        matrix=matrix(atlas, own),
+        runs=sum(len(group.runs) for board in own for group in board.run),
+    )
+    for board in boards:
+        path = f"evidence/{board.slug}.md"
+        yield site.render("board.md.j2", path, board=board, shown=SHOWN, charts=board.charts())
+        yield f"evidence/{board.slug}.csv", as_csv(board.scores)
+    yield site.render("printed.md.j2", "evidence/printed.md", rows=rows, apart=apart)
+    every = [score for board in boards for score in board.scores]
+    yield "evidence/scores.csv", as_csv([*every, *rows])
+
+
+def matrix(atlas: Atlas, boards: list[Board]) -> list[tuple[str, str, list[Score | None]]]:
+    """Of each method, its best score on each board; those on all boards first, the best first."""
+    best: dict[str, list[Score | None]] = {}
+    for place, board in enumerate(boards):
+        for name, score in board.best.items():
+            best.setdefault(name, [None] * len(boards))[place] = score
+
+    def order(item: tuple[str, list[Score | None]]) -> tuple[int, float, str]:
+        known = [score.value for score in item[1] if score]
+        return -len(known), -fmean(known), item[0]
+
+    return [(name, title(atlas, name), row) for name, row in sorted(best.items(), key=order)]
+
+
+def as_csv(scores: Iterable[Score]) -> str:
+    """A line a score. Text that a spreadsheet would take for a formula has an apostrophe before."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*COLUMNS, "paper", "citation", "url", "where"])
+    for score in scores:
+        source = score.source
+        said = (source.paper, source.citation, source.url, source.where) if source else ("",) * 4
+        cells = [*(getattr(score, name) for name in COLUMNS), *said]
+        writer.writerow(["" if cell is None else _cell(cell) for cell in cells])
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = isinstance(value, str) and value.startswith(FORMULA)
+    return f"'{value}" if text else value
