@@ -69,7 +69,8 @@ class Results:
                 return False
             # for readers without the data: what there is to reach, and how many texts say so
             group |= {
-                "majority": TASKS[run.task].majority,
+                "metric": TASKS[run.task].metric,
+                "guessing": TASKS[run.task].guessing,
                 "texts": len(TASKS[run.task].splits["test"]),
             }
             group["runs"] = sorted([*group["runs"], row], key=_key)

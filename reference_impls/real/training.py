@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
@@ -22,7 +22,7 @@ from ..core.training import Loop, train
 from ..measure.ledger import distinct, size, tensors_in
 from ..measure.live import Live
 from .models import MODELS
-from .tasks import TASKS, Task
+from .tasks import TASKS
 
 CONTROLS = RANDOM, SHUFFLED = "random weights", "shuffled labels"
 MEMORY = "memory"
@@ -122,9 +122,7 @@ def prepared(run: Run, budget: Budget) -> tuple[Method, PreTrainedModel, Loop]:
     """The method, the model and the loop of a run, ready for `train`."""
     task, words = TASKS[run.task], tokenizer(run.model)
     with quiet():
-        model = MODELS[run.model].classifier(
-            len(task.classes), run.seed, random=run.control == RANDOM
-        )
+        model = task.model(MODELS[run.model], run.seed, random=run.control == RANDOM)
     method = load_method(run.method)(lr=run.lr, **dict(run.settings), **given(run))
     head_rate(method, model, budget.head_lr)
 
@@ -142,18 +140,10 @@ def given(run: Run) -> dict[str, Any]:
         Refused: it is not to be had.
     """
     wanted = {f.name for f in fields(load_method(run.method)) if f.metadata.get("from_task")}
-    if missing := sorted(wanted - GIVEN.keys()):
+    there = TASKS[run.task].gives(tokenizer(run.model)) if wanted else {}
+    if missing := sorted(wanted - there.keys()):
         raise Refused(f"the task does not give: {', '.join(missing)}")
-    return {name: GIVEN[name](TASKS[run.task], tokenizer(run.model)) for name in wanted}
-
-
-# By field: the ids of the words that name each class; the ids that the tokenizer adds to a text.
-GIVEN: dict[str, Callable[[Task, PreTrainedTokenizerBase], tuple]] = {
-    "verbalizer": lambda task, words: tuple(
-        tuple(words(name, add_special_tokens=False)["input_ids"]) for name in task.classes
-    ),
-    "special_tokens": lambda task, words: tuple(sorted({*words("")["input_ids"]})),
-}
+    return {name: there[name] for name in wanted}
 
 
 def head_rate(method: Method, model: PreTrainedModel, lr: float) -> None:

@@ -12,7 +12,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedMo
 from reference_impls.real import training
 from reference_impls.real.models import MODELS, Model
 from reference_impls.real.plan import Plan
-from reference_impls.real.tasks import TASKS, Task
+from reference_impls.real.tasks import TASKS, Answers, Classes, Task
 
 WORDS = ("[PAD]", "[CLS]", "good", "bad", *"abcdefghijklmnopqrstuvwxyz")
 PLAN = Plan(
@@ -70,11 +70,12 @@ def read(paths: list[Path]) -> list[tuple[str, int]]:
     return [(f"{a} {('bad', 'good')[i % 2]} {b}", i % 2) for i, (a, b) in enumerate(texts)]
 
 
-def put(monkeypatch: pytest.MonkeyPatch) -> Task:
+def put(monkeypatch: pytest.MonkeyPatch) -> Classes:
     """Have both known, and tasks with small splits."""
     monkeypatch.setitem(MODELS, "tiny", Tiny("tiny", "Tiny", "", "", "", "MIT"))
-    monkeypatch.setattr("reference_impls.real.tasks.SIZES", {"test": 50, "dev": 40, "train": 200})
-    task = Task("words", "Words", "none", (), "MIT", ("bad", "good"), read)
+    for kind in (Task, Answers):
+        monkeypatch.setattr(kind, "sizes", {"test": 50, "dev": 40, "train": 200})
+    task = Classes("words", "Words", "none", (), "MIT", read, ("bad", "good"))
     monkeypatch.setitem(TASKS, "words", task)
     training.tokenizer.cache_clear()
     return task

@@ -10,7 +10,7 @@ import torch
 
 from reference_impls.anatomy import anatomy
 from reference_impls.real import training
-from reference_impls.real.tasks import Task, encoded
+from reference_impls.real.tasks import Classes
 from reference_impls.real.training import Budget, Refused, Run, repeats
 
 from .small import put, tokenizer
@@ -19,7 +19,7 @@ BUDGET = Budget(steps=40, rows=8, head_lr=0.05)
 
 
 @pytest.fixture(autouse=True)
-def task(monkeypatch: pytest.MonkeyPatch) -> Task:
+def task(monkeypatch: pytest.MonkeyPatch) -> Classes:
     return put(monkeypatch)
 
 
@@ -119,16 +119,16 @@ def test_a_run_that_diverges_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the loss of step 1 is nan" in found["diverged"]
 
 
-def test_splits_share_no_text_and_are_the_same_always(task: Task) -> None:
+def test_splits_share_no_text_and_are_the_same_always(task: Classes) -> None:
     texts = [text for split in task.splits.values() for text, _ in split]
     assert len(texts) == len(set(texts)) == 290
-    again = Task(task.name, "", "", (), "", task.classes, lambda paths: task.read(paths)[::-1])
+    again = Classes(task.name, "", "", (), "", lambda paths: task.read(paths)[::-1], task.classes)
     assert again.digest == task.digest
     with pytest.raises(ValueError, match="too few texts: 1"):
-        _ = Task("few", "", "", (), "", (), lambda paths: [("a", 0)]).splits
+        _ = Classes("few", "", "", (), "", lambda paths: [("a", 0)], ()).splits
 
 
-def test_shuffled_labels_are_those_of_others_and_stay(task: Task) -> None:
+def test_shuffled_labels_are_those_of_others_and_stay(task: Classes) -> None:
     def labels(**settings: Any) -> list[dict[bytes, int]]:
         batches = task.batches(tokenizer, 1, 200, **settings)
         return [
@@ -143,7 +143,7 @@ def test_shuffled_labels_are_those_of_others_and_stay(task: Task) -> None:
     assert sorted(first.values()) == sorted(true.values())
 
 
-def test_the_score_counts_every_text(task: Task) -> None:
+def test_the_score_counts_every_text(task: Classes) -> None:
     class Always(torch.nn.Module):
         device = torch.device("cpu")
 
@@ -155,10 +155,10 @@ def test_the_score_counts_every_text(task: Task) -> None:
     assert task.right(Always(), tokenizer, "test") == good
     labels = [label for _, label in task.splits["train"]]
     most = max({0, 1}, key=labels.count)
-    assert task.majority == (good if most else 50 - good) / 50
+    assert task.guessing == (good if most else 50 - good) / 50
 
 
-def test_a_batch_is_padded_to_its_longest() -> None:
-    batch = encoded(tokenizer, [("a", 0), ("a good b", 1)])
+def test_a_batch_is_padded_to_its_longest(task: Classes) -> None:
+    batch = task.encoded(tokenizer, [("a", 0), ("a good b", 1)])
     assert batch["attention_mask"].tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
     assert batch["labels"].tolist() == [0, 1]

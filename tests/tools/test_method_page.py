@@ -200,7 +200,8 @@ def test_scores_on_real_weights_stand_beside_the_baselines(tmp_path: Path) -> No
         weights="",
         data="",
         budget=Budget(steps=1, rows=1, head_lr=0.1),
-        majority=0.2,
+        metric="accuracy",
+        guessing=0.2,
         texts=400,
         runs=tuple(runs),
     )

@@ -39,7 +39,8 @@ def write(root: Path, runs: list[dict[str, Any]], **changed: object) -> None:
         "weights": "a",
         "data": "b",
         "budget": {"steps": 100, "rows": 16, "head_lr": 0.01},
-        "majority": 0.2,
+        "metric": "accuracy",
+        "guessing": 0.2,
         "texts": 400,
         "runs": runs,
     }

@@ -36,7 +36,8 @@ def group(method: str, *scores: float, settings: dict | None = None, **changed: 
         "weights": "",
         "data": "",
         "budget": Budget(steps=1, rows=1, head_lr=0.1),
-        "majority": 0.2,
+        "metric": "accuracy",
+        "guessing": 0.2,
         "texts": 400,
         "runs": (*dev, *tests, Row(lr=0.01, seed=1, split="memory", peak=9)),
     }

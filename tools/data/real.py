@@ -47,7 +47,8 @@ class Budget(_Model):
 class Group(_Model):
     """A method, with settings or without, on a task.
 
-    majority: the score of who always says the most frequent class. texts: how many the test has.
+    metric: of what its scores are shares. guessing: the score of who does the same with every
+    text. texts: how many the test has.
     """
 
     method: str = ""
@@ -58,7 +59,8 @@ class Group(_Model):
     weights: str
     data: str
     budget: Budget
-    majority: Fraction
+    metric: str
+    guessing: Fraction
     texts: int
     runs: Annotated[tuple[Row, ...], Field(min_length=1)]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import (
     AutoConfig,
+    AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     PreTrainedModel,
@@ -46,7 +49,7 @@ class Model:
         return sha256(self.folder / self.file)
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        return AutoTokenizer.from_pretrained(self.folder)
+        return AutoTokenizer.from_pretrained(self.folder, **self._packed)
 
     def classifier(self, classes: int, seed: int, *, random: bool = False) -> PreTrainedModel:
         """The model with a new head, which `seed` draws; `random`: and all other weights as well.
@@ -54,12 +57,35 @@ class Model:
         Raises:
             ValueError: the package is not there.
         """
-        settings: dict[str, Any] = {"num_labels": classes}
+        return self._made(AutoModelForSequenceClassification, seed, random, num_labels=classes)
+
+    def writer(self, seed: int, *, random: bool = False) -> PreTrainedModel:
+        """The model that continues texts; `random`: with weights that `seed` draws.
+
+        Raises:
+            ValueError: the package is not there.
+        """
+        return self._made(AutoModelForCausalLM, seed, random)
+
+    @property
+    def _packed(self) -> dict[str, str]:
+        return {"gguf_file": self.file} if self.file.endswith(".gguf") else {}
+
+    def _made(self, kind: Any, seed: int, random: bool, **settings: Any) -> PreTrainedModel:
         torch.manual_seed(seed)
-        if random:
-            config = AutoConfig.from_pretrained(self.folder, **settings)
-            return AutoModelForSequenceClassification.from_config(config)
-        return AutoModelForSequenceClassification.from_pretrained(self.folder, **settings)
+        if not random and not self._packed:
+            return kind.from_pretrained(self.folder, **settings)
+        config = AutoConfig.from_pretrained(self.folder, **self._packed, **settings)
+        model = kind.from_config(config)
+        if not random:
+            model.load_state_dict(_unpacked(self.folder, self.file), strict=False)
+        return model
+
+
+@cache
+def _unpacked(folder: Path, file: str) -> dict[str, Tensor]:
+    """Weights by name, from a format that takes long to read."""
+    return AutoModelForCausalLM.from_pretrained(folder, gguf_file=file).state_dict()
 
 
 def _found() -> Iterator[Model]:

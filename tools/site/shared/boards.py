@@ -177,7 +177,7 @@ def of_group(atlas: Atlas, group: Group) -> Score:
         label=label_of(title(atlas, group.method), group),
         model=lab_tasks(MODELS)[group.model].short,
         data=lab_tasks(REAL)[group.task].short,
-        metric="accuracy",
+        metric=group.metric,
         value=100 * group.score,
         shown=f"{100 * group.score:.1f}",
         low=100 * low,

@@ -37,7 +37,7 @@ def row(atlas: Atlas, group: Group) -> list[str]:
         f"{low:.1%} to {high:.1%}",
         f"{group.rate:g}{beyond}",
         *beside,
-        f"{group.majority:.1%}",
+        f"{group.guessing:.1%}",
     ]
 
 
