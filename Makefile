@@ -49,6 +49,7 @@ parity: .parity/a/installed .parity/b/installed
 # the runs on real weights that are missing: hours; what is there when it is stopped stays
 real: $(VENV)/real
 	$(RUN) -m reference_impls sweep reference_impls/real/minilm.toml
+	$(RUN) -m reference_impls sweep reference_impls/real/smollm2.toml
 
 check: $(VENV)/installed
 	$(RUN) -m tools validate

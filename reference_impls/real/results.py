@@ -7,6 +7,7 @@ several programs can.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Results:
     def add(self, plan: Plan, run: Run, row: Row) -> bool:
         """Keep a run; returns whether it is new. What was made otherwise goes."""
         with self._alone(run.method):
-            every = self._current(run.method)
+            every = copy.deepcopy(self._current(run.method))
             group = _group(every, plan, run)
             if any(_key(known) == _key(row) for known in group["runs"]):
                 return False
@@ -84,7 +85,7 @@ class Results:
 
         Returns whether they are, or there is nothing to do.
         """
-        found = files.read(self.path(method))
+        found = _parsed(self.path(method))
         if not found or found == self._current(method):
             return True
         for model, groups in found["models"].items():
@@ -109,7 +110,8 @@ class Results:
         return lock
 
     def _current(self, method: str) -> dict[str, Any]:
-        found = files.read(self.path(method))
+        """What the file holds of this code's; to be looked at, not to be changed."""
+        found = _parsed(self.path(method))
         if found.get("sources") == _sources(method):
             return found
         versions = {**machine(), **files.versions()}
@@ -135,6 +137,21 @@ def _group(every: dict[str, Any], plan: Plan, run: Run) -> dict[str, Any]:
     }
     found = every["models"].get(run.model, {}).get(run.group, {})
     return found if made.items() <= found.items() else {**made, "runs": []}
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    """A file's content, parsed once for each state of it: a driver asks for every group."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return {}
+    state = stat.st_mtime_ns, stat.st_ino  # it is replaced, so that a new state is a new file
+    if path not in _PARSED or _PARSED[path][0] != state:
+        _PARSED[path] = state, files.read(path)
+    return _PARSED[path][1]
+
+
+_PARSED: dict[Path, tuple[tuple[int, int], dict[str, Any]]] = {}
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -118,14 +119,16 @@ def carry_out(
 ) -> tuple[int, dict[str, str]]:
     """Do what is missing of a plan, see `Results`; how many runs were made, and which failed why.
 
-    Runs that other code made are kept if its first steps are those of the code that is here.
+    Runs that other code made are kept if its first steps are those of the code that is here; of
+    which methods they are not, and runs will be made anew, is said first.
 
     Raises:
         ValueError: the plan is none, or a package is not there.
     """
     sweep = Sweep(plans.read(path), Results(folder))
-    for method in dict.fromkeys(method for method, _ in sweep.plan.contenders):
-        sweep.results.renew(method, repeats)
+    methods = dict.fromkeys(method for method, _ in sweep.plan.contenders)
+    if moved := [method for method in methods if not sweep.results.renew(method, repeats)]:
+        print(f"first steps are not what they were: {', '.join(moved)}: made anew", file=sys.stderr)
     carrier = start()
     try:
         sweep.run(carrier)

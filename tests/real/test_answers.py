@@ -115,7 +115,7 @@ def test_training_teaches_to_answer(task: Answers) -> None:
 
 
 def test_what_wants_classes_is_refused(task: Answers) -> None:
-    with pytest.raises(Refused, match="the task does not give: .*verbalizer"):
+    with pytest.raises(Refused, match=r"the task does not give: .*verbalizer"):
         training.row(Run("pet", "writer", "first", 0.01, 1, "test"), Budget(1, 2, 0.01))
 
 

@@ -114,6 +114,17 @@ def test_progress_counts_what_is_there_and_what_will_be(results: Results) -> Non
     assert sweep.progress() == (1, 1 + each)
 
 
+def test_that_runs_are_made_anew_is_said_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module.plans, "read", lambda path: PLAN)
+    monkeypatch.setattr(Results, "renew", lambda self, method, repeats: method != "lora")
+    monkeypatch.setattr(Sweep, "run", lambda self, engine: None)
+    module.carry_out(MINILM, tmp_path, Here)
+    said = "first steps are not what they were: lora: made anew"
+    assert capsys.readouterr().err.strip() == said
+
+
 def die_once(folder: str) -> str:
     """Kill this worker the first time, and answer the second."""
     mark = Path(folder) / "mark"

@@ -91,7 +91,6 @@ def test_the_overview_has_a_column_a_board(pages: dict[str, str]) -> None:
     assert "3 methods on 2 tasks, 18 runs" in text
     assert "best LoRA with 85.0; 0 of 1 others are level" in text
     assert "[4 printed scores](printed.md) of 1 method" in text
-    assert "1 time two sources print different numbers" in text
     assert "best lora, <rank8> with 50.0, with which 1 others are level" in text
 
 
@@ -113,14 +112,23 @@ def test_a_suites_board_says_whose_it_is(pages: dict[str, str]) -> None:
 
 
 def test_printed_scores_stand_with_their_source(pages: dict[str, str]) -> None:
-    text = pages["evidence/printed.md"]
+    text = pages["evidence/printed-lora.md"]
     assert HOSTILE not in text
-    _, *found = rows(text, "printed")
-    assert [row[4] for row in found] == ["63.4 ± 1.2", "63.4 ± 1.2", "87.5", "86.1"]
-    assert found[2][0] == HOSTILE
-    assert found[2][6] == "Hu and Shen 2022, Table 2 as read"
+    _, first, second = rows(text, "printed")
+    assert first[:2] == [f"Hu and Shen 2022, Table 2 as read{HOSTILE}", "RoBERTa-base"]
+    numbers = "MNLI accuracy 87.5 CoLA Matthews correlation 63.4 ± 1.2"
+    assert [" ".join(first[2].split()), first[3]] == [numbers, "–"]
+    assert "86.1" in second[2]
     apart = unescape(re.sub("<[^>]+>", "", text.split('<ul class="apart">')[1]))
-    assert "LoRA, RoBERTa-base, MNLI (accuracy), 1.4 apart" in apart
+    assert "RoBERTa-base, MNLI (accuracy): 2 numbers, 1.4 apart" in apart
+    assert "CoLA" not in apart
+
+
+def test_an_overview_leads_to_what_is_printed_of_each_method(pages: dict[str, str]) -> None:
+    text = pages["evidence/printed.md"]
+    assert "4 scores of 1 method, from 1 source." in text
+    assert "| [LoRA](printed-lora.md) | 4 | 1 | 1 |" in text
+    assert "[4 scores](../evidence/printed-lora.md)" in pages["methods/lora.md"]
 
 
 def test_tables_are_there_as_csv(pages: dict[str, str], atlas: Atlas) -> None:

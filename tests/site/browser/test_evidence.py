@@ -7,9 +7,9 @@ from playwright.sync_api import Page
 
 from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious
 from tools.atlas import Atlas
-from tools.site.shared.boards import Board, measured, printed, published
+from tools.site.shared.boards import Board, measured, published
 
-INDEX, PRINTED = "evidence/index.html", "evidence/printed.html"
+INDEX, PRINTED, LORA = (f"evidence/{name}.html" for name in ("index", "printed", "printed-lora"))
 
 
 @pytest.fixture(scope="session")
@@ -73,17 +73,19 @@ def test_a_click_on_a_head_sorts_and_the_address_keeps_it(
 
 
 def test_printed_scores_are_filtered(visit: Visit, atlas: Atlas) -> None:
-    rows = printed(atlas)
-    method = rows[0].method
-    page = visit(f"{PRINTED}?method={method}&model=gone")
+    tables = atlas.printed["lora"]
+    model, data = tables[0].model, next(iter(tables[0].scores))
+    page = visit(f"{LORA}?model={model}&data=gone")
     left = page.locator("#printed tbody tr:visible")
-    own = [score for score in rows if score.method == method]
-    assert left.count() == len(own) < len(rows)
-    assert page.inner_text("#printed-filters .count") == f"{len(own)} of {len(rows)} scores"
-    page.select_option("[name=data]", own[0].data)
-    fewer = [score for score in own if score.data == own[0].data]
+    own = [table for table in tables if table.model == model]
+    assert left.count() == len(own) < len(tables)
+    assert page.inner_text("#printed-filters .count") == f"{len(own)} of {len(tables)} rows"
+    page.select_option("[name=data]", next(tables[0].rows("lora")).data)
+    fewer = [table for table in own if data in table.scores and table.split == tables[0].split]
     assert left.count() == len(fewer)
-    assert f"method={method}" in page.evaluate("location.search")
+    shown = page.locator("#printed .values span:visible")
+    assert shown.count() == len(fewer)
+    assert f"model={model}" in page.evaluate("location.search")
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
@@ -91,7 +93,7 @@ def test_printed_scores_are_filtered(visit: Visit, atlas: Atlas) -> None:
 def test_pages_fit_and_have_no_serious_fault(
     visit: Visit, boards: list[Board], width: int, scheme: str
 ) -> None:
-    for place in (INDEX, path(boards[0]), path(boards[-1]), PRINTED):
+    for place in (INDEX, path(boards[0]), path(boards[-1]), PRINTED, LORA):
         page = visit(place, width=width, scheme=scheme)
         assert overflow(page) <= 0, place
         assert serious(page) == [], place

@@ -1,4 +1,4 @@
-// Boards: which cost the chart is against; the order of a table; the filters of printed scores.
+// Which cost the chart is against; the order of a table; the filters of printed scores.
 // All of it is kept in the address.
 "use strict";
 
@@ -83,16 +83,15 @@
     const rows = [...document.getElementById("printed").tBodies[0].rows];
     const count = form.querySelector(".count");
     const filter = () => {
-      const {method, model, data} = Object.fromEntries(new FormData(form));
+      const {model, data} = Object.fromEntries(new FormData(form));
       let left = 0;
       for (const row of rows) {
-        row.hidden =
-          (method && row.dataset.method !== method) ||
-          (model && row.cells[1].textContent !== model) ||
-          (data && row.cells[2].textContent !== data);
+        const scores = [...row.querySelectorAll("[data-data]")];
+        for (const score of scores) score.hidden = data && score.dataset.data !== data;
+        row.hidden = (model && row.dataset.model !== model) || scores.every((score) => score.hidden);
         if (!row.hidden) left += 1;
       }
-      count.textContent = left === rows.length ? `${left} scores` : `${left} of ${rows.length} scores`;
+      count.textContent = left === rows.length ? `${left} rows` : `${left} of ${rows.length} rows`;
     };
     for (const select of form.querySelectorAll("select")) {
       if ([...select.options].some((option) => option.value === asked[select.name])) {

@@ -6,9 +6,14 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from statistics import fmean
+from urllib.parse import quote
+
+from markupsafe import Markup
 
 from ....atlas import Atlas
 from ....data.scores import Score, disagreements
+from ....text.escape import page
+from ....text.markup import table
 from ...shared.boards import SHOWN, Board, measured, printed, published
 from ...shared.method_words import title
 from ...shared.site import Site
@@ -21,14 +26,12 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
     atlas = site.atlas
     own, suites, rows = list(measured(atlas)), list(published(atlas)), printed(atlas)
     boards = [*own, *suites]
-    apart = disagreements(rows)
     yield site.render(
         "evidence.md.j2",
         "evidence/index.md",
         own=own,
         suites=suites,
         printed=rows,
-        apart=apart,
         matrix=matrix(atlas, own),
         runs=sum(len(group.runs) for board in own for group in board.run),
     )
@@ -36,9 +39,48 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         path = f"evidence/{board.slug}.md"
         yield site.render("board.md.j2", path, board=board, shown=SHOWN, charts=board.charts())
         yield f"evidence/{board.slug}.csv", as_csv(board.scores)
-    yield site.render("printed.md.j2", "evidence/printed.md", rows=rows, apart=apart)
+    yield from printed_pages(site, rows)
     every = [score for board in boards for score in board.scores]
     yield "evidence/scores.csv", as_csv([*every, *rows])
+
+
+def printed_pages(site: Site, rows: list[Score]) -> Iterator[tuple[str, str]]:
+    """An overview of what papers print, and a page for each method."""
+    atlas = site.atlas
+    tables = {name: found for name, found in atlas.printed.items() if name in atlas.methods}
+    sources = {(s.source.paper, s.source.citation) for s in rows if s.source}
+    yield site.render(
+        "printed.md.j2",
+        "evidence/printed.md",
+        rows=rows,
+        tables=tables,
+        sources=len(sources),
+        summary=summary(atlas, rows),
+    )
+    for name, found in tables.items():
+        own = [score for score in rows if score.method == name]
+        yield site.render(
+            "printed_of.md.j2",
+            f"evidence/printed-{name}.md",
+            name=name,
+            title=title(atlas, name),
+            tables=[(each, list(each.rows(name))) for each in found],
+            datas=sorted({score.data for score in own}),
+            apart=disagreements(own),
+        )
+
+
+def summary(atlas: Atlas, rows: list[Score]) -> Markup:
+    """How much is printed of each method, most first."""
+    found = []
+    for name in atlas.printed:
+        own = [score for score in rows if score.method == name]
+        models = {score.model for score in own}
+        label = f"[{page(title(atlas, name))}](printed-{quote(name)}.md)"
+        apart = len(disagreements(own))
+        found.append((len(own), [label, f"{len(own):,}", str(len(models)), str(apart)]))
+    ordered = [cells for _, cells in sorted(found, key=lambda item: (-item[0], item[1][0]))]
+    return table(["Method", "Scores", "Models", "Printed differently"], "lrrr", ordered)
 
 
 def matrix(atlas: Atlas, boards: list[Board]) -> list[tuple[str, str, list[Score | None]]]:

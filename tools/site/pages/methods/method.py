@@ -71,6 +71,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "random": from_random_weights(atlas, method.name),
         "facts": {**facts, "In short": page(in_short(method))},
         "learns": learns(atlas, method.name),
+        "printed": sum(len(t.scores) for t in atlas.printed.get(method.name, ())),
         "real": real_runs(atlas, method.name),
         "results": [
             result(atlas, method, name, runs)
