@@ -15,10 +15,11 @@ from tests.tools.fault_cases_of_code import PRINTED, PRINTED_PATH
 from tests.tools.small_catalog import CARD, write_suite, write_tree
 from tests.tools.test_scores import group
 from tools.atlas import Atlas, load
+from tools.data.peaks import Peaks
 from tools.data.real import Row
 from tools.data.scores import Score
 from tools.site import all_pages
-from tools.site.pages.evidence import evidence
+from tools.site.pages.evidence import evidence, scale
 from tools.site.pages.methods.real_runs import real_runs
 from tools.site.shared.boards import measured
 
@@ -162,3 +163,11 @@ def test_methods_on_more_boards_come_first(atlas: Atlas) -> None:
 def test_a_methods_page_leads_to_the_board(atlas: Atlas, pages: dict[str, str]) -> None:
     assert "](../evidence/minilm-trec.md)" in str(real_runs(atlas, "lora"))
     assert "evidence/minilm-trec.md" in pages
+
+
+def test_what_everything_would_cost_follows_from_measured_steps(atlas: Atlas) -> None:
+    peaks = (Peaks("Card", "BERT-base", "float32", (1.0,), (0.1, 0.3, 0.2)),)
+    (row,) = str(scale.table_of(replace(atlas, peaks=peaks))).splitlines()[2:]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:] == ["–", "3", "200 ms", "200 s", "13,333", "133"]  # 240,000 runs
+    assert scale.table_of(replace(atlas, peaks=())) is None

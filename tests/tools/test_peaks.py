@@ -36,9 +36,16 @@ def test_ratios_are_those_of_what_was_run_and_counted(tmp_path: Path) -> None:
         row("e", 30, 60, 0, 0, 0, 0, precision="bfloat16"),
     ]
     half, whole = read_peaks(write(tmp_path, json.dumps({"rows": rows})))
-    assert half == ("Card", "BERT-base", "bfloat16", (0.5,))
-    assert whole == ("Card", "BERT-base", "float32", (1.0, 1.5))
+    assert half == ("Card", "BERT-base", "bfloat16", (0.5,), ())
+    assert whole == ("Card", "BERT-base", "float32", (1.0, 1.5), ())
     assert whole.median == 1.25
+
+
+def test_seconds_are_those_of_the_kernel_that_torch_chooses(tmp_path: Path) -> None:
+    one = row("a", 50, 10, 10, 10, 10, 10) | {"fused": {"peak": 1, "seconds": 0.25}}
+    one["plain"]["seconds"] = 9.0
+    (found,) = read_peaks(write(tmp_path, json.dumps({"rows": [one]})))
+    assert found.seconds == (0.25,)
 
 
 def test_no_rows_are_no_peaks(tmp_path: Path) -> None:

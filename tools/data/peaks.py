@@ -13,12 +13,16 @@ from .ledger import ARCHITECTURES, Bytes, Refused
 
 
 class Peaks(NamedTuple):
-    """The peaks of an architecture's steps, each as a multiple of the ledger's sum."""
+    """The peaks of an architecture's steps, each as a multiple of the ledger's sum.
+
+    `seconds`: what the methods' steps take with the attention that PyTorch chooses.
+    """
 
     card: str
     architecture: str
     precision: str
     ratios: tuple[float, ...]
+    seconds: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:
@@ -27,16 +31,18 @@ class Peaks(NamedTuple):
 
 class _Step(BaseModel):
     peak: int
+    seconds: float = 0.0
 
 
 class _Row(BaseModel):
-    """A method's step with attention by its formula, which is what the ledger counts."""
+    """A method's step with attention by its formula, which the ledger counts, and by a kernel."""
 
     card: str
     architecture: str
     precision: str
     ledger: Bytes | Refused
     plain: _Step | None = None
+    fused: _Step | None = None
 
 
 class _Rows(BaseModel):
@@ -52,6 +58,7 @@ def read_peaks(root: Path) -> tuple[Peaks, ...]:
     Raises CommittedError.
     """
     found: dict[tuple[str, str, str], list[float]] = {}
+    seconds: dict[tuple[str, str, str], list[float]] = {}
     for path in sorted((root / "benchmarks").glob("*.json")):
         try:
             rows = _FILE.validate_json(path.read_bytes()).rows
@@ -63,4 +70,10 @@ def read_peaks(root: Path) -> tuple[Peaks, ...]:
                 title = ARCHITECTURES.get(row.architecture, row.architecture)
                 ratios = found.setdefault((row.card, title, row.precision), [])
                 ratios.append(row.plain.peak / row.ledger.total)
-    return tuple(Peaks(*place, tuple(ratios)) for place, ratios in sorted(found.items()))
+                if row.fused:
+                    place = (row.card, title, row.precision)
+                    seconds.setdefault(place, []).append(row.fused.seconds)
+    return tuple(
+        Peaks(*place, tuple(ratios), tuple(seconds.get(place, ())))
+        for place, ratios in sorted(found.items())
+    )

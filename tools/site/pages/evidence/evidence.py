@@ -17,6 +17,7 @@ from ....text.markup import table
 from ...shared.boards import SHOWN, Board, measured, printed, published
 from ...shared.method_words import title
 from ...shared.site import Site
+from . import scale
 
 COLUMNS = [name for name in Score.model_fields if name != "source"]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
@@ -33,6 +34,8 @@ def pages(site: Site) -> Iterator[tuple[str, str]]:
         suites=suites,
         printed=rows,
         matrix=matrix(atlas, own),
+        scale=scale.table_of(atlas),
+        planned=scale.RUNS,
         runs=sum(len(group.runs) for board in own for group in board.run),
     )
     for board in boards:
