@@ -125,6 +125,16 @@ def test_printed_scores_stand_with_their_source(pages: dict[str, str]) -> None:
     assert "CoLA" not in apart
 
 
+def test_a_printed_row_with_several_metrics_is_one(atlas: Atlas) -> None:
+    first, second = atlas.printed["lora"]
+    again = first.model_copy(update={"metric": "F1", "scores": {"MNLI": "80.1"}})
+    (one, scores), (other, _) = evidence.joined("lora", [first, again, second])
+    assert (one.where, other.where) == ("Table 2", "Table 9")
+    assert [(s.metric, s.shown) for s in scores] == [
+        ("accuracy", "87.5"), ("Matthews correlation", "63.4 ± 1.2"), ("F1", "80.1")
+    ]  # fmt: skip
+
+
 def test_an_overview_leads_to_what_is_printed_of_each_method(pages: dict[str, str]) -> None:
     text = pages["evidence/printed.md"]
     assert "4 scores of 1 method, from 1 source." in text

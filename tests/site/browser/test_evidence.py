@@ -7,6 +7,7 @@ from playwright.sync_api import Page
 
 from tests.site.browser.conftest import DESKTOP, PHONE, Visit, overflow, serious
 from tools.atlas import Atlas
+from tools.site.pages.evidence.evidence import joined
 from tools.site.shared.boards import Board, measured, published
 
 INDEX, PRINTED, LORA = (f"evidence/{name}.html" for name in ("index", "printed", "printed-lora"))
@@ -73,18 +74,17 @@ def test_a_click_on_a_head_sorts_and_the_address_keeps_it(
 
 
 def test_printed_scores_are_filtered(visit: Visit, atlas: Atlas) -> None:
-    tables = atlas.printed["lora"]
-    model, data = tables[0].model, next(iter(tables[0].scores))
+    rows = [(table.model, scores) for table, scores in joined("lora", atlas.printed["lora"])]
+    model, data = rows[0][0], rows[0][1][0].data
     page = visit(f"{LORA}?model={model}&data=gone")
     left = page.locator("#printed tbody tr:visible")
-    own = [table for table in tables if table.model == model]
-    assert left.count() == len(own) < len(tables)
-    assert page.inner_text("#printed-filters .count") == f"{len(own)} of {len(tables)} rows"
-    page.select_option("[name=data]", next(tables[0].rows("lora")).data)
-    fewer = [table for table in own if data in table.scores and table.split == tables[0].split]
-    assert left.count() == len(fewer)
-    shown = page.locator("#printed .values span:visible")
-    assert shown.count() == len(fewer)
+    own = [scores for name, scores in rows if name == model]
+    assert left.count() == len(own) < len(rows)
+    assert page.inner_text("#printed-filters .count") == f"{len(own)} of {len(rows)} rows"
+    page.select_option("[name=data]", data)
+    found = [sum(score.data == data for score in scores) for scores in own]
+    assert left.count() == sum(map(bool, found))
+    assert page.locator("#printed .values span:visible").count() == sum(found)
     assert f"model={model}" in page.evaluate("location.search")
 
 

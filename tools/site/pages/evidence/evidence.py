@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from statistics import fmean
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from ....atlas import Atlas
-from ....data.scores import Score, disagreements
+from ....data.scores import Score, Table, disagreements
 from ....text.escape import page
 from ....text.markup import table
 from ...shared.boards import SHOWN, Board, measured, printed, published
@@ -67,10 +68,22 @@ def printed_pages(site: Site, rows: list[Score]) -> Iterator[tuple[str, str]]:
             f"evidence/printed-{name}.md",
             name=name,
             title=title(atlas, name),
-            tables=[(each, list(each.rows(name))) for each in found],
+            tables=joined(name, found),
             datas=sorted({score.data for score in own}),
             apart=disagreements(own),
         )
+
+
+def joined(method: str, tables: Iterable[Table]) -> list[tuple[Table, list[Score]]]:
+    """A row of a printed table, by several metrics, with all its scores."""
+
+    def printed_row(table: Table) -> dict[str, object]:
+        return table.model_dump(exclude={"metric", "scores"})
+
+    return [
+        ((first := next(same)), [*first.rows(method), *(s for t in same for s in t.rows(method))])
+        for _, same in groupby(tables, printed_row)
+    ]
 
 
 def summary(atlas: Atlas, rows: list[Score]) -> Markup:
