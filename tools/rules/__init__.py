@@ -16,12 +16,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..cards import FILE as CARD
 from ..cards import Card
-from ..data import declared, official
+from ..data import declared, differences, official
 from ..data.declared import DeclaredError
+from ..data.differences import Differences
 from ..data.document import Document
 from ..data.findings import Finding
 from ..data.implementations import DeclarationError, Implementation, add, method_files, read
 from ..data.official import Official
+from ..data.parity import Comparison, read_parity
 from ..data.schema import Catalog, Node
 
 FAMILIES = {
@@ -38,7 +40,7 @@ FAMILIES = {
 }
 
 Place = tuple[str | int, ...]
-Declared = TypeVar("Declared", Card, Official)
+Declared = TypeVar("Declared", Card, Official, Differences)
 
 
 class Source(NamedTuple):
@@ -144,6 +146,16 @@ class Context:
     def officials(self) -> tuple[dict[str, Official], dict[str, DeclaredError]]:
         """What official code does, likewise."""
         return self._declared(official.FILE, Official)
+
+    @cached_property
+    def differences(self) -> tuple[dict[str, Differences], dict[str, DeclaredError]]:
+        """What libraries do otherwise, likewise."""
+        return self._declared(differences.FILE, Differences)
+
+    @cached_property
+    def parity(self) -> dict[str, tuple[Comparison, ...]]:
+        """The comparisons with libraries, by method. Raises CommittedError."""
+        return read_parity(self.root)
 
     def _declared(
         self, file: str, kind: type[Declared]

@@ -14,7 +14,7 @@ from ..data.committed import CommittedError
 from ..data.digests import unchanged
 from ..data.findings import nearest
 from ..data.implementations import FIELDS, Implementation, shared_parts
-from . import Context, Fault, Source, official_code, rule  # noqa: F401 (its rules enter themselves)
+from . import Context, Fault, Source, differences, official_code, rule  # noqa: F401 (rules enter themselves)
 from .places import at, file_beside, source_of, unread
 
 _PARTS = {

@@ -15,6 +15,7 @@ from .pages.calculator import calculator
 from .pages.choose import choose
 from .pages.compare import compare
 from .pages.crosswalk import crosswalk
+from .pages.differences import differences
 from .pages.guides import guides
 from .pages.home import home
 from .pages.methods import methods
@@ -51,6 +52,7 @@ PARTS = (
     compare,
     calculator,
     models,
+    differences,
     guides,
     news,
     wanted,
