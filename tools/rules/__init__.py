@@ -16,8 +16,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..cards import FILE as CARD
 from ..cards import Card
-from ..data import declared, differences, official
+from ..data import declared, official
 from ..data.declared import DeclaredError
+from ..data.differences import FILE as DIFFERENCES
 from ..data.differences import Differences
 from ..data.document import Document
 from ..data.findings import Finding
@@ -150,7 +151,7 @@ class Context:
     @cached_property
     def differences(self) -> tuple[dict[str, Differences], dict[str, DeclaredError]]:
         """What libraries do otherwise, likewise."""
-        return self._declared(differences.FILE, Differences)
+        return self._declared(DIFFERENCES, Differences)
 
     @cached_property
     def parity(self) -> dict[str, tuple[Comparison, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import indent
 from types import MappingProxyType
 
 from markupsafe import Markup
@@ -42,9 +43,9 @@ def comparison_table(
             for c in equal
         ]
         head = ["Library", "Compared", "Models", "Result", "Difference", "After what"]
-        folded = table(head, "llllrl", rows)
-        summary = f"<summary>{len(equal)} equal</summary>"
-        parts.append(safe(f"<details markdown>\n{summary}\n\n{folded}\n\n</details>"))
+        folded = indent(table(head, "llllrl", rows), "    ")
+        # not as an element: there are such elements in the cells, and Markdown ends at the first
+        parts.append(safe(f'??? equal "{len(equal)} equal"\n\n{folded}'))
     return safe("\n\n").join(parts)
 
 
