@@ -18,6 +18,7 @@ from tools.data.files import ROOT
 from tools.data.parity import Comparison
 from tools.site import all_pages
 from tools.site.pages.differences.differences import MEANINGS, thread
+from tools.site.pages.methods.method import told_of
 from tools.text.escape import html
 
 PATH = "reference_impls/reparameterized/lora/differences.toml"
@@ -242,6 +243,13 @@ def test_an_entry_shows_what_it_is_about(small: Atlas) -> None:
     assert "```python\nprint(3)\n```\n\nIt prints\n\n```text\n3\n```" in text
     assert f"Told upstream: [huggingface/peft&#35;12]({address})" in text
     assert "upstream" not in page_of(small, entry())
+
+
+def test_a_row_leads_to_what_is_told_of_it_in_its_own_method(small: Atlas) -> None:
+    entries = {"lora": (entry(),), "ia3": (entry(name="other"),)}
+    atlas = replace(small, differences=entries, parity={"lora": (row(),), "ia3": (row(),)})
+    assert told_of(atlas, "lora") == {row(): "peft-shared"}
+    assert told_of(atlas, "ia3") == {row(): "other"}
 
 
 def test_hostile_text_stays_text(small: Atlas) -> None:
