@@ -48,6 +48,7 @@ def test_what_the_address_names_and_there_is_not_filters_nothing(
     page = visit(f"{PATH}?library=none&severity=bug")
     bugs = sum(told.difference.severity == "bug" for told in atlas.told)
     assert page.locator(".difference:visible").count() == bugs
+    assert page.get_by_label("Library").evaluate("select => select.selectedIndex") == 0  # "all"
 
 
 def test_a_link_to_a_difference_shows_it_whatever_is_filtered(visit: Visit) -> None:
