@@ -21,6 +21,7 @@ from .rules import catalog as catalog_file
 from .text.words import count
 
 if TYPE_CHECKING:
+    from .data.differences import Difference, Told
     from .data.guides import Guide
     from .data.parity import Comparison
     from .data.peaks import Peaks
@@ -43,11 +44,11 @@ class Atlas:
     """The catalog, the implementations by name, and what was measured of them.
 
     That is, by method, its card, what its official code does, its committed runs, how it compares
-    with libraries, its ledger, and what became of it on each of the architectures. Of papers, by
-    id: what other sources say of them, and the file and line of the entry. Of the
-    parts that methods share, the text by path. How the ledger's sums compare with the peaks of real
-    steps; what others name that the catalog may lack; the runs on real weights; those that
-    libraries publish; and, by method, the tables that papers print.
+    with libraries and what is told of where these differ, its ledger, and what became of it on each
+    of the architectures. Of papers, by id: what other sources say of them, and the file and line of
+    the entry. Of the parts that methods share, the text by path. How the ledger's sums compare with
+    the peaks of real steps; what others name that the catalog may lack; the runs on real weights;
+    those that libraries publish; and, by method, the tables that papers print.
     """
 
     catalog: Catalog
@@ -57,6 +58,7 @@ class Atlas:
     officials: dict[str, Official] = field(default_factory=dict)
     runs: dict[str, dict[str, Run]] = field(default_factory=dict)
     parity: dict[str, tuple[Comparison, ...]] = field(default_factory=dict)
+    differences: dict[str, tuple[Difference, ...]] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     evidence: dict[str, tuple[Evidence, ...]] = field(default_factory=dict)
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -89,6 +91,13 @@ class Atlas:
     def card(self, method: str) -> Card:
         """The method's card, an empty one where it has none."""
         return self.cards.get(method, _NO_CARD)
+
+    @cached_property
+    def told(self) -> list[Told]:
+        """Each difference from a library with its rows, the most severe first."""
+        from .data.differences import tell  # imported here, as what `load` needs is
+
+        return tell(self.differences, self.parity)
 
     @cached_property
     def baseline(self) -> dict[Baseline, str]:
@@ -178,6 +187,7 @@ def load(root: Path) -> Atlas:
     Raises CatalogError, CommittedError, DeclarationError or BuildError.
     """
     # imported here: the README needs none of them, and the validator, which reads it, is to be fast
+    from .data.differences import read_differences
     from .data.guides import read_guides
     from .data.parity import read_parity
     from .data.peaks import read_peaks
@@ -198,6 +208,7 @@ def load(root: Path) -> Atlas:
         runs=read_runs(root),
         ledger=read_ledger(root),
         parity=read_parity(root),
+        differences=read_differences(root),
         evidence=read_evidence(root),
         places=places,
         guides=read_guides(root),

@@ -15,7 +15,9 @@ from tests.site.html_pages import HtmlPage, read_site
 from tests.tools.small_catalog import CATALOG, write_tree
 from tools import readme
 from tools.atlas import Atlas
+from tools.data.differences import Difference
 from tools.data.implementations import discover
+from tools.data.parity import Comparison
 from tools.data.schema import Catalog
 
 HOSTILE = [
@@ -78,7 +80,29 @@ def hostile_atlas(root: Path) -> Atlas:
         )
     methods = discover(root)
     source = {m.name: (root / m.path).read_text() + "\n# ``` </code>" for m in methods.values()}
-    return Atlas(Catalog.model_validate(data), methods, source)
+    told, rows = hostile_differences()
+    return Atlas(
+        Catalog.model_validate(data),
+        methods,
+        source,
+        differences={"lora": told},
+        parity={"lora": rows},
+    )
+
+
+def hostile_differences() -> tuple[tuple[Difference, ...], tuple[Comparison, ...]]:
+    """A difference for each text, and the rows that it explains; others are equal."""
+    told, rows = [], []
+    for number, text in enumerate(HOSTILE):
+        about = dict.fromkeys(("library", "title", "reproduce", "prints"), text)
+        effect = text.replace("{document}", "")  # names a figure
+        about |= {"name": f"evil-{number}", "severity": "bug", "effect": effect, "notes": [text]}
+        told.append(Difference.model_validate(about))
+        about = dict.fromkeys(("library", "version", "compared", "note"), text)
+        about |= {"models": [text], "difference": 0.5}
+        for outcome in ("deviates", "equal-after"):
+            rows.append(Comparison.model_validate(about | {"outcome": outcome}))
+    return tuple(told), tuple(rows)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +155,20 @@ def test_every_text_is_shown_as_it_was_written(atlas: Atlas, pages: dict[str, Ht
     assert " ".join(HOSTILE) in " ".join(branch.text.split())
     cells = [cell.text for cell in pages["crosswalk.html"].all("td")]
     assert any(HOSTILE[11] in cell for cell in cells)
+
+
+def test_every_difference_is_shown_as_it_was_written(pages: dict[str, HtmlPage]) -> None:
+    """But for backticks, which mark code."""
+    written = sorted(text.replace("`", "") for text in HOSTILE)
+    page, method = pages["methods/differences.html"], pages["methods/lora.html"]
+    titles = [heading.text.removesuffix("¶").strip() for heading in page.all("h3")]
+    assert sorted(title.replace("`", "") for title in titles) == written
+    libraries = [option.text for option in page.all("option")]
+    assert set(HOSTILE) <= set(libraries)
+    cells = [cell.text.replace("`", "") for cell in method.all("td")]
+    assert set(written) <= set(cells)
+    links = [link for link in method.links if link.startswith("differences.html#evil-")]
+    assert len(links) == len(HOSTILE)
 
 
 def test_one_main_heading_and_no_torn_table(pages: dict[str, HtmlPage]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.tools.fault_cases import FAULTS, Case
 from tests.tools.fault_cases_of_code import FAULTS_OF_CODE
 from tests.tools.fault_cases_of_content import FAULTS_OF_CONTENT, PLAIN
+from tests.tools.fault_cases_of_differences import FAULTS_OF_DIFFERENCES
 from tests.tools.fault_cases_of_files import FAULTS_OF_FILES
 from tests.tools.small_catalog import CATALOG, write_generated, write_tree
 from tools import rules
@@ -17,7 +18,7 @@ from tools.commands.validate import validate
 from tools.rules.order import misplaced
 
 RULES = rules.load()
-CASES = [*FAULTS, *FAULTS_OF_CONTENT, *FAULTS_OF_CODE, *FAULTS_OF_FILES]
+CASES = [*FAULTS, *FAULTS_OF_CONTENT, *FAULTS_OF_CODE, *FAULTS_OF_DIFFERENCES, *FAULTS_OF_FILES]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code}-{case.new[:30]!a}")
@@ -67,8 +68,8 @@ def test_rules_are_explained() -> None:
 
 def test_rules_lie_in_the_module_of_their_family() -> None:
     modules = {f"tools.rules.{name}": f"S{i}" for i, name in enumerate(rules.FAMILIES)}
-    for of_methods in ("official_code", "reported"):
-        modules[f"tools.rules.{of_methods}"] = modules["tools.rules.implementations"]
+    for name in ("differences", "official_code", "reported"):
+        modules[f"tools.rules.{name}"] = modules["tools.rules.implementations"]
     for code, rule in RULES.items():
         if rule.check:
             assert code.startswith(modules[rule.check.__module__])

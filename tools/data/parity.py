@@ -43,8 +43,5 @@ def verdicts(comparisons: tuple[Comparison, ...]) -> list[tuple[str, bool]]:
         name = " ".join(library)
         own = [c for c in comparisons if (c.library, c.version) == library]
         apart = sum(c.outcome == "deviates" for c in own)
-        said = f"{len(own) - apart} of {len(own)} equal"
-        if apart:
-            said += f"; {apart} {'differs' if apart == 1 else 'differ'}"
-        found.append((f"{name}: {said}", not apart))
+        found.append((f"{name}: {len(own) - apart} of {len(own)} equal", not apart))
     return found

@@ -18,10 +18,13 @@ from ..cards import FILE as CARD
 from ..cards import Card
 from ..data import declared, official
 from ..data.declared import DeclaredError
+from ..data.differences import FILE as DIFFERENCES
+from ..data.differences import Differences
 from ..data.document import Document
 from ..data.findings import Finding
 from ..data.implementations import DeclarationError, Implementation, add, method_files, read
 from ..data.official import Official
+from ..data.parity import Comparison, read_parity
 from ..data.schema import Catalog, Node
 from ..data.scores import FILE as PRINTED
 from ..data.scores import Printed
@@ -40,7 +43,7 @@ FAMILIES = {
 }
 
 Place = tuple[str | int, ...]
-Declared = TypeVar("Declared", Card, Official, Printed)
+Declared = TypeVar("Declared", Card, Differences, Official, Printed)
 
 
 class Source(NamedTuple):
@@ -151,6 +154,16 @@ class Context:
     def printed(self) -> tuple[dict[str, Printed], dict[str, DeclaredError]]:
         """The tables that papers print, likewise."""
         return self._declared(PRINTED, Printed)
+
+    @cached_property
+    def differences(self) -> tuple[dict[str, Differences], dict[str, DeclaredError]]:
+        """What libraries do otherwise, likewise."""
+        return self._declared(DIFFERENCES, Differences)
+
+    @cached_property
+    def parity(self) -> dict[str, tuple[Comparison, ...]]:
+        """The comparisons with libraries, by method. Raises CommittedError."""
+        return read_parity(self.root)
 
     def _declared(
         self, file: str, kind: type[Declared]

@@ -15,6 +15,7 @@ from .pages.calculator import calculator
 from .pages.choose import choose
 from .pages.compare import compare
 from .pages.crosswalk import crosswalk
+from .pages.differences import differences
 from .pages.evidence import evidence
 from .pages.guides import guides
 from .pages.home import home
@@ -54,6 +55,7 @@ PARTS = (
     calculator,
     models,
     evidence,
+    differences,
     guides,
     news,
     wanted,

@@ -21,6 +21,7 @@ TEMPLATES = (
     "methods/compare.html",
     "methods/calculator.html",
     "methods/models.html",
+    "methods/differences.html",
     "methods/lora.html",
     "crosswalk.html",
     "news.html",

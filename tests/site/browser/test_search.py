@@ -73,10 +73,12 @@ def test_an_index_holds_each_page_once_and_no_chart(built: Path, atlas: Atlas) -
     # a page with sections may have nothing before them
     assert [doc["location"] for doc in docs if not doc["text"] and "#" in doc["location"]] == []
     assert "One of L layers" not in text  # a drawing
-    assert "output_lora" not in text  # a table of comparisons
+    assert "modules by default, by architecture" not in text  # a table of comparisons
+    assert "get_peft_model" not in text  # a program that shows a difference
     assert "<pre>" not in "".join(d["text"] for d in docs if d["location"].startswith("guides/a"))
-    # what a reader waits for at the first search: 400 kB for 1,885 entries
-    assert len(gzip.compress(text.encode())) / len(atlas.catalog.papers) < 400_000 / 1885
+    # what a reader waits for at the first search: 405 kB for 1,885 entries, of which 5 are the
+    # differences from libraries: who looks for a name of theirs is to find what is wrong with it
+    assert len(gzip.compress(text.encode())) / len(atlas.catalog.papers) < 405_000 / 1885
 
 
 @pytest.mark.night

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ....atlas import Atlas, BuildError
 from ....data import closed_forms
 from ....data.implementations import Implementation
-from ....data.parity import verdicts
+from ....data.parity import Comparison, verdicts
 from ....data.runs import Run
 from ....data.tasks import task_of
 from ....text.escape import page, safe, script
@@ -50,7 +50,9 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "method": method,
         "recipe": recipe(atlas.officials[method.name]) if method.name in atlas.officials else None,
         "verdicts": verdicts(compared),
-        "comparisons": comparison_table(compared) if compared else None,
+        "comparisons": comparison_table(compared, told_of(atlas, method.name))
+        if compared
+        else None,
         "page": {
             name: docstring(method, getattr(method.page, name))
             for name in ("lead", "differences", "source")
@@ -78,6 +80,16 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
             for name, runs in atlas.runs.items()
             if method.name in runs
         ],
+    }
+
+
+def told_of(atlas: Atlas, method: str) -> dict[Comparison, str]:
+    """The name of the difference that explains a row of the method."""
+    return {
+        row: told.difference.name
+        for told in atlas.told
+        for other, row in told.rows
+        if other == method
     }
 
 
