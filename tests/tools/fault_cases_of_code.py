@@ -90,11 +90,9 @@ CLAIMED = f'suite = ["lora--rank8"]\n{CARD}'
 
 
 def _claimed_twice(root: Path) -> None:
-    """Two methods' cards name a run that there is."""
-    _card(CLAIMED)(root)
+    """A run that there is, named twice."""
+    _card(CLAIMED.replace('"]', '", "lora--rank8"]', 1))(root)
     write_suite(root)
-    _second_file(root)
-    (root / METHOD_PATH).parents[1].joinpath("zlora", "card.toml").write_text(CLAIMED)
 
 
 def _card(text: str) -> Callable[[Path], None]:
@@ -307,6 +305,13 @@ FAULTS_OF_CODE = [
         says="no suite has a run 'lora--rank8'",
         file=CARD_PATH,
         spoil=_card(CLAIMED),
+    ),
+    Case(
+        "S721",
+        at="suite",
+        says="too: a run is of one method",
+        file=CARD_PATH,
+        spoil=_claimed_twice,
     ),
     Case(
         "S714",
