@@ -86,7 +86,7 @@ def test_controls_and_refusals_are_told(pages: dict[str, str]) -> None:
 
 def test_the_overview_has_a_column_a_board(pages: dict[str, str]) -> None:
     text = unescape(pages["evidence/index.md"])
-    head, *found = rows(text, "matrix")
+    head, *found = rows(text, "boards")
     assert [cell.split()[0] for cell in head] == ["Method", "Movie", "TREC"]
     assert found == [["LoRA", "–", "85.0"], ["third", "84.0", "–"], ["other", "–", "55.0"]]
     assert "3 methods on 2 tasks, 18 runs" in text
