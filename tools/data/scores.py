@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,7 +27,8 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Score(_Model):
+@dataclass(frozen=True, slots=True)
+class Score:
     """How well a method does on a model and data by a metric, and who says so.
 
     `method` is one of ours, or empty; `label` what the source calls it. `value` is in the metric's
@@ -41,18 +44,18 @@ class Score(_Model):
     model: str
     data: str
     metric: str
-    value: Number
+    value: float
     shown: str
-    low: Number | None = None
-    high: Number | None = None
-    margin: Number | None = None
-    seeds: Count | None = None
+    low: float | None = None
+    high: float | None = None
+    margin: float | None = None
+    seeds: int | None = None
     settings: str = ""
-    rate: Number | None = None
-    trained: Count | None = None
-    stored: Count | None = None
-    seconds: Number | None = None
-    peak: Count | None = None
+    rate: float | None = None
+    trained: int | None = None
+    stored: int | None = None
+    seconds: float | None = None
+    peak: int | None = None
     source: Source | None = None
     version: str = ""
 
@@ -156,33 +159,43 @@ class Table(_Model):
     @model_validator(mode="after")
     def _readable(self) -> Table:
         try:
-            list(self.rows(""))
+            _ = self.source
         except ValidationError as error:
             raise ValueError(first_fault(error)) from None
+        for given in self.scores.values():
+            read_score(given if isinstance(given, str) else given.printed)
+        _trained(self.trained)
         return self
 
+    @cached_property
+    def source(self) -> Source:
+        return Source(paper=self.paper, citation=self.citation, url=self.url, where=self.where)
+
     def rows(self, method: str) -> Iterator[Score]:
-        """Its scores. Raises ValueError where a number cannot be read."""
-        source = Source(paper=self.paper, citation=self.citation, url=self.url, where=self.where)
+        """Its scores."""
+        same = {
+            "kind": "printed",
+            "method": method,
+            "label": self.label,
+            "model": self.model,
+            "seeds": self.seeds,
+            "settings": self.settings,
+            "trained": _trained(self.trained),
+            "source": self.source,
+            "version": self.seen,
+        }
         for data, given in self.scores.items():
-            value = Value(printed=given, metric=self.metric) if isinstance(given, str) else given
-            mean, spread = read_score(value.printed)
+            plain = isinstance(given, str)
+            shown = given if plain else given.printed
+            value, spread = read_score(shown)
             yield Score(
-                kind="printed",
-                method=method,
-                label=self.label,
-                model=self.model,
                 data=f"{data}, {self.split}" if self.split else data,
-                metric=value.metric,
-                value=mean,
-                shown=value.printed,
-                low=None if spread is None else mean - spread,
-                high=None if spread is None else mean + spread,
-                seeds=self.seeds,
-                settings=self.settings,
-                trained=_trained(self.trained),
-                source=source,
-                version=self.seen,
+                metric=self.metric if plain else given.metric,
+                value=value,
+                shown=shown,
+                low=None if spread is None else value - spread,
+                high=None if spread is None else value + spread,
+                **same,
             )
 
 

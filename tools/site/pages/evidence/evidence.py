@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from itertools import groupby
 from statistics import fmean
 from urllib.parse import quote
@@ -20,7 +21,7 @@ from ...shared.method_words import title
 from ...shared.site import Site
 from . import scale
 
-COLUMNS = [name for name in Score.model_fields if name != "source"]
+COLUMNS = [field.name for field in fields(Score) if field.name != "source"]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 
 
