@@ -289,7 +289,7 @@ SUITE = """\
 
 def write_suite(root: Path) -> Path:
     """What a library publishes of its runs."""
-    path = root / "tools" / "suites" / "library.json"
+    path = root / "reference_impls" / "real" / "suites" / "library.json"
     path.parent.mkdir(parents=True)
     path.write_text(SUITE, encoding="utf-8")
     return path

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.fault_cases_of_code import PRINTED, PRINTED_PATH
+from tests.tools.fault_cases_of_scores import PRINTED, PRINTED_PATH
 from tests.tools.small_catalog import CARD, write_suite, write_tree
 from tests.tools.test_scores import group
 from tools.atlas import Atlas, load

@@ -12,13 +12,21 @@ from tests.tools.fault_cases_of_code import FAULTS_OF_CODE
 from tests.tools.fault_cases_of_content import FAULTS_OF_CONTENT, PLAIN
 from tests.tools.fault_cases_of_differences import FAULTS_OF_DIFFERENCES
 from tests.tools.fault_cases_of_files import FAULTS_OF_FILES
+from tests.tools.fault_cases_of_scores import FAULTS_OF_SCORES
 from tests.tools.small_catalog import CATALOG, write_generated, write_tree
 from tools import rules
 from tools.commands.validate import validate
 from tools.rules.order import misplaced
 
 RULES = rules.load()
-CASES = [*FAULTS, *FAULTS_OF_CONTENT, *FAULTS_OF_CODE, *FAULTS_OF_DIFFERENCES, *FAULTS_OF_FILES]
+CASES = [
+    *FAULTS,
+    *FAULTS_OF_CONTENT,
+    *FAULTS_OF_CODE,
+    *FAULTS_OF_DIFFERENCES,
+    *FAULTS_OF_FILES,
+    *FAULTS_OF_SCORES,
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.code}-{case.new[:30]!a}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.fault_cases_of_code import PRINTED, PRINTED_PATH
+from tests.tools.fault_cases_of_scores import PRINTED, PRINTED_PATH
 from tests.tools.small_catalog import CARD, CARD_PATH, SUITE, write_suite, write_tree
 from tools.atlas import Atlas, load
 from tools.data.committed import CommittedError
@@ -136,7 +136,9 @@ def test_a_suite_that_cannot_be_read_is_named(
 ) -> None:
     path = write_suite(tmp_path)
     path.write_text(SUITE.replace(old, new))
-    with pytest.raises(CommittedError, match=r"^tools/suites/library\.json: ") as error:
+    with pytest.raises(
+        CommittedError, match=r"^reference_impls/real/suites/library\.json: "
+    ) as error:
         read_suites(tmp_path)
     assert says in str(error.value)
 

@@ -74,7 +74,7 @@ def test_a_checkout_is_read(checkout: Path) -> None:
 
 def test_what_is_kept_is_read_again(checkout: Path, tmp_path: Path) -> None:
     suite = read_peft(checkout, COMMIT)
-    path = tmp_path / "tools" / "suites" / "peft.json"
+    path = tmp_path / "reference_impls" / "real" / "suites" / "peft.json"
     path.parent.mkdir(parents=True)
     path.write_text(command.as_json(suite))
     assert read_suites(tmp_path) == (suite,)
@@ -105,5 +105,5 @@ def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_the_kept_suite_is_as_the_command_writes_it() -> None:
     (suite,) = read_suites(ROOT)
-    kept = ROOT / "tools" / "suites" / "peft.json"
+    kept = ROOT / "reference_impls" / "real" / "suites" / "peft.json"
     assert kept.read_text() == command.as_json(suite)

@@ -17,7 +17,7 @@ from .declared import files, read
 from .published import UNITS, Source, read_printed
 
 FILE = "printed.toml"
-SUITES = Path("tools") / "suites"
+SUITES = Path("reference_impls") / "real" / "suites"
 Kind = Literal["measured", "suite", "printed"]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
