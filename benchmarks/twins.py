@@ -1,7 +1,8 @@
 """The same methods in peft, at the same places of the same model and with the same sizes.
 
 Not here: the adapters library. It needs a transformers before 5, which cannot be in one process
-with the one that finds the parts of a model here.
+with the one that finds the parts of a model here. bitsandbytes, below peft's QLoRA, goes without
+the kernels that it would fetch from the network.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def test_a_page_shows_both_sizes_beside_base_and_library(tmp_path: Path) -> None
     text = section(page)
     assert "×0.25<br><small>0.24 to 0.27</small>" in text
     assert "MiniLM: a step has 8 rows of 32 tokens; a pass has 1 row of 32 tokens; " in text
-    assert "; another 32 rows of 16 tokens; length = [7]; " in text
+    assert "; the other has 32 rows of 16 tokens; length = [7]; " in text
     assert "the longest of 2 phases; peft trains 5,678 numbers, this method 1,234. " in text
     assert "SmolLM2: a step has 2 rows of 32 tokens; 16 tokens are generated after 32. " in text
     assert "not a GPU's" in text
@@ -176,7 +176,7 @@ def test_without_times_a_page_says_so(tmp_path: Path) -> None:
 
 def test_the_noise_is_what_the_control_shows(tmp_path: Path) -> None:
     found = pages(tmp_path, {"minilm": row()}, control={"minilm": CONTROL, "smollm2": REFUSED})
-    ends = "has ×1.03 to ×1.03 beside itself"
+    ends = "has ×1.00 to ×1.03 beside itself"
     assert f"[T control](control.md#time) {ends}" in section(found["methods/lora.md"])
     assert f"This method {ends}" in section(found["methods/control.md"])
     assert f"[T control](control.md#time) {ends}" in unescape(found["methods/compare.md"])

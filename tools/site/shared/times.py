@@ -14,13 +14,17 @@ HOW = (
 
 
 def noise(atlas: Atlas, here: str = "") -> str:
-    """How far from ×1 full fine-tuning is beside itself, in Markdown; `here`: the page's method."""
+    """How far from ×1 full fine-tuning is beside itself, in Markdown; `here`: the page's method.
+
+    Its step is the base of all steps, and its passes are those of the untouched model.
+    """
     for name, sizes in atlas.times.items():
-        own = [timed for timed in sizes.values() if timed.twin == "itself"]
-        ratios = [found.twin.median for t in own for found in t.times.values() if found.twin]
+        itself = [timed for timed in sizes.values() if timed.twin == "itself"]
+        own = [against for timed in itself for against in timed.times.values()]
+        ratios = [one.median for against in own for one in (against.base, against.twin) if one]
         if ratios and name in atlas.methods:
             link = f"[{page(atlas.methods[name].title)}]({name}.md#time)"
             said = "This method" if name == here else link
             ends = f"×{min(ratios):.2f} to ×{max(ratios):.2f}"
-            return f"{said} has {ends} beside itself: no smaller difference says anything."
+            return f"{said} has {ends} beside itself: so much of any ratio is noise."
     return ""

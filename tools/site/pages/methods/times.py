@@ -84,7 +84,7 @@ def more(sizes: dict[str, Timed]) -> list[str]:
 
 def batches(timed: Timed) -> list[str]:
     """'a step has 8 rows of 32 tokens', …"""
-    words = {"step": "a step has", "forward-1": "a pass has", "forward-32": "another"}
+    words = {"step": "a step has", "forward-1": "a pass has", "forward-32": "the other has"}
     found = []
     for what, (rows, tokens) in timed.batches.items():
         if what in words:
