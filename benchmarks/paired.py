@@ -14,7 +14,7 @@ from statistics import median, quantiles
 Work = Callable[[], object]
 Seconds = dict[str, list[float]]
 LEAST, MOST = 5, 21  # rounds
-ENOUGH = 8.0  # seconds that the rounds take together, unless these are fewer than LEAST
+ENOUGH = 20.0  # seconds that the rounds take together, unless these are fewer than LEAST
 SHORT = 0.04  # seconds: what is shorter is done several times in a round
 
 
