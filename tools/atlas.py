@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .data.peaks import Peaks
     from .data.real import Group
     from .data.scores import Suite, Table
+    from .data.times import Timed
     from .data.wanted import Wanted
     from .records.evidence import Judge
     from .records.store import Evidence
@@ -48,7 +49,8 @@ class Atlas:
     of the architectures. Of papers, by id: what other sources say of them, and the file and line of
     the entry. Of the parts that methods share, the text by path. How the ledger's sums compare with
     the peaks of real steps; what others name that the catalog may lack; the runs on real weights;
-    those that libraries publish; and, by method, the tables that papers print.
+    those that libraries publish; by method, the tables that papers print; and, by method and size
+    of the model, the times beside others'.
     """
 
     catalog: Catalog
@@ -71,6 +73,7 @@ class Atlas:
     real: tuple[Group, ...] = ()
     suites: tuple[Suite, ...] = ()
     printed: dict[str, tuple[Table, ...]] = field(default_factory=dict)
+    times: dict[str, dict[str, Timed]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for method in self.methods.values():
@@ -193,6 +196,7 @@ def load(root: Path) -> Atlas:
     from .data.peaks import read_peaks
     from .data.real import read_real
     from .data.scores import read_suites, read_tables
+    from .data.times import read_times
     from .data.wanted import read_wanted
     from .records.store import read_evidence
 
@@ -219,6 +223,7 @@ def load(root: Path) -> Atlas:
         real=tuple(read_real(root)),
         suites=read_suites(root),
         printed=read_tables(root),
+        times=read_times(root),
     )
 
 

@@ -30,9 +30,9 @@ def some(number: int) -> list[plant.Mutant]:
     return [mutant(old=f"{i}") for i in range(number)]
 
 
-def test_every_method_has_mutants_and_the_core_the_tools_and_the_real_tier_have():
+def test_every_method_has_mutants_and_the_core_the_tools_and_the_other_parts_have():
     others = {name for name in plant.lists() if not name.startswith("tools/")}
-    assert others == {"core", "real", *METHODS}
+    assert others == {"benchmarks", "core", "real", *METHODS}
 
 
 def test_every_file_of_the_tools_has_mutants():

@@ -68,10 +68,9 @@ def read_peaks(root: Path) -> tuple[Peaks, ...]:
         for row in rows:
             if row.plain and isinstance(row.ledger, Bytes):
                 title = ARCHITECTURES.get(row.architecture, row.architecture)
-                ratios = found.setdefault((row.card, title, row.precision), [])
-                ratios.append(row.plain.peak / row.ledger.total)
+                place = (row.card, title, row.precision)
+                found.setdefault(place, []).append(row.plain.peak / row.ledger.total)
                 if row.fused:
-                    place = (row.card, title, row.precision)
                     seconds.setdefault(place, []).append(row.fused.seconds)
     return tuple(
         Peaks(*place, tuple(ratios), tuple(seconds.get(place, ())))

@@ -16,7 +16,8 @@ from ....data.ledger import ARCHITECTURES, Bytes, Refused, Report, times
 from ....data.parity import verdicts
 from ....data.scores import Score
 from ....data.tasks import task_of
-from ....text.escape import page
+from ....data.times import SIZES, Timed
+from ....text.escape import page, safe
 from ....text.markup import table
 from ...shared import charts
 from ...shared.boards import Board, measured
@@ -25,8 +26,10 @@ from ...shared.lab import learns
 from ...shared.method_words import own_dropout
 from ...shared.method_words import title as title_of
 from ...shared.site import Site
+from ...shared.times import HOW, noise
 
 SUMMARY = "bert-base"  # whose numbers are in the table of all methods: most methods run on it
+SIZE = "minilm"  # of the model whose times are there
 # the families that have closed forms by what they are
 MODELS = {
     "encoder": ("bert", "roberta"),
@@ -53,6 +56,7 @@ class Row(NamedTuple):
     verdicts: tuple[tuple[str, bool], ...]
     learns: tuple[int, int] | None
     scores: dict[str, Score]
+    time: Timed | None
 
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
@@ -90,6 +94,20 @@ def values(atlas: Atlas) -> dict[str, object]:
         "versions": ledger.versions,
         "peaks": atlas.peaks,
         "dropping": dropping(atlas),
+        "timed": timed(atlas, rows),
+    }
+
+
+def timed(atlas: Atlas, rows: list[Row]) -> dict[str, object] | None:
+    """Of the columns of times: the model, the batches of a row, and the methods that are stale."""
+    found = [(row.method.title, row.time) for row in rows if row.time]
+    if not found:
+        return None
+    return {
+        "model": SIZES[SIZE],
+        "how": safe(f"{HOW} {noise(atlas)}".rstrip()),
+        "batches": found[0][1].batches,
+        "stale": listed(title for title, time in found if not time.current),
     }
 
 
@@ -104,6 +122,7 @@ def row(atlas: Atlas, method: Implementation, boards: list[Board]) -> Row:
         numbers = Counts(**report.counts.model_dump(), ledger=ledger, phase=report.phase)
         if report.inference:
             inference = report.inference.adapted / report.inference.base
+    time = atlas.times.get(name, {}).get(SIZE)
     equal = all(agrees for _, agrees in compared)
     return Row(
         method=method,
@@ -116,6 +135,7 @@ def row(atlas: Atlas, method: Implementation, boards: list[Board]) -> Row:
         verdicts=tuple(compared),
         learns=learns(atlas, name),
         scores={b.slug: b.best[name] for b in boards if name in b.best},
+        time=time if time and time.times else None,
     )
 
 

@@ -25,6 +25,7 @@ from .own_model import snippets
 from .real_runs import real_runs
 from .recipe import recipe
 from .runs_on import runs_on
+from .times import times
 
 
 def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
@@ -62,6 +63,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "file": script(text),
         "counts": cost.counts(atlas, method),
         "costs": cost.costs(atlas, method),
+        "time": times(atlas, method.name),
         "dropout": own_dropout(method),
         "closed": method.name in closed_forms.read()["methods"],
         "models": runs_on(atlas, method.name),
