@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from ....atlas import Atlas
 from ....data.real import Group
-from ....data.tasks import REAL, lab_tasks
+from ....data.tasks import MODELS, REAL, lab_tasks
 from ....text.escape import page
 from ....text.markup import table
 from ...shared.boards import board_of
@@ -28,10 +28,12 @@ def row(atlas: Atlas, group: Group) -> list[str]:
     beyond = ", the last tried" if group.at_the_end else ""
     settings = ", ".join(f"{name} {value}" for name, value in group.settings.items())
     task = lab_tasks(REAL)[group.task].title
+    model = lab_tasks(MODELS)[group.model].short
     board = board_of(group.model, group.task)
     beside = (scored(atlas, group, name) for name in others(atlas, group.method))
     return [
-        f"[{page(task)}](../evidence/{board}.md){page(f', {settings}' if settings else '')}",
+        f"[{page(task)}](../evidence/{board}.md), {page(model)}"
+        f"{page(f', {settings}' if settings else '')}",
         f"{group.score:.1%} ± {100 * group.margin:.1f}",
         str(len(group.tests)),
         f"{low:.1%} to {high:.1%}",
