@@ -210,8 +210,7 @@ def test_scores_on_real_weights_stand_beside_the_baselines(tmp_path: Path) -> No
     text = str(real_runs(probe, "lora"))
     head = "|  | Score | Seeds | Lowest to highest | Learning rate | probe | Guessing |"
     assert text.splitlines()[0] == head
-    assert (
-        "/minilm-trec.md), all-MiniLM-L6-v2, r 2 | 82.0% ± 3.8 | 3 | 81.0% to 83.0% | 0.1, the last tried |" in text
-    )
+    assert "/minilm-trec.md), all-MiniLM-L6-v2, r 2 | 82.0% ± 3.8 | 3 |" in text
+    assert "| 81.0% to 83.0% | 0.1, the last tried |" in text
     assert text.endswith("| 82.0% | 20.0% |")
     assert real_runs(replace(atlas, real=()), "lora") is None
