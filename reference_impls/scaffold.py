@@ -210,6 +210,7 @@ def _declared(card: str) -> str:
     alone = r"^\[\[?(?:architectures|published)\b(?s:.*)"
     alone += r"|^\[beside\.details\]\n(?:[^\[\n].*\n)*"
     alone += r"|^(?:details|elsewhere|moves|reaches|baseline|aliases)\b.*\n"
+    alone += r"|^suite = \[\n(?:  .*\n)*\]\n"
     declared = re.sub(alone, "", card, flags=re.MULTILINE)
     return re.sub(r"\n{3,}", "\n\n", declared).strip() + "\n"
 

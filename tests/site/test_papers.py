@@ -178,7 +178,7 @@ def test_without_an_address_there_is_no_link_to_a_repository(pages: Pages) -> No
     for page in pages.values():
         assert "Edit this" not in page.text
         assert "Report a fault" not in page.text
-        assert not [link for link in page.links if "/edit/main" in link or "/issues/" in link]
+        assert not [link for link in page.links if "/edit/main" in link or "/issues/new" in link]
 
 
 def test_hostile_text_stays_text_in_the_head(published: tuple[Atlas, Pages]) -> None:

@@ -87,8 +87,8 @@ def test_controls_and_refusals_are_told(pages: dict[str, str]) -> None:
 def test_the_overview_has_a_column_a_board(pages: dict[str, str]) -> None:
     text = unescape(pages["evidence/index.md"])
     head, *found = rows(text, "boards")
-    assert [cell.split()[0] for cell in head] == ["Method", "Movie", "TREC"]
-    assert found == [["LoRA", "–", "85.0"], ["third", "84.0", "–"], ["other", "–", "55.0"]]
+    assert [cell.split()[0] for cell in head] == ["Method", "TREC", "Movie"]
+    assert found == [["LoRA", "85.0", "–"], ["third", "–", "84.0"], ["other", "55.0", "–"]]
     assert "3 methods on 2 tasks, 18 runs" in text
     assert "best LoRA with 85.0; 0 of 1 others are level" in text
     assert "[4 printed scores](printed.md) of 1 method" in text
@@ -166,7 +166,7 @@ def test_without_any_score_there_is_a_page_that_says_so(tmp_path: Path) -> None:
 
 def test_methods_on_more_boards_come_first(atlas: Atlas) -> None:
     both = (*atlas.real, group("third", 0.2))
-    found = evidence.matrix(atlas, list(measured(replace(atlas, real=both))))
+    found = evidence.matrix(atlas, measured(replace(atlas, real=both)))
     assert [name for name, *_ in found] == ["third", "lora", "other"]
 
 

@@ -146,8 +146,12 @@ def _level(best: Score, other: Score) -> bool:
     return best.value - other.value <= (best.margin**2 + other.margin**2) ** 0.5
 
 
-def measured(atlas: Atlas) -> Iterator[Board]:
-    """A board for each model and task of the runs on real weights."""
+def measured(atlas: Atlas) -> list[Board]:
+    """A board for each model and task of the runs on real weights, the fullest first."""
+    return sorted(_measured(atlas), key=lambda board: -len(board.best))
+
+
+def _measured(atlas: Atlas) -> Iterator[Board]:
 
     def place(group: Group) -> tuple[str, str]:
         return group.model, group.task

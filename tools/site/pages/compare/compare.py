@@ -76,7 +76,7 @@ def values(atlas: Atlas) -> dict[str, object]:
         architecture: {name: r for name, r in reports.items() if name in atlas.methods}
         for architecture, reports in ledger.architectures.items()
     }
-    boards = list(measured(atlas))
+    boards = measured(atlas)
     rows = [row(atlas, method, boards) for method in atlas.methods.values()]
     return {
         "rows": rows,

@@ -27,7 +27,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begin
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
     atlas = site.atlas
-    own, suites, rows = list(measured(atlas)), list(published(atlas)), printed(atlas)
+    own, suites, rows = measured(atlas), list(published(atlas)), printed(atlas)
     boards = [*own, *suites]
     yield site.render(
         "evidence.md.j2",
