@@ -171,25 +171,6 @@ def test_a_method_differs_if_it_differs_from_one_library(atlas: Atlas) -> None:
     assert compare.row(replace(atlas, parity={}), atlas.methods["lora"], []).verified == ""
 
 
-RUN = {
-    "method": "lora",
-    "task": "cue",
-    "backbone": {"name": "b", "sha256": "0"},
-    "hyperparameters": {},
-    "steps": 10,
-    "batch_size": 4,
-    "command": "c",
-    "counts": {"trained": 1, "stored": 1, "head": 0, "base": 9},
-    "seeds": [
-        {"seed": 0, "score": 0.5, "random_backbone_score": 0.5, "curve": [[0, 0.5]],
-         "losses": [], "seconds": 1.0}
-    ],
-    "tolerance": 0.1,
-    "versions": {},
-    "sources": {},
-}  # fmt: skip
-
-
 def test_a_row_says_all_about_a_method_and_cheapest_come_first(text: str) -> None:
     table = rows(text)
     masked = ["full_fine_tuning", "fish_mask"]

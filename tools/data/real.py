@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from .committed import measured
 from .digests import unchanged
+from .scores import interval
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 BYTES = 4  # of a number that is stored
@@ -65,6 +65,11 @@ class Group(_Model):
     runs: Annotated[tuple[Row, ...], Field(min_length=1)]
 
     @property
+    def said(self) -> str:
+        """Its settings in words: 'pooling mean'; nothing without any."""
+        return ", ".join(f"{name} {value}" for name, value in self.settings.items())
+
+    @property
     def refused(self) -> str:
         """Why the method does not run here; empty where it does."""
         return next((row.refused for row in self.runs if row.refused), "")
@@ -91,7 +96,7 @@ class Group(_Model):
     @property
     def margin(self) -> float:
         """Half the interval in which 95 of 100 tests of this size would have the score."""
-        return 1.96 * sqrt(self.score * (1 - self.score) / self.texts)
+        return interval(self.score, self.texts) / 100
 
     @property
     def tried(self) -> dict[float, float]:

@@ -28,5 +28,43 @@ const filters = (() => {
     if (address.href !== location.href) history[how](null, "", address);
   }
 
-  return {fold, words, remember};
+  /** Give each field of a form what the address says; a choice that there is not is none. */
+  function restore(form) {
+    const asked = new URLSearchParams(location.search);
+    for (const field of form.elements) {
+      if (!field.name) continue;
+      field.value = asked.get(field.name) ?? "";
+      if (field.matches("select") && field.selectedIndex < 0) field.value = "";
+    }
+  }
+
+  /**
+   * What sorts a table's rows by a column. A head says by data-sort whether its cells are text or
+   * numbers, which are in data-value; what has none comes last in either direction.
+   */
+  function sorter(table) {
+    const body = table.tBodies[0];
+    const rows = [...body.rows];
+    const heads = [...table.tHead.rows[0].cells];
+    const key = (row, column) => {
+      const cell = row.cells[column];
+      if (heads[column].dataset.sort === "text") return cell.textContent.trim().toLowerCase();
+      return cell.dataset.value === undefined ? null : Number(cell.dataset.value);
+    };
+    return (column, down) => {
+      const compared = (a, b) => {
+        const [one, other] = [key(a, column), key(b, column)];
+        if (one === null || other === null) return (one === null) - (other === null);
+        const order = typeof one === "string" ? one.localeCompare(other) : one - other;
+        return down ? -order : order;
+      };
+      body.append(...[...rows].sort(compared));
+      heads.forEach((head, index) => {
+        if (index !== column) head.removeAttribute("aria-sort");
+        else head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      });
+    };
+  }
+
+  return {fold, words, remember, restore, sorter};
 })();

@@ -124,19 +124,22 @@ class Board:
 
     def charts(self) -> list[tuple[str, str, Markup]]:
         """By each cost that the scores have: its field, its name, the chart."""
-        scale = 100 if self.percent else 1
+        drawn = ((name, axis.title, self.chart(name)) for name, axis in AXES.items())
+        return [(name, axis, chart) for name, axis, chart in drawn if chart]
+
+    def chart(self, cost: str) -> Markup | None:
+        """Scores against a cost, by its field; None where fewer than two have it."""
+        scale, axis = 100 if self.percent else 1, AXES[cost]
         shown: Number = "{:.1%}".format if self.percent else "{:.3f}".format
-        found = []
-        for name, axis in AXES.items():
-            points = [
-                Point(score.label, cost, score.value / scale, score.method)
-                for score in self.scores
-                if (cost := getattr(score, name)) is not None
-            ]
-            if len(points) > 1:
-                said = f"{self.model}, {self.data}: {self.metric} against {axis.title}"
-                found.append((name, axis.title, scatter(said, points, axis, shown, line=True)))
-        return found
+        points = [
+            Point(score.label, getattr(score, cost), score.value / scale, score.method)
+            for score in self.scores
+            if getattr(score, cost) is not None
+        ]
+        if len(points) < 2:
+            return None
+        said = f"{self.model}, {self.data}: {self.metric} against {axis.title}"
+        return scatter(said, points, axis, shown, line=True)
 
 
 def _level(best: Score, other: Score) -> bool:
@@ -169,8 +172,7 @@ def _measured(atlas: Atlas) -> Iterator[Board]:
 
 def label_of(name: str, group: Group) -> str:
     """'Linear probe (pooling mean)'."""
-    settings = ", ".join(f"{option} {value}" for option, value in group.settings.items())
-    return f"{name} ({settings})" if settings else name
+    return f"{name} ({group.said})" if group.said else name
 
 
 def of_group(atlas: Atlas, group: Group) -> Score:

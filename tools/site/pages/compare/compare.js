@@ -6,8 +6,7 @@
   const table = document.getElementById("compare");
   if (!form || !table) return;
 
-  const body = table.tBodies[0];
-  const rows = [...body.rows];
+  const rows = [...table.tBodies[0].rows];
   const heads = [...table.tHead.rows[0].cells];
   const points = [...document.querySelectorAll(".scatter .point")];
   const texts = new Map(rows.map(row => [row, filters.fold(row.textContent)]));
@@ -44,31 +43,12 @@
       : `${left.size} of ${rows.length} methods`;
   };
 
-  const key = (row, column) => {
-    const cell = row.cells[column];
-    if (heads[column].dataset.sort === "text") return cell.textContent.trim().toLowerCase();
-    return cell.dataset.value === undefined ? null : Number(cell.dataset.value);
-  };
-
-  // What has no number comes last in either direction.
-  const sort = () => {
-    const { column, down } = sorted;
-    const compared = (a, b) => {
-      const [one, other] = [key(a, column), key(b, column)];
-      if (one === null || other === null) return (one === null) - (other === null);
-      const order = typeof one === "string" ? one.localeCompare(other) : one - other;
-      return down ? -order : order;
-    };
-    body.append(...[...rows].sort(compared));
-    heads.forEach((head, index) => {
-      if (index !== column) head.removeAttribute("aria-sort");
-      else head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    });
-  };
+  const order = filters.sorter(table);
+  const sort = () => order(sorted.column, sorted.down);
 
   const remember = () => {
-    const order = (sorted.column || sorted.down) && `${sorted.down ? "-" : ""}${names[sorted.column]}`;
-    filters.remember({ ...Object.fromEntries(new FormData(form)), sort: order });
+    const by = (sorted.column || sorted.down) && `${sorted.down ? "-" : ""}${names[sorted.column]}`;
+    filters.remember({ ...Object.fromEntries(new FormData(form)), sort: by });
   };
 
   const restore = () => {
@@ -78,9 +58,9 @@
       if (control?.type === "checkbox") control.checked = value === control.value;
       else if (control) control.value = value;
     }
-    const order = given.get("sort") ?? "";
-    const column = names.indexOf(order.replace(/^-/, ""));
-    if (column >= 0) sorted = { column, down: order.startsWith("-") };
+    const by = given.get("sort") ?? "";
+    const column = names.indexOf(by.replace(/^-/, ""));
+    if (column >= 0) sorted = { column, down: by.startsWith("-") };
   };
 
   heads.forEach((head, column) => {

@@ -26,12 +26,7 @@
   }
 
   if (form) {
-    const asked = new URLSearchParams(location.search);
-    for (const name of names) {
-      const select = form.elements[name];
-      select.value = asked.get(name) ?? "";
-      if (select.selectedIndex < 0) select.value = ""; // the address names none of them
-    }
+    filters.restore(form);
     form.addEventListener("change", () => filters.remember(show()));
     form.addEventListener("submit", (event) => event.preventDefault());
     show();

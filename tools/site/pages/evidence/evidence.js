@@ -28,33 +28,11 @@
   }
 
   for (const table of document.querySelectorAll("table[data-sortable]")) {
-    const body = table.tBodies[0];
     const heads = [...table.tHead.rows[0].cells];
-    const first = [...body.rows];
-
-    const key = (row, column) => {
-      const cell = row.cells[column];
-      if (heads[column].dataset.sort === "text") return filters.fold(cell.textContent.trim());
-      return cell.dataset.value === undefined ? null : Number(cell.dataset.value);
-    };
-
-    // What has no number comes last in either direction.
-    const sort = (order) => {
-      const down = order.startsWith("-");
-      const column = Number(order.replace("-", "")) - 1;
-      heads.forEach((head, index) => {
-        if (index === column) head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        else head.removeAttribute("aria-sort");
-      });
-      if (!(column in heads)) return body.append(...first);
-      body.append(
-        ...[...first].sort((a, b) => {
-          const [one, other] = [key(a, column), key(b, column)];
-          if (one === null || other === null) return (one === null) - (other === null);
-          const apart = typeof one === "string" ? one.localeCompare(other) : one - other;
-          return down ? -apart : apart;
-        }),
-      );
+    const order = filters.sorter(table);
+    const sort = (by) => {
+      const column = Number(by.replace("-", "")) - 1;
+      if (column in heads) order(column, by.startsWith("-"));
     };
 
     heads.forEach((head, column) => {
@@ -69,9 +47,9 @@
         const best = head.dataset.sort === "number" ? "descending" : "ascending";
         const turned = head.getAttribute("aria-sort") === best;
         const down = (best === "descending") !== turned;
-        const order = `${down ? "-" : ""}${column + 1}`;
-        sort(order);
-        keep({sort: order});
+        const by = `${down ? "-" : ""}${column + 1}`;
+        sort(by);
+        keep({sort: by});
       });
       head.append(button);
     });
@@ -93,11 +71,7 @@
       }
       count.textContent = left === rows.length ? `${left} rows` : `${left} of ${rows.length} rows`;
     };
-    for (const select of form.querySelectorAll("select")) {
-      if ([...select.options].some((option) => option.value === asked[select.name])) {
-        select.value = asked[select.name];
-      }
-    }
+    filters.restore(form);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", () => {
       filter();

@@ -53,6 +53,8 @@ def printed_pages(site: Site, rows: list[Score]) -> Iterator[tuple[str, str]]:
     """An overview of what papers print, and a page for each method."""
     atlas = site.atlas
     tables = {name: found for name, found in atlas.printed.items() if name in atlas.methods}
+    own = {name: [score for score in rows if score.method == name] for name in tables}
+    apart = {name: disagreements(scores) for name, scores in own.items()}
     sources = {(s.source.paper, s.source.citation) for s in rows if s.source}
     yield site.render(
         "printed.md.j2",
@@ -60,18 +62,17 @@ def printed_pages(site: Site, rows: list[Score]) -> Iterator[tuple[str, str]]:
         rows=rows,
         tables=tables,
         sources=len(sources),
-        summary=summary(atlas, rows),
+        summary=summary(atlas, own, apart),
     )
     for name, found in tables.items():
-        own = [score for score in rows if score.method == name]
         yield site.render(
             "printed_of.md.j2",
             f"evidence/printed-{name}.md",
             name=name,
             title=title(atlas, name),
             tables=joined(name, found),
-            datas=sorted({score.data for score in own}),
-            apart=disagreements(own),
+            datas=sorted({score.data for score in own[name]}),
+            apart=apart[name],
         )
 
 
@@ -87,17 +88,20 @@ def joined(method: str, tables: Iterable[Table]) -> list[tuple[Table, list[Score
     ]
 
 
-def summary(atlas: Atlas, rows: list[Score]) -> Markup:
-    """How much is printed of each method, most first."""
-    found = []
-    for name in atlas.printed:
-        own = [score for score in rows if score.method == name]
-        models = {score.model for score in own}
-        label = f"[{page(title(atlas, name))}](printed-{quote(name)}.md)"
-        apart = len(disagreements(own))
-        found.append((len(own), [label, f"{len(own):,}", str(len(models)), str(apart)]))
-    ordered = [cells for _, cells in sorted(found, key=lambda item: (-item[0], item[1][0]))]
-    return table(["Method", "Scores", "Models", "Printed differently"], "lrrr", ordered)
+def summary(
+    atlas: Atlas, own: dict[str, list[Score]], apart: dict[str, list[list[Score]]]
+) -> Markup:
+    """How much is printed of each method, most first, and how much of it differently."""
+    cells = [
+        [
+            f"[{page(title(atlas, name))}](printed-{quote(name)}.md)",
+            f"{len(scores):,}",
+            str(len({score.model for score in scores})),
+            str(len(apart[name])),
+        ]
+        for name, scores in sorted(own.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+    return table(["Method", "Scores", "Models", "Printed differently"], "lrrr", cells)
 
 
 def matrix(atlas: Atlas, boards: list[Board]) -> list[tuple[str, str, list[Score | None]]]:

@@ -26,14 +26,13 @@ def real_runs(atlas: Atlas, method: str) -> Markup | None:
 def row(atlas: Atlas, group: Group) -> list[str]:
     low, high = group.spread
     beyond = ", the last tried" if group.at_the_end else ""
-    settings = ", ".join(f"{name} {value}" for name, value in group.settings.items())
     task = lab_tasks(REAL)[group.task].title
     model = lab_tasks(MODELS)[group.model].short
     board = board_of(group.model, group.task)
     beside = (scored(atlas, group, name) for name in others(atlas, group.method))
     return [
         f"[{page(task)}](../evidence/{board}.md), {page(model)}"
-        f"{page(f', {settings}' if settings else '')}",
+        f"{page(f', {group.said}' if group.said else '')}",
         f"{group.score:.1%} ± {100 * group.margin:.1f}",
         str(len(group.tests)),
         f"{low:.1%} to {high:.1%}",

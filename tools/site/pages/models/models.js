@@ -133,13 +133,7 @@
     });
     form.addEventListener("submit", (event) => event.preventDefault());
 
-    const asked = new URLSearchParams(location.search);
-    for (const name of ["words", "kind", "method"]) {
-      form.elements[name].value = asked.get(name) ?? "";
-    }
-    for (const select of form.querySelectorAll("select")) {
-      if (select.selectedIndex < 0) select.value = ""; // the address names none of them
-    }
+    filters.restore(form);
     show();
   }
 }
