@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,16 @@ def test_each_method_has_its_rows_beside_it_one_a_line(tmp_path, monkeypatch):
     assert read() == committed
     assert {name: place(name).read_text() for name in committed} == texts
     assert not place("gone").exists()
+
+
+@pytest.mark.parametrize("some", [["-k", "none"], ["conftest.py"]])
+def test_only_a_run_of_all_tests_may_write_what_was_measured(some):
+    folder = Path(conftest.__file__).parent
+    asked = [folder / some[0]] if some == ["conftest.py"] else [folder, *some]
+    command = [sys.executable, "-m", "pytest", "--record", "-n0", *map(str, asked)]
+    ended = subprocess.run(command, cwd=folder.parents[1], capture_output=True, text=True)
+    assert ended.returncode == pytest.ExitCode.USAGE_ERROR, ended.stdout
+    assert "--record would drop what is not measured" in ended.stderr
 
 
 @pytest.mark.parametrize(("method", "row"), ROWS)

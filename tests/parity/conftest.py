@@ -208,6 +208,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help=help_)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Rows that no test measured are taken out, so that only all tests may write."""
+    option = config.option
+    chosen = option.keyword or option.markexpr or option.collectonly
+    asked = [Path(config.invocation_params.dir, name).resolve() for name in config.args]
+    if option.record and (chosen or asked != [Path(__file__).resolve().parent]):
+        raise pytest.UsageError("--record would drop what is not measured: only with tests/parity")
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A run that passed still fails where the committed file does not say what it measured."""
     if exitstatus != pytest.ExitCode.OK:
