@@ -77,11 +77,11 @@ def _runs(board: str, metric: str, found: list[tuple[str, dict[str, Any]]]) -> I
         if trained["status"] != "success":
             continue
         kind, variant = info["experiment_name"].split("/", 1)
-        model = next(part for part in ("llama-3.2-3B-", "flux2-klein-") if part in variant)
+        variant = variant.removeprefix("llama-3.2-3B-").removeprefix("flux2-klein-")
         yield SuiteRun(
             board=board,
             run=name,
-            label=f"{kind}, {variant.removeprefix(model)}",
+            label=f"{kind}, {variant}",
             score=trained["metrics"][-1][metric],
             rate=info["train_config"]["optimizer_kwargs"].get("lr"),
             trained=trained["num_trainable_params"],
