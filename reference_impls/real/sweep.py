@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -144,3 +145,5 @@ def outcome(run: Run, budget: Budget) -> Row:
         return row(run, budget)
     except Refused as error:
         return {"refused": str(error)}
+    finally:
+        gc.collect()  # model and hooks name each other: a worker would keep each run's weights

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from reference_impls.real import sweep as module
 from reference_impls.real.engines import Local, LostError
 from reference_impls.real.results import Results
 from reference_impls.real.sweep import Sweep
-from reference_impls.real.training import Refused, Run
+from reference_impls.real.training import Budget, Refused, Run
 
 from .small import PLAN, put
 
@@ -184,3 +185,20 @@ def test_the_command_says_what_is_wrong_with_a_plan(tmp_path: Path) -> None:
         assert found.returncode == 2
         assert complaint in found.stderr
         assert "Traceback" not in found.stderr
+
+
+def test_a_worker_keeps_nothing_of_a_run_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.hook = self.__init__  # as hooks do, it leads back to the model
+
+    models: list[weakref.ref[Model]] = []
+
+    def row(run: Run, budget: Budget) -> dict[str, Any]:
+        models.append(weakref.ref(model := Model()))
+        return {"score": float(model.hook is None)}
+
+    monkeypatch.setattr(module, "row", row)
+    run = Run("lora", "tiny", "words", 0.1, 0, "dev", "", ())
+    assert module.outcome(run, PLAN.budget("words")) == {"score": 0.0}
+    assert models[0]() is None
