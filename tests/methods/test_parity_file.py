@@ -49,6 +49,14 @@ def test_only_a_run_of_all_tests_may_write_what_was_measured(some):
     assert "--record would drop what is not measured" in ended.stderr
 
 
+def test_a_row_of_another_processor_stands():
+    outcomes = conftest.Outcomes()
+    outcomes.stands("qlora", "matrix with rows of 32")
+    (row,) = outcomes.rows["qlora"]
+    assert row in read()["qlora"]
+    assert row["compared"] == "matrix with rows of 32"
+
+
 @pytest.mark.parametrize(("method", "row"), ROWS)
 def test_rows(method, row):
     assert list(row) == KEYS

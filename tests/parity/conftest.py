@@ -92,6 +92,11 @@ class Outcomes:
             assert difference <= tolerance, f"{name}, {compared}: {difference:.1e}"
         self._add(method, "peft", None, compared, name, outcome, difference, note)
 
+    def stands(self, method: str, compared: str) -> None:
+        """The committed row does: what it says is of processors that are not this one."""
+        rows = [row for row in read()[method] if row["compared"] == compared]
+        self.rows.setdefault(method, []).extend(rows)
+
     def _add(
         self,
         method: str,

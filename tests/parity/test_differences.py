@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tools.data.differences import Difference, read_differences
 
@@ -35,4 +36,5 @@ def test_the_program_prints_its_line(difference: Difference, tmp_path: Path) -> 
         timeout=PATIENCE,
     )
     assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == difference.prints
+    here = difference.processor in ("", torch.backends.cpu.get_cpu_capability())
+    assert (run.stdout.strip() == difference.prints) == here, run.stdout

@@ -153,7 +153,7 @@ def test_peft_prefix_of_an_encoder_decoder(outcomes, monkeypatch, kind):
     """Keys and values of the decoder's self-attention are all that the library has."""
     with pytest.raises(RuntimeError, match="Sizes of tensors"):
         peft_prefix("t5-lm")
-    note = "raises an error where heads times their width is not the model's, as in T5 v1.1"
+    note = "raises an error where heads times their width is not the model's, as in T5 v1.1 small"
     outcomes.deviates(kind.name, "peft", "heads of any width", "t5-lm", None, note=note)
     sample = peft_prefix("t5-lm", {"d_kv": 8})
     model = sample.ours()

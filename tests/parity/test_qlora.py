@@ -151,14 +151,22 @@ def test_model_with_constants_of_bitsandbytes(outcomes, sample, monkeypatch):
 
 
 def test_short_rows(outcomes):
-    """Row i begins with constant i * (width // 64), which for a width of 32 is always the first."""
+    """Row i begins with constant i * (width // 64), which for a width of 32 is always the first,
+    where the kernel has AVX-512."""
     short = weight().reshape(-1, 32)
     packed, state = quantize_4bit(short, blocksize=64, compress_statistics=False, quant_type="nf4")
     indices = torch.stack([packed >> 4, packed & 15], dim=1).long().flatten()
     levels = qlora.LEVELS[indices].view_as(short)
     theirs = dequantize_4bit(packed, state)
-    assert difference(levels * state.absmax[0], theirs) < TOLERANCE
     ours = (levels.view(-1, qlora.BLOCK) * state.absmax[:, None]).view_as(short)
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        assert difference(ours, theirs) < TOLERANCE
+        outcomes.stands("qlora", "matrix with rows of 32")
+        return
+    assert difference(levels * state.absmax[0], theirs) < TOLERANCE
     found = difference(ours, theirs)
-    note = "on a CPU, takes wrong constants where rows are no multiple of the block size"
+    note = (
+        "on a CPU with AVX-512, takes wrong constants where rows are a multiple of 16 but not of "
+        "the block size"
+    )
     outcomes.deviates(*ABOUT, "matrix with rows of 32", MATRIX, found, note=note)

@@ -48,7 +48,9 @@ class Difference(_Model):
     `effect` tells it in words, backticks mark code, and `FIGURES` in braces are put in. `notes` are
     those of the rows that it explains; `compared`, where given, limits it to these comparisons, and
     `methods` are others that have such rows. `reproduce` is a program that prints the line
-    `prints`; `upstream` the address of an issue about it, if there is one.
+    `prints`, unless `processor` names another instruction set than torch does
+    (`torch.backends.cpu.get_cpu_capability`); `upstream` the address of an issue about it, if
+    there is one.
     """
 
     name: Annotated[str, Field(pattern=_NAME)]
@@ -61,6 +63,7 @@ class Difference(_Model):
     methods: tuple[_Text, ...] = ()
     reproduce: _Text
     prints: _Text
+    processor: str = ""
     upstream: Annotated[str, Field(pattern=rf"{_ISSUE}|^$")] = ""
 
     @field_validator("effect")
