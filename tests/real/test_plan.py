@@ -12,9 +12,14 @@ from reference_impls.real import plan as plans
 from reference_impls.real.plan import chosen, rate
 from reference_impls.real.training import Run
 
-from .small import PLAN
+from .small import PLAN, put
 
 HERE = Path(plans.__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch)
 
 
 def row(lr: float, score: float, seed: int = 0, split: str = "dev", control: str = "") -> dict:
@@ -49,8 +54,18 @@ def test_the_grid_grows_where_the_best_rate_is_its_last(
     assert wanted(dev(**scores)) == [(further, 0, "dev", "")]
 
 
+def test_it_grows_at_both_ends_while_no_rate_is_better_than_guessing() -> None:
+    chance = plans.chance("words")
+    rows = dev(e6=chance, e5=chance, e4=chance - 0.1)
+    assert wanted(rows) == [(0.00032, 0, "dev", ""), (0.032, 0, "dev", "")]
+    rows += dev(e7=chance, e3=chance, e8=chance, e2=chance)
+    assert {split for _, _, split, _ in wanted(rows)} == {"test", "memory"}
+    rows = dev(e6=chance, e5=chance + 0.01, e4=chance)
+    assert {split for _, _, split, _ in wanted(rows)} == {"test", "memory"}
+
+
 def test_it_grows_no_further_than_it_may() -> None:
-    rows = dev(e6=0.1, e5=0.2, e4=0.3, e3=0.4, e2=0.5)
+    rows = dev(e6=0.6, e5=0.65, e4=0.7, e3=0.8, e2=0.9)
     assert {lr for lr, *_ in wanted(rows)} == {0.1}
     assert {split for _, _, split, _ in wanted(rows)} == {"test", "memory"}
 
