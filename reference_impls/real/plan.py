@@ -86,9 +86,9 @@ class Plan:
             max(tried): [rate(e) for e in range(high + 1, high + self.wider + 1)],
         }
         best = chosen(tried)
-        beyond = list(ends.values()) if tried[best] <= chance(task) else [ends.get(best, [])]
-        further = [[lr for lr in lrs if lr not in tried][:1] for lrs in beyond]
-        if nearest := [run(lr, self.tuning, "dev") for lrs in further for lr in lrs]:
+        growing = ends if tried[best] <= chance(task) else ends.keys() & {best}
+        further = [[lr for lr in ends[end] if lr not in tried] for end in growing]
+        if nearest := [run(lrs[0], self.tuning, "dev") for lrs in further if lrs]:
             return nearest
         found = {tuple(row[key] for key in KEY) for row in rows}
         final = [run(best, seed, "test") for seed in self.seeds]

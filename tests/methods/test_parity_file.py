@@ -39,12 +39,11 @@ def test_each_method_has_its_rows_beside_it_one_a_line(tmp_path, monkeypatch):
     assert not place("gone").exists()
 
 
-@pytest.mark.parametrize("some", [["-k", "none"], ["conftest.py"]])
+@pytest.mark.parametrize("some", ["tests/parity -k none", "tests/parity/conftest.py"])
 def test_only_a_run_of_all_tests_may_write_what_was_measured(some):
-    folder = Path(conftest.__file__).parent
-    asked = [folder / some[0]] if some == ["conftest.py"] else [folder, *some]
-    command = [sys.executable, "-m", "pytest", "--record", "-n0", *map(str, asked)]
-    ended = subprocess.run(command, cwd=folder.parents[1], capture_output=True, text=True)
+    command = [sys.executable, "-m", "pytest", "--record", "-n0", *some.split()]
+    root = Path(conftest.__file__).parents[2]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert ended.returncode == pytest.ExitCode.USAGE_ERROR, ended.stdout
     assert "--record would drop what is not measured" in ended.stderr
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from transformers import BitsAndBytesConfig
 
 from reference_impls.anatomy import anatomy
-from reference_impls.reparameterized.qlora import qlora
 from reference_impls.reparameterized.qlora.qlora import QLoRA
+from reference_impls.shared import nf4
 from tests.parity import samples
 from tests.parity.conftest import TOLERANCE
 from tests.parity.samples import Comparison, difference, named
@@ -33,29 +33,29 @@ def theirs(double: bool):
 
 
 def test_levels(outcomes):
-    found = difference(qlora.LEVELS, get_4bit_type("nf4", device="cpu"))
+    found = difference(nf4.LEVELS, get_4bit_type("nf4", device="cpu"))
     outcomes.equal(*ABOUT, "levels", MATRIX, found)
 
 
 def test_codes(outcomes):
-    codes, *_ = qlora.quantize(weight())
+    codes, *_ = nf4.quantize(weight())
     packed, _ = theirs(double=False)
     found = (codes != packed.flatten()).sum().item()
     outcomes.equal(*ABOUT, "codes", MATRIX, found)
 
 
 def test_constants(outcomes):
-    _, absmax = qlora.blocks(weight().flatten(), qlora.BLOCK)
+    _, absmax = nf4.blocks(weight().flatten(), nf4.BLOCK)
     _, state = theirs(double=False)
     outcomes.equal(*ABOUT, "constants", MATRIX, difference(absmax.flatten(), state.absmax))
 
 
 def test_dequantized_matrix(outcomes):
     """With exact constants: ours are put in the place of the 8-bit ones."""
-    codes, *_ = qlora.quantize(weight())
+    codes, *_ = nf4.quantize(weight())
     packed, state = theirs(double=False)
     indices = torch.stack([codes >> 4, codes & 15], dim=1).long()
-    ours = (qlora.LEVELS[indices].view(-1, qlora.BLOCK) * state.absmax[:, None]).view(33, 512)
+    ours = (nf4.LEVELS[indices].view(-1, nf4.BLOCK) * state.absmax[:, None]).view(33, 512)
     after = "constants are not quantized"
     outcomes.equal(
         *ABOUT, "matrix", MATRIX, difference(ours, dequantize_4bit(packed, state)), after=after
@@ -64,10 +64,10 @@ def test_dequantized_matrix(outcomes):
 
 def test_double_quantization(outcomes):
     packed, state = theirs(double=True)
-    ours = qlora.dequantize(*qlora.quantize(weight()), (33, 512))
+    ours = nf4.dequantize(*nf4.quantize(weight()), (33, 512))
     found = difference(ours, dequantize_4bit(packed, state))
     outcomes.deviates(*ABOUT, "matrix", MATRIX, found, note=TABLE)
-    codes, _, _, mean = qlora.quantize(weight())
+    codes, _, _, mean = nf4.quantize(weight())
     outcomes.equal(*ABOUT, "codes", MATRIX, (codes != packed.flatten()).sum().item())
     outcomes.equal(*ABOUT, "mean of the constants", MATRIX, difference(mean, state.offset))
 
@@ -141,10 +141,10 @@ def test_model_with_constants_of_bitsandbytes(outcomes, sample, monkeypatch):
 
     def dequantize(codes, eighths, scales, mean, shape):
         indices = torch.stack([codes >> 4, codes & 15], dim=1).long()
-        rows = qlora.LEVELS[indices].view(-1, qlora.BLOCK)
+        rows = nf4.LEVELS[indices].view(-1, nf4.BLOCK)
         return (rows * constants[codes.data_ptr()][:, None]).view(shape)
 
-    monkeypatch.setattr(qlora, "dequantize", dequantize)
+    monkeypatch.setattr(nf4, "dequantize", dequantize)
     after = "constants are rounded to the table of bitsandbytes"
     comparison.logits(after)
     comparison.gradients(after)
@@ -156,9 +156,9 @@ def test_short_rows(outcomes):
     short = weight().reshape(-1, 32)
     packed, state = quantize_4bit(short, blocksize=64, compress_statistics=False, quant_type="nf4")
     indices = torch.stack([packed >> 4, packed & 15], dim=1).long().flatten()
-    levels = qlora.LEVELS[indices].view_as(short)
+    levels = nf4.LEVELS[indices].view_as(short)
     theirs = dequantize_4bit(packed, state)
-    ours = (levels.view(-1, qlora.BLOCK) * state.absmax[:, None]).view_as(short)
+    ours = (levels.view(-1, nf4.BLOCK) * state.absmax[:, None]).view_as(short)
     if torch.backends.cpu.get_cpu_capability() != "AVX512":
         assert difference(ours, theirs) < TOLERANCE
         outcomes.stands("qlora", "matrix with rows of 32")

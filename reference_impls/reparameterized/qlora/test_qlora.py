@@ -9,14 +9,8 @@ from transformers.pytorch_utils import Conv1D
 
 from reference_impls.anatomy import anatomy, numel
 from reference_impls.core.method import trainable
-from reference_impls.reparameterized.qlora.qlora import (
-    BLOCK,
-    LEVELS,
-    QLoRA,
-    QuantizedLinear,
-    dequantize,
-    quantize,
-)
+from reference_impls.reparameterized.qlora.qlora import QLoRA
+from reference_impls.shared.nf4 import BLOCK, LEVELS, QuantizedLinear, dequantize, quantize
 from tests.methods import models
 
 # the published table (bitsandbytes), float32
