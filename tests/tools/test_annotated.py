@@ -173,6 +173,7 @@ def test_a_shared_part_that_carries_the_equation_is_shown_behind_the_file(real: 
     assert "self.b.T" in shown["LowRank.forward"].code
     # what an imported function calls counts as imported; what carries nothing is not shown
     assert {"adapt_norm", "Bottleneck.forward"} <= {p.name for p in _parts(real, "pfeiffer")}
+    assert "nf4_levels" in {p.name for p in _parts(real, "qlora")}  # by way of a constant
     assert not any(part.file for part in _parts(real, "prefix_tuning"))
 
 

@@ -103,10 +103,15 @@ def all_segments(
 def _needed(found: tuple[Segment, ...], names: set[str]) -> list[Segment]:
     """The definitions of these names, and of those that they use in turn."""
     kept: list[Segment] = []
-    while more := [s for s in found if s not in kept and s.name.partition(".")[0] in names]:
+    while more := [s for s in found if s not in kept and names & _defined(s)]:
         kept += more
         names = {word for s in more for piece in s.code for word in re.findall(r"\w+", piece.text)}
     return [s for s in found if s in kept and s.kind != "imports"]
+
+
+def _defined(segment: Segment) -> set[str]:
+    """The names at the top of the module: of one class or function, of several constants."""
+    return set(segment.name.partition(".")[0].split(", "))
 
 
 @cache
