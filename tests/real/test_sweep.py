@@ -106,6 +106,16 @@ def test_two_drivers_share_the_work(results: Results) -> None:
     assert len(done) == len(set(done))
 
 
+def test_what_another_did_between_the_look_and_the_claim_is_not_done(results: Results) -> None:
+    sweep, engine = Sweep(PLAN, results), Here()
+    first, *others = sweep.left()
+    Results(results.folder).add(PLAN, first, {"refused": "by another"})
+    sweep._submit([first, *others], engine)
+    assert engine.given
+    assert first not in [run for _, run in engine.given]
+    assert first not in sweep.claims
+
+
 def test_progress_counts_what_is_there_and_what_will_be(results: Results) -> None:
     sweep = Sweep(PLAN, results)
     each = 3 + 2 + 1 + 2  # rates, seeds, memory, controls
