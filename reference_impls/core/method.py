@@ -25,6 +25,7 @@ from transformers import PreTrainedModel
 
 from ..anatomy import Anatomy, anatomy
 from . import about
+from .adamw import adamw
 from .batches import Batch
 from .options import NotNegative, check
 from .refusals import demand_gradients, loss_in, refuse_to_save
@@ -134,7 +135,7 @@ class Method:
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """AdamW without weight decay: decay would move weights that a mask holds still."""
-        return torch.optim.AdamW(parameters, lr=self.lr, weight_decay=0.0)
+        return adamw(parameters, lr=self.lr, weight_decay=0.0)
 
     def schedule(self, progress: float) -> float:
         """The share of `lr` when `progress` (0 to 1) of the steps are done.

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, PreTrainedModel
-from transformers.utils import cached_file, logging
+from transformers.utils import cached_file
 
 from .. import anatomy
+from ..core.quiet import quiet
 
 WEIGHTS = Path(__file__).parent / "weights"
 WEIGHTS_FILE = "model.safetensors"
@@ -130,17 +130,3 @@ def _complain(name: str, model: PreTrainedModel, missing: Iterable[str]) -> None
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence transformers' progress bars and its reports on new heads: noise in the lab."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -37,7 +37,8 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from .backbones import WEIGHTS, WEIGHTS_FILE, quiet
+from ..core.quiet import quiet
+from .backbones import WEIGHTS, WEIGHTS_FILE
 from .kinds import IGNORED, Example, cloze_example, collate
 from .language import (
     BOS,

@@ -20,7 +20,7 @@ from transformers import PretrainedConfig
 from ..anatomy import Anatomy, Block, Layer, Projection, anatomy, built, model_on_meta
 from ..core.batches import singles
 from ..core.method import Method
-from ..lab.backbones import quiet
+from ..core.quiet import quiet
 from .given import stand_ins
 from .reports import batch_for
 from .shapes import shapes_only

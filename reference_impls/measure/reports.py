@@ -27,6 +27,7 @@ from ..anatomy.families import files_of as family_files
 from ..anatomy.inputs import inputs as inputs_of
 from ..core.batches import Batch, rows, singles
 from ..core.method import Method
+from ..core.quiet import quiet
 from ..core.training import Loop
 from ..lab import backbones
 from ..lab.tasks import TASKS as LAB
@@ -157,7 +158,7 @@ def on_config(
     unknown = f"what {method_class.title} does depends on its data, which shapes do not tell"
     for answer in (True, False):
         try:
-            with backbones.quiet(), shapes_only(answer):
+            with quiet(), shapes_only(answer):
                 model = _made(config, dtype)
                 model.set_experts_implementation("eager")  # the only one for such tensors
                 return on_model(method_class, model, rows, length, **arguments)

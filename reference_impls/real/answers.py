@@ -37,18 +37,14 @@ class Answers(Task):
         self, tokenizer: PreTrainedTokenizerBase, examples: list[Example]
     ) -> dict[str, Tensor]:
         """Padded on the right; labels are those of the answer and of the end behind it."""
-        asked = [_ids(tokenizer, text + MARK) for text, _ in examples]
-        answers = [[*_ids(tokenizer, answer), tokenizer.eos_token_id] for _, answer in examples]
+        pairs = [
+            (_ids(tokenizer, text + MARK), [*_ids(tokenizer, answer), tokenizer.eos_token_id])
+            for text, answer in examples
+        ]
         return {
-            "input_ids": _padded(
-                [a + b for a, b in zip(asked, answers, strict=True)], tokenizer.pad_token_id
-            ),
-            "attention_mask": _padded(
-                [[1] * len(a + b) for a, b in zip(asked, answers, strict=True)], 0
-            ),
-            "labels": _padded(
-                [[IGNORED] * len(a) + b for a, b in zip(asked, answers, strict=True)], IGNORED
-            ),
+            "input_ids": _padded([text + answer for text, answer in pairs], tokenizer.pad_token_id),
+            "attention_mask": _padded([[1] * len(text + answer) for text, answer in pairs], 0),
+            "labels": _padded([[IGNORED] * len(text) + answer for text, answer in pairs], IGNORED),
         }
 
     def solved(

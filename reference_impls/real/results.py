@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +25,7 @@ from . import training
 from .models import MODELS
 from .plan import KEY, Plan, Row
 from .tasks import TASKS
-from .training import Budget, Run, Settings, machine
+from .training import Budget, Run, Settings
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class Results:
         found = _parsed(self.path(method))
         if found.get("sources") == _sources(method):
             return found
-        versions = {**machine(), **files.versions()}
+        here = {"processor": platform.machine(), "python": platform.python_version()}
+        versions = {**here, **files.versions()}
         return {"sources": _sources(method), "versions": versions, "models": {}}
 
     def _write(self, method: str, value: dict[str, Any]) -> None:

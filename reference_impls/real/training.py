@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging
 
 from ..anatomy import anatomy
 from ..core.batches import Batch
 from ..core.method import Method
+from ..core.quiet import quiet
 from ..core.registry import load_method
 from ..core.training import Loop, train
 from ..measure.ledger import distinct, size, tensors_in
@@ -193,20 +191,3 @@ def peak(run: Run, budget: Budget) -> int:
 @cache
 def tokenizer(model: str) -> PreTrainedTokenizerBase:
     return MODELS[model].tokenizer()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without transformers' report that the head is new."""
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-
-
-def machine() -> dict[str, str]:
-    """What a run was made on."""
-    return {"processor": platform.machine(), "python": platform.python_version()}

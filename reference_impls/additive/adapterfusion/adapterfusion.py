@@ -63,6 +63,7 @@ import torch
 from torch import Tensor, nn
 
 from ...anatomy import Anatomy, anatomy
+from ...core.adamw import adamw
 from ...core.method import Batch, Method, from_task, register
 from ...core.options import Count, NotNegative
 from ...core.training import History, Loop
@@ -168,7 +169,7 @@ class AdapterFusion(Method):
 
     def optimizer(self, parameters) -> torch.optim.Optimizer:
         lr = self.lr if self._only is None else self.adapter_lr
-        return torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
+        return adamw(parameters, lr=lr, weight_decay=0.0)
 
     def loss(self, model, batch: Batch) -> Tensor:
         loss = super().loss(model, batch)

@@ -48,6 +48,7 @@ from __future__ import annotations
 import torch
 
 from ...anatomy import Anatomy, numel
+from ...core.adamw import adamw
 from ...core.method import Method, register
 from ...core.options import NotNegative, Part
 
@@ -85,4 +86,4 @@ class FullFineTuning(Method):
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, lr=self.lr, eps=1e-6)
+        return adamw(groups, lr=self.lr, eps=1e-6)

@@ -69,6 +69,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from ...anatomy import anatomy, numel
+from ...core.adamw import adamw
 from ...core.method import Method, register
 from ...core.options import Finite, Negative, NotNegative, Positive, Share
 from ...core.training import History, Loop
@@ -122,7 +123,7 @@ class Search(Method):
             {"params": [*self.w, *head], "lr": self.lr},
             {"params": [*self.gates, *self.groups], "lr": self.gate_lr},
         ]
-        return torch.optim.AdamW(groups, weight_decay=0.0)
+        return adamw(groups, weight_decay=0.0)
 
     def before_step(self, model, step: int) -> None:
         self._differences = self.sample()
