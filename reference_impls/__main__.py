@@ -118,7 +118,7 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     measuring.add_argument(
         "--renew",
         action="store_true",
-        help="keep a run whose first steps repeat digit for digit: a change of the core moved none",
+        help="keep what a sample repeats digit for digit: a change of the core moved nothing",
     )
     measuring.set_defaults(run=_measure)
 

@@ -52,7 +52,8 @@ def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
 def make(found: list[Job], *, renew: bool = False) -> None:
     """Measure, a job a processor, with a progress bar, and write each result as it comes.
 
-    `renew`: keep runs whose first steps repeat, see `recorded.renew`, and closed forms that hold.
+    `renew`: keep runs whose first steps repeat, see `recorded.renew`, closed forms that hold, and
+    cells of which a tenth repeat, see `matrix.renew`.
     """
     if not found:
         return
@@ -83,7 +84,7 @@ def measured(job: Job, renew: bool) -> dict[str, Any]:
     if job.what == LEDGER:
         return reports.record(method)
     if job.what == ARCHITECTURES:
-        return matrix.record(method)
+        return (matrix.renew if renew else matrix.record)(method)
     return (recorded.renew if renew else recorded.record)(method, job.what)
 
 

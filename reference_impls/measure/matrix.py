@@ -11,8 +11,10 @@ asked of a method on it.
 from __future__ import annotations
 
 import inspect
+import math
+import random
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -317,13 +319,40 @@ def record(method: type[Method]) -> dict[str, Any]:
     Cells that this code made already are kept: a new architecture is tried alone.
     """
     kept = files.read(path_of(method))
-    if not _holds(kept, method) or not is_stale(method):
-        kept = {}
+    return _completed(method, kept if _holds(kept, method) and is_stale(method) else {})
+
+
+def renew(method: type[Method]) -> dict[str, Any]:
+    """The committed cells, tied to the code that is here now, if a tenth of them are as they were.
+
+    Each method tries its own tenth, so that of many methods every architecture is tried; all cells
+    are repeated at night. Where one differs, or other models were tried, all are made.
+    """
+    kept = files.read(path_of(method))
+    of = known(kept) & set(architectures.names())
+    same = bool(of) and kept["models"] == architectures.digest(of)
+    same = same and all(cell(method, name) == told(kept, name) for name in tenth(method.name, of))
+    return _completed(method, kept if same else {})
+
+
+def tenth(method: str, names: Iterable[str]) -> list[str]:
+    """One in ten names, and one at least: always the same ones of a method."""
+    names = sorted(names)
+    return random.Random(method).sample(names, math.ceil(len(names) / 10))
+
+
+def told(kept: dict[str, Any], name: str) -> tuple[str, str]:
+    """What a file tells of an architecture: its cell."""
+    state = next(state for state in (RUNS, REFUSED, FAULT) if name in kept[state])
+    return state, "" if state == RUNS else kept[state][name]
+
+
+def _completed(method: type[Method], kept: dict[str, Any]) -> dict[str, Any]:
+    """All cells: those kept, and the others tried."""
     made: dict[str, Any] = {RUNS: [], REFUSED: {}, FAULT: {}}
+    there = known(kept)
     for name in architectures.names():
-        state = next((state for state in made if name in kept.get(state, ())), None)
-        why = kept[state][name] if state in (REFUSED, FAULT) else ""
-        state, why = (state, why) if state else cell(method, name)
+        state, why = told(kept, name) if name in there else cell(method, name)
         if state == RUNS:
             made[RUNS].append(name)
         else:

@@ -6,6 +6,7 @@ least CRC-32; at night all.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from zlib import crc32
 
@@ -231,6 +232,55 @@ def test_a_new_architecture_is_tried_alone_and_new_code_tries_all(kept, monkeypa
     assert Shift.tried == ["bert", "gpt2", "llama", "t5", "mt5"]
 
 
+@pytest.fixture
+def renewed(kept, monkeypatch) -> dict[str, str]:
+    """Cells whose code is no longer the same, of which a method's tenth is `gpt2`."""
+    made = matrix.record(Shift)
+    matrix.write(Shift, made)
+    monkeypatch.setattr(matrix, "sources_of", lambda method: {"shift.py": "2"})
+    monkeypatch.setattr(matrix, "tenth", lambda method, names: ["gpt2"])
+    Shift.tried.clear()
+    return made
+
+
+def test_cells_are_tied_to_new_code_that_repeats_a_tenth(renewed):
+    assert matrix.renew(Shift) == renewed | {"sources": {"shift.py": "2"}}
+    assert Shift.tried == ["gpt2"]
+
+
+def test_a_new_architecture_is_tried_when_cells_are_renewed(renewed):
+    Shift.states["t5"] = (RUNS, "")
+    assert matrix.renew(Shift)[RUNS] == ["bert", "t5"]
+    assert Shift.tried == ["gpt2", "t5"]
+
+
+@pytest.mark.parametrize("now", [(REFUSED, "for another reason"), (FAULT, "no"), (RUNS, "")])
+def test_where_one_cell_differs_all_are_tried(renewed, now):
+    Shift.states["gpt2"] = now
+    made = matrix.renew(Shift)
+    assert matrix.told(made, "gpt2") == now
+    assert Shift.tried == ["gpt2", "bert", "gpt2", "llama"]
+
+
+def test_of_other_models_all_cells_are_tried(renewed, monkeypatch):
+    monkeypatch.setitem(matrix.architectures._tables(), "bert", ("encoder", {"hidden_size": 16}))
+    matrix.renew(Shift)
+    assert Shift.tried == ["bert", "gpt2", "llama"]
+
+
+def test_without_cells_all_are_tried(kept):
+    assert matrix.renew(Shift)[RUNS] == ["bert"]
+    assert Shift.tried == ["bert", "gpt2", "llama"]
+
+
+def test_a_tenth_is_the_same_each_time_and_that_of_all_methods_together_leaves_little_out():
+    names = architectures.names()
+    tenths = {method: matrix.tenth(method, set(names)) for method in load_methods()}
+    assert {len(found) for found in tenths.values()} == {math.ceil(len(names) / 10)}
+    assert tenths == {method: matrix.tenth(method, names) for method in tenths}
+    assert len({name for found in tenths.values() for name in found}) > 0.9 * len(names)
+
+
 def test_other_sizes_of_a_model_try_all(kept, monkeypatch):
     matrix.write(Shift, matrix.record(Shift))
     monkeypatch.setitem(matrix.architectures._tables(), "bert", ("encoder", {"hidden_size": 16}))
@@ -270,10 +320,7 @@ SAMPLE = {
 def test_a_committed_cell_is_what_becomes_of_the_method(method, name):
     made = load_method(method)
     kept = files.read(matrix.path_of(made))
-    state, why = matrix.cell(made, name)
-    told = [s for s in (RUNS, REFUSED, FAULT) if name in kept.get(s, ())]
-    assert told == [state]
-    assert state == RUNS or kept[state][name] == why
+    assert matrix.told(kept, name) == matrix.cell(made, name)
 
 
 @pytest.mark.parametrize("method", load_methods())
