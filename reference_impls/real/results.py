@@ -81,23 +81,36 @@ class Results:
             self._write(run.method, every)
             return True
 
-    def renew(self, method: str, repeats: Callable[[Run, Budget, float], bool]) -> bool:
+    def renew(
+        self,
+        method: str,
+        repeats: Callable[[Run, Budget, float], bool],
+        peak: Callable[[Run, Budget], int],
+    ) -> bool:
         """Tie runs that other code made to this one, if its first steps are the same in each group.
 
-        Returns whether they are, or there is nothing to do.
+        Of memory losses tell nothing: peaks are measured anew. Returns whether the steps are the
+        same, or there is nothing to do.
         """
-        found = _parsed(self.path(method))
-        if not found or found == self._current(method):
-            return True
-        for model, groups in found["models"].items():
-            for group in groups.values():
-                for row in [row for row in group["runs"] if "beginning" in row][:1]:
-                    settings = tuple(group["settings"].items())
-                    run = Run(method, model, group["task"], *(row[k] for k in KEY), settings)
-                    if not repeats(run, Budget(**group["budget"]), row["beginning"]):
-                        return False
         with self._alone(method):
-            self._write(method, files.read(self.path(method)) | {"sources": _sources(method)})
+            found = copy.deepcopy(_parsed(self.path(method)))
+            if not found or found == self._current(method):
+                return True
+            for model, groups in found["models"].items():
+                for group in groups.values():
+                    budget, settings = Budget(**group["budget"]), tuple(group["settings"].items())
+                    runs = [
+                        (Run(method, model, group["task"], *(row[k] for k in KEY), settings), row)
+                        for row in group["runs"]
+                        if "refused" not in row
+                    ]
+                    begun = [(run, row["beginning"]) for run, row in runs if "beginning" in row][:1]
+                    if not all(repeats(run, budget, loss) for run, loss in begun):
+                        return False
+                    for run, row in runs:
+                        if "peak" in row:
+                            row["peak"] = peak(run, budget)
+            self._write(method, found | {"sources": _sources(method)})
         return True
 
     def claim(self, run: Run) -> FileLock | None:

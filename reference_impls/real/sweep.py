@@ -18,7 +18,7 @@ from . import plan as plans
 from .engines import Local, Ray
 from .plan import Plan, Row
 from .results import Results
-from .training import CONTROLS, Budget, Refused, Run, repeats, row
+from .training import CONTROLS, Budget, Refused, Run, peak, repeats, row
 
 POLL = 1.0  # seconds until one looks again at what others do
 AHEAD = 2  # runs a worker that wait, so that none is idle
@@ -128,7 +128,7 @@ def carry_out(
     """
     sweep = Sweep(plans.read(path), Results(folder))
     methods = dict.fromkeys(method for method, _ in sweep.plan.contenders)
-    if moved := [method for method in methods if not sweep.results.renew(method, repeats)]:
+    if moved := [method for method in methods if not sweep.results.renew(method, repeats, peak)]:
         print(f"first steps are not what they were: {', '.join(moved)}: made anew", file=sys.stderr)
     carrier = start()
     try:

@@ -87,15 +87,39 @@ def test_runs_of_other_code_stay_if_their_first_steps_repeat(
         asked.append((run, budget, loss))
         return same
 
-    assert results.renew("lora", repeats) == same
+    assert results.renew("lora", repeats, never) == same
     run = RUN._replace(settings=(("rank", 2),))
     assert asked == [(run, PLAN.budget("words"), 0.7)]
     assert (results.rows(PLAN, "lora", "words", run.settings) == [row()]) == same
     if not same:
         assert (tmp_path / "lora.json").read_text() == before
     asked.clear()
-    assert results.renew("bitfit", repeats)
+    assert results.renew("bitfit", repeats, never)
     assert not asked
+
+
+def never(run: Run, budget: object) -> int:
+    raise AssertionError(f"there is no memory of {run.name}")
+
+
+def test_memory_is_measured_anew_by_other_code(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = RUN._replace(split="memory")
+    results.add(PLAN, RUN, row())
+    taken = {"lr": 0.01, "seed": 0, "split": "memory", "control": ""}
+    results.add(PLAN, memory, {**taken, "peak": 100})
+    results.add(PLAN, RUN._replace(settings=(("rank", 2),)), {"refused": "no"})
+    monkeypatch.setattr(module, "_sources", lambda method: {"x.py": "changed"})
+    asked = []
+
+    def peak(run: Run, budget: object) -> int:
+        asked.append((run, budget))
+        return 90
+
+    assert results.renew("lora", lambda *_: True, peak)
+    assert asked == [(memory, PLAN.budget("words"))]
+    assert results.rows(PLAN, "lora", "words") == [row(), {**taken, "peak": 90}]
 
 
 def test_what_is_installed_is_not_written_to(

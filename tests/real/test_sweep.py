@@ -129,7 +129,7 @@ def test_that_runs_are_made_anew_is_said_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module.plans, "read", lambda path: PLAN)
-    monkeypatch.setattr(Results, "renew", lambda self, method, repeats: method != "lora")
+    monkeypatch.setattr(Results, "renew", lambda self, method, *_: method != "lora")
     monkeypatch.setattr(Sweep, "run", lambda self, engine: None)
     module.carry_out(MINILM, tmp_path, Here)
     said = "first steps are not what they were: lora: made anew"
