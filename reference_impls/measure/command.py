@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from ..core.registry import load_method
-from . import closed_forms, matrix, recorded, reports
+from . import cells, closed_forms, recorded, reports
 
 LEDGER, FORMS, ARCHITECTURES = "ledger", "closed forms", "architectures"
 
@@ -44,7 +44,7 @@ def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
             found.append(Job(name, LEDGER))
         if closed_forms.can_be_found(method) and (not stale or closed_forms.is_stale(method)):
             found.append(Job(name, FORMS))
-        if not stale or matrix.is_stale(method):
+        if not stale or cells.is_stale(method):
             found.append(Job(name, ARCHITECTURES))
     return found
 
@@ -53,7 +53,7 @@ def make(found: list[Job], *, renew: bool = False) -> None:
     """Measure, a job a processor, with a progress bar, and write each result as it comes.
 
     `renew`: keep runs whose first steps repeat, see `recorded.renew`, closed forms that hold, and
-    cells of which a tenth repeat, see `matrix.renew`.
+    cells of which a tenth repeat, see `cells.renew`.
     """
     if not found:
         return
@@ -84,7 +84,7 @@ def measured(job: Job, renew: bool) -> dict[str, Any]:
     if job.what == LEDGER:
         return reports.record(method)
     if job.what == ARCHITECTURES:
-        return (matrix.renew if renew else matrix.record)(method)
+        return (cells.renew if renew else cells.record)(method)
     return (recorded.renew if renew else recorded.record)(method, job.what)
 
 
@@ -94,6 +94,6 @@ def keep(job: Job, result: dict[str, Any]) -> None:
     if job.what == LEDGER:
         reports.write(method, result)
     elif job.what == ARCHITECTURES:
-        matrix.write(method, result)
+        cells.write(method, result)
     elif job.what != FORMS:
         recorded.write(method, {job.what: result})

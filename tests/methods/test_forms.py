@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from reference_impls.core.registry import load_method, method_files
+from reference_impls.measure import cells, command, recorded, reports
 from reference_impls.measure import closed_forms as forms
-from reference_impls.measure import command, matrix, recorded, reports
 
 NAME = next(iter(method_files()))
 METHOD = load_method(NAME)
@@ -42,7 +42,7 @@ def test_forms_are_stale_until_found_and_when_what_they_are_made_of_changes(besi
 def test_forms_are_asked_for_where_they_are_declared_in_a_checkout(beside, monkeypatch):
     monkeypatch.setattr(recorded, "stale", lambda method: [])
     monkeypatch.setattr(reports, "is_stale", lambda method: False)
-    monkeypatch.setattr(matrix, "is_stale", lambda method: False)
+    monkeypatch.setattr(cells, "is_stale", lambda method: False)
     wanted = [command.Job(NAME, command.FORMS)]
     assert command.jobs([NAME], stale=True) == wanted
     assert [str(job) for job in wanted] == [f"{NAME} closed forms"]

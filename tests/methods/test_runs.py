@@ -11,7 +11,7 @@ import pytest
 from reference_impls.core.registry import load_methods
 from reference_impls.lab import backbones
 from reference_impls.lab.tasks import TASKS
-from reference_impls.measure import closed_forms, command, files, matrix, recorded, reports, runs
+from reference_impls.measure import cells, closed_forms, command, files, recorded, reports, runs
 
 METHODS = load_methods()
 LORA = METHODS["lora"]
@@ -140,7 +140,7 @@ def test_all_is_measured_or_only_what_is_stale(monkeypatch):
     monkeypatch.setattr(recorded, "stale", lambda method: ["cue"] if method is LORA else [])
     monkeypatch.setattr(reports, "is_stale", lambda method: method is not LORA)
     monkeypatch.setattr(closed_forms, "is_stale", lambda method: False)
-    monkeypatch.setattr(matrix, "is_stale", lambda method: method is LORA)
+    monkeypatch.setattr(cells, "is_stale", lambda method: method is LORA)
     every = [*LORA.tasks, command.LEDGER, command.FORMS, command.ARCHITECTURES]
     assert command.jobs(["lora"], stale=False) == [command.Job("lora", task) for task in every]
     found = command.jobs(["lora", "ia3"], stale=True)
