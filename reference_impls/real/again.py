@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from . import plan as plans
 from .engines import Local, Ray
-from .plan import KEY, Plan, Row
+from .plan import Plan, Row, run_of
 from .results import Results
 from .sweep import outcome
 from .training import Run
@@ -40,8 +40,7 @@ def kept(plan: Plan, results: Results) -> Iterator[tuple[Run, float]]:
     for task, method, settings in plan.groups():
         for row in results.rows(plan, method, task, settings):
             if "score" in row:
-                run = Run(method, plan.model, task, *(row[k] for k in KEY), settings)
-                yield run, row["score"]
+                yield run_of(row, method, plan.model, task, settings), row["score"]
 
 
 def repeat(

@@ -90,17 +90,22 @@ class Plan:
         further = [[lr for lr in ends[end] if lr not in tried] for end in growing]
         if nearest := [run(lrs[0], self.tuning, "dev") for lrs in further if lrs]:
             return nearest
-        found = {tuple(row[key] for key in KEY) for row in rows}
+        found = {run_of(row, method, self.model, task, settings) for row in rows}
         final = [run(best, seed, "test") for seed in self.seeds]
         final.append(run(best, self.seeds[0], MEMORY))
         if task in self.controls:
             final += [run(best, self.seeds[0], "test", control) for control in CONTROLS]
-        return [each for each in final if tuple(getattr(each, key) for key in KEY) not in found]
+        return [each for each in final if each not in found]
 
     def tried(self, rows: Iterable[Row]) -> dict[float, float]:
         """The score on the development split by rate, lowest first; 0 where training diverged."""
         tuning = (row for row in rows if row["split"] == "dev" and row["seed"] == self.tuning)
         return dict(sorted((row["lr"], row.get("score", 0.0)) for row in tuning))
+
+
+def run_of(row: Row, method: str, model: str, task: str, settings: Settings) -> Run:
+    """The run that left a row."""
+    return Run(method, model, task, *(row[key] for key in KEY), settings)
 
 
 def rate(exponent: int) -> float:

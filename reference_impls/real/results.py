@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from ..measure import files
 from ..measure.digests import sources
 from . import training
 from .models import MODELS
-from .plan import KEY, Plan, Row
+from .plan import Plan, Row, run_of
 from .tasks import TASKS
 from .training import Budget, Run, Settings
 
@@ -96,20 +96,13 @@ class Results:
             found = copy.deepcopy(_parsed(self.path(method)))
             if not found or found == self._current(method):
                 return True
-            for model, groups in found["models"].items():
-                for group in groups.values():
-                    budget, settings = Budget(**group["budget"]), tuple(group["settings"].items())
-                    runs = [
-                        (Run(method, model, group["task"], *(row[k] for k in KEY), settings), row)
-                        for row in group["runs"]
-                        if "refused" not in row
-                    ]
-                    begun = [(run, row["beginning"]) for run, row in runs if "beginning" in row][:1]
-                    if not all(repeats(run, budget, loss) for run, loss in begun):
-                        return False
-                    for run, row in runs:
-                        if "peak" in row:
-                            row["peak"] = peak(run, budget)
+            for budget, runs in _groups(method, found):
+                begun = [(run, row["beginning"]) for run, row in runs if "beginning" in row][:1]
+                if not all(repeats(run, budget, loss) for run, loss in begun):
+                    return False
+                for run, row in runs:
+                    if "peak" in row:
+                        row["peak"] = peak(run, budget)
             self._write(method, found | {"sources": _sources(method)})
         return True
 
@@ -172,6 +165,15 @@ _PARSED: dict[Path, tuple[tuple[int, int], dict[str, Any]]] = {}
 @cache
 def _sources(method: str) -> dict[str, str]:
     return sources(Path(inspect.getfile(load_method(method))), Path(training.__file__))
+
+
+def _groups(method: str, found: dict[str, Any]) -> Iterator[tuple[Budget, list[tuple[Run, Row]]]]:
+    """Of each group in a method's file its budget, and its runs, each with the row that it left."""
+    for model, groups in found["models"].items():
+        for group in groups.values():
+            made = [row for row in group["runs"] if "refused" not in row]
+            about = method, model, group["task"], tuple(group["settings"].items())
+            yield Budget(**group["budget"]), [(run_of(row, *about), row) for row in made]
 
 
 def _key(row: Row) -> tuple[Any, ...]:
