@@ -26,7 +26,6 @@ import argparse
 import gc
 import importlib.metadata
 import inspect
-import platform
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import count, islice, repeat
@@ -51,6 +50,7 @@ from reference_impls.measure import files, ledger
 from reference_impls.measure.digests import sources
 from reference_impls.measure.given import files_of, stand_ins
 from reference_impls.measure.ledger import Activations
+from reference_impls.measure.processor import processor
 
 BASELINE = "full_fine_tuning"
 TOKENS = 16  # of a generation
@@ -211,14 +211,6 @@ def versions() -> dict[str, str]:
     """Of the libraries, and the processor."""
     peft = importlib.metadata.version("peft")
     return {**files.versions(), "peft": peft, "processor": processor()}
-
-
-def processor() -> str:
-    """'x86_64, Intel(R) Xeon(R) Processor': the machine, and the model where Linux tells it."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
-    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return ", ".join([platform.machine(), *models[:1]])
 
 
 def path_of(name: str) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock
 from tqdm import tqdm
 
+from ..measure.processor import processor
 from . import plan as plans
 from .engines import Local, Ray
 from .plan import Plan, Row
@@ -140,9 +141,10 @@ def carry_out(
 
 
 def outcome(run: Run, budget: Budget) -> Row:
-    """The row of a run, or why the method does not run there."""
+    """The row of a run, with the processor of its seconds, or why the method does not run there."""
     try:
-        return row(run, budget)
+        found = row(run, budget)
+        return found | {"processor": processor()} if "seconds" in found else found
     except Refused as error:
         return {"refused": str(error)}
     finally:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from reference_impls.core.registry import PACKAGE
+from reference_impls.measure.processor import processor
 from reference_impls.real import sweep as module
 from reference_impls.real.engines import Local, LostError
 from reference_impls.real.results import Results
@@ -67,7 +68,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("broken")
         score = 1 - abs(run.lr - 0.0032)
         base = {"lr": run.lr, "seed": run.seed, "split": run.split, "control": run.control}
-        return {**base, "score": score}
+        return {**base, "score": score, "seconds": 1.0}
 
     monkeypatch.setattr(module, "row", row)
 
@@ -79,6 +80,7 @@ def test_all_is_done_once_and_what_follows_from_it(results: Results) -> None:
     rows = results.rows(PLAN, "lora", "words")
     assert [row["split"] for row in rows].count("dev") == 3
     assert {row["lr"] for row in rows if row["split"] == "test"} == {0.0032}
+    assert {row["processor"] for row in rows} == {processor()}
     assert results.rows(PLAN, "bitfit", "words") == [{"refused": "not here"}]
     assert len(engine.done) == len(set(engine.done))
     assert [str(error) for error in sweep.failed.values()] == ["broken"]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.tools.fault_cases_of_scores import PRINTED, PRINTED_PATH
 from tests.tools.small_catalog import CARD, write_suite, write_tree
-from tests.tools.test_scores import group
+from tests.tools.test_scores import TIMES, group
 from tools.atlas import Atlas, load
 from tools.data.peaks import Peaks
 from tools.data.real import Row
@@ -22,6 +22,7 @@ from tools.site import all_pages
 from tools.site.pages.evidence import evidence, scale
 from tools.site.pages.methods.real_runs import real_runs
 from tools.site.shared.boards import measured
+from tools.text.escape import html
 
 HOSTILE = '<img src=x onerror="alert(1)">'
 
@@ -35,13 +36,14 @@ def atlas(tmp_path: Path) -> Atlas:
     (tmp_path / PRINTED_PATH).write_text(text + second)
     control = Row(lr=0.01, seed=1, split="test", control="random weights", score=0.25)
     lora = group("lora", 0.8, 0.9)
+    here = lora.runs[3].model_copy(update={"processor": HOSTILE})
     real = (
-        lora.model_copy(update={"runs": (*lora.runs, control)}),
+        lora.model_copy(update={"runs": (*lora.runs[:3], here, *lora.runs[4:], control)}),
         group("other", 0.3, 0.8),
         group("third", 0.84, task="movies"),
         group("fusion", runs=(Row(refused=f"no {HOSTILE}"),)),
     )
-    return replace(load(tmp_path), real=real)
+    return replace(load(tmp_path), real=real, times=TIMES)
 
 
 @pytest.fixture
@@ -62,7 +64,8 @@ def test_a_leaderboard_has_every_number_of_its_rows(pages: dict[str, str]) -> No
     head, lora, other = rows(text, "leaderboard")
     assert head[:4] == ["Method", "Rank", "Accuracy", "Seeds, lowest to highest"]
     assert lora == ["LoRA", "1", "85.0 ± 3.5", "80.0 to 90.0", "0.01", "7", "20 bytes",
-                    "3.5 s", "9 bytes"]  # fmt: skip
+                    "25%", "3.5 s", "9 bytes"]  # fmt: skip
+    assert f"({html(HOSTILE)}; 3 trainings: processor not kept)" in text
     assert other[:4] == ["other", "2", "55.0 ± 4.9", "30.0 to 80.0"]
     assert text.count('class="level"') == 1
     assert "other (30 to 80) ends far apart" in text

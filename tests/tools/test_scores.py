@@ -15,6 +15,7 @@ from tools.data.committed import CommittedError
 from tools.data.published import Source
 from tools.data.real import Budget, Group, Row
 from tools.data.scores import Score, disagreements, interval, read_score, read_suites, read_tables
+from tools.data.times import Timed
 from tools.site.shared.boards import Board, board_of, measured, printed, published
 
 
@@ -44,6 +45,16 @@ def group(method: str, *scores: float, settings: dict | None = None, **changed: 
     return Group(**known | changed)
 
 
+def timed(step: float, **changed: object) -> dict[str, Timed]:
+    ratio = {"median": step, "low": step, "high": step, "rounds": 1}
+    batches = {"step": (8, 32), "forward-32": (32, 32)}
+    known = {"sources": {}, "versions": {}, "batches": batches, "times": {"step": {"base": ratio}}}
+    return {"minilm": Timed.model_validate(known | changed)}
+
+
+TIMES = {"lora": timed(0.25), "other": timed(0.97, twin="itself"), "fusion": timed(2.0)}
+
+
 @pytest.fixture
 def atlas(tmp_path: Path) -> Atlas:
     write_tree(tmp_path, card='suite = ["lora--rank8"]\n' + CARD)
@@ -57,7 +68,7 @@ def atlas(tmp_path: Path) -> Atlas:
         group("fusion", runs=(refused,)),
         group("lora", 0.6, task="movies"),
     )
-    return replace(load(tmp_path), real=real)
+    return replace(load(tmp_path), real=real, times=TIMES)
 
 
 def test_a_printed_score_is_read_with_its_spread() -> None:
@@ -162,7 +173,7 @@ def test_what_was_measured_makes_a_board_a_task(atlas: Atlas) -> None:
     assert (first.value, first.shown, first.seeds) == (pytest.approx(85), "85.0", 2)
     assert (first.low, first.high) == (pytest.approx(80), pytest.approx(90))
     assert (first.rate, first.trained, first.stored, first.peak) == (0.01, 7, 20, 9)
-    assert first.seconds == pytest.approx(3.5)
+    assert (first.seconds, first.step) == (pytest.approx(3.5), 25)
     assert [g.method for g in found.refused] == ["fusion"]
 
 
@@ -172,6 +183,20 @@ def test_a_board_says_what_its_test_cannot_tell_apart(atlas: Atlas) -> None:
     assert board(atlas).collapsed_said == "LoRA (r 2) (30 to 80)"
     assert board(atlas).best.keys() == {"lora", "other"}
     assert board(atlas).best["lora"].label == "LoRA"
+
+
+def test_a_step_is_that_of_the_defaults_on_the_same_model(atlas: Atlas) -> None:
+    found = {score.label: score.step for score in board(atlas).scores}
+    assert found == {"LoRA": 25, "other": 100, "LoRA (r 2)": None}  # full tuning is what it is of
+    elsewhere = replace(atlas, times={"lora": {"smollm2": TIMES["lora"]["minilm"]}})
+    assert all(score.step is None for score in board(elsewhere).scores)
+
+
+def test_a_board_says_on_what_processors_its_seconds_were_taken(atlas: Atlas) -> None:
+    assert board(atlas).processors == "6 trainings: processor not kept"
+    rows = [Row(lr=0.01, seed=1, split="test", score=0.5, processor=name) for name in "bab"]
+    known = replace(board(atlas), groups=[group("lora", runs=tuple(rows)), group("other", 0.1)])
+    assert known.processors == "a; b; 1 training: processor not kept"
 
 
 def test_a_score_is_placed_between_the_lowest_and_the_highest(atlas: Atlas) -> None:
@@ -189,9 +214,11 @@ def test_rates_are_those_of_all_methods_and_a_neighbor_costs(atlas: Atlas) -> No
 
 def test_a_chart_is_drawn_for_each_cost_that_is_known(atlas: Atlas) -> None:
     found = {name: str(chart) for name, _, chart in board(atlas).charts()}
-    assert list(found) == ["trained", "seconds", "peak", "stored"]
+    assert list(found) == ["trained", "step", "peak", "stored"]  # seconds of whatever was at hand
     assert "LoRA: 20 bytes stored, 85.0%" in found["stored"]
-    assert "LoRA: 3.5 s of training, 85.0%" in found["seconds"]
+    assert "LoRA: 25% of a full step, 85.0%" in found["step"]
+    assert "other: 100% of a full step" in found["step"]
+    assert "r 2" not in found["step"]
     sums = next(b for b in published(atlas) if b.slug == "a-library-sums")
     assert "12 min of training, 50.0%" in str(
         {name: chart for name, _, chart in sums.charts()}["seconds"]

@@ -22,7 +22,10 @@ class _Model(BaseModel):
 
 
 class Row(_Model):
-    """One training; what it has none of is None. A refused method has one row that says why."""
+    """One training; what it has none of is None. A refused method has one row that says why.
+
+    `processor`: whose `seconds` are; empty where it was not kept.
+    """
 
     lr: Rate | None = None
     seed: int | None = None
@@ -31,6 +34,7 @@ class Row(_Model):
     score: Fraction | None = None
     beginning: float | None = None
     seconds: float | None = None
+    processor: str = ""
     trained: int | None = None
     stored: int | None = None
     peak: int | None = None

@@ -34,8 +34,9 @@ class Score:
     `method` is one of ours, or empty; `label` what the source calls it. `value` is in the metric's
     own unit, a share in percent; `shown` is how it is written, what is printed letter by letter.
     `low` and `high`: the seeds'. `margin`: half the interval in which 95 of 100 tests of this size
-    would have the score. `seconds` of training; `stored` and `peak` in bytes. `source`: none of
-    what was measured here. `version`: of the code that made it, or what was read.
+    would have the score. `step`: the percentage of full fine-tuning's that one takes; `seconds` of
+    training; `stored` and `peak` in bytes. `source`: none of what was measured here. `version`: of
+    the code that made it, or what was read.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Score:
     rate: float | None = None
     trained: int | None = None
     stored: int | None = None
+    step: float | None = None
     seconds: float | None = None
     peak: int | None = None
     source: Source | None = None

@@ -15,6 +15,7 @@ from ...data.scores import Kind, Score, Suite
 from ...data.tasks import MODELS, REAL, lab_tasks
 from ...text.markup import listed
 from ...text.slugs import slugs
+from ...text.words import count
 from .figures import amount
 from .method_words import title
 from .scatter_chart import Axis, Number, Point, scatter
@@ -34,6 +35,10 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:,.0f} min" if seconds >= 600 else f"{seconds:.3g} s"
 
 
+def _share(percent: float) -> str:
+    return f"{percent:.0f}%"
+
+
 def _bytes(number: float) -> str:
     return amount(round(number))
 
@@ -41,6 +46,7 @@ def _bytes(number: float) -> str:
 # By the field of a score, in the order of the switch.
 AXES = {
     "trained": Axis("trained parameters", lambda n: f"{n:,.0f} trained", _big),
+    "step": Axis("time of a step, of full fine-tuning's", "{:.0f}% of a full step".format, _share),
     "seconds": Axis("seconds of training", lambda n: f"{_time(n)} of training", _time),
     "peak": Axis("bytes at the peak of a step", lambda n: f"{_bytes(n)} at the peak", _bytes),
     "stored": Axis("bytes stored for the task", lambda n: f"{_bytes(n)} stored", _bytes),
@@ -118,13 +124,26 @@ class Board:
         return sorted(found, key=lambda group: -group.score)
 
     @property
+    def processors(self) -> str:
+        """'x86_64, AMD EPYC; 3 trainings: processor not kept'."""
+        tests = [row.processor for group in self.groups for row in group.tests]
+        found = sorted(set(tests) - {""})
+        if unknown := tests.count(""):
+            found.append(f"{count(unknown, 'training')}: processor not kept")
+        return "; ".join(found)
+
+    @property
     def rates(self) -> list[float]:
         """All that were tried for any method."""
         return sorted({rate for group in self.run for rate in group.tried})
 
     def charts(self) -> list[tuple[str, str, Markup]]:
         """By each cost that the scores have: its field, its name, the chart."""
-        drawn = ((name, axis.title, self.chart(name)) for name, axis in AXES.items())
+        drawn = (
+            (name, axis.title, self.chart(name))
+            for name, axis in AXES.items()
+            if name != "seconds" or self.kind == "suite"  # ours are those of whatever was at hand
+        )
         return [(name, axis, chart) for name, axis, chart in drawn if chart]
 
     def chart(self, cost: str) -> Markup | None:
@@ -191,8 +210,17 @@ def of_group(atlas: Atlas, group: Group) -> Score:
         margin=100 * group.margin,
         seeds=len(group.tests),
         rate=group.rate,
+        step=step(atlas, group),
         **group.cost,
     )
+
+
+def step(atlas: Atlas, group: Group) -> float | None:
+    """Its time as a percentage of full fine-tuning's; it is measured with the defaults alone."""
+    timed = None if group.settings else atlas.times.get(group.method, {}).get(group.model)
+    if not timed or "step" not in timed.times:
+        return None
+    return 100.0 if timed.twin == "itself" else 100 * timed.times["step"].base.median
 
 
 def published(atlas: Atlas) -> Iterator[Board]:
@@ -220,6 +248,7 @@ def printed(atlas: Atlas) -> list[Score]:
 
 SHOWN: dict[str, Callable[[float], str]] = {
     "trained": "{:,}".format,
+    "step": _share,
     "seconds": _time,
     "peak": _bytes,
     "stored": _bytes,
