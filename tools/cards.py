@@ -141,6 +141,7 @@ class Contract(_Model):
     reaches: by task, the least score of a run, where that is below what all methods reach.
     moves: by task, how far a loss of the first steps may be from the committed one, where that is
         more than for other methods: three times what other vector instructions were seen to change.
+    repeats: the same of the score at the end.
     """
 
     arguments: Arguments = {}
@@ -151,6 +152,7 @@ class Contract(_Model):
     masks_kept: int = 0
     reaches: dict[str, float] = {}
     moves: dict[str, float] = {}
+    repeats: dict[str, float] = {}
 
 
 class Card(_Model):

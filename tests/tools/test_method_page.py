@@ -168,6 +168,18 @@ def test_costs_stand_beside_those_of_the_baselines(real: Atlas) -> None:
     assert own.count(">LoRA<") == 1
 
 
+def test_by_how_much_a_seed_may_differ_is_the_cards_where_it_says_so(
+    real: Atlas, pages: dict[str, str]
+) -> None:
+    assert any(card.contract.repeats for card in real.cards.values())
+    for name in real.methods:
+        own = real.card(name).contract.repeats
+        runs = {task: found[name] for task, found in real.runs.items() if name in found}
+        said = [f"{own.get(task, run.tolerance):.1%}" for task, run in runs.items()]
+        found = re.findall(r"repeated seed may differ by ([\d.]+%)", pages[f"methods/{name}.md"])
+        assert sorted(found) == sorted(said)
+
+
 def test_an_architecture_that_is_refused_says_why(real: Atlas, pages: dict[str, str]) -> None:
     refused = [(m, c) for m in real.methods.values() for c in cost.costs(real, m) if c["refused"]]
     assert refused

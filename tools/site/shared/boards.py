@@ -46,7 +46,9 @@ def _bytes(number: float) -> str:
 # By the field of a score, in the order of the switch.
 AXES = {
     "trained": Axis("trained parameters", lambda n: f"{n:,.0f} trained", _big),
-    "step": Axis("time of a step, of full fine-tuning's", "{:.0f}% of a full step".format, _share),
+    "step": Axis(
+        "time of a step (full fine-tuning: 100%)", "{:.0f}% of a full step".format, _share
+    ),
     "seconds": Axis("seconds of training", lambda n: f"{_time(n)} of training", _time),
     "peak": Axis("bytes at the peak of a step", lambda n: f"{_bytes(n)} at the peak", _bytes),
     "stored": Axis("bytes stored for the task", lambda n: f"{_bytes(n)} stored", _bytes),

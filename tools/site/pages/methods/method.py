@@ -124,6 +124,7 @@ def result(
     ]
     settings = ", ".join(f"{key} = {value}" for key, value in run.hyperparameters.items())
     versions = ", ".join(f"{key} {value}" for key, value in run.versions.items())
+    tolerance = atlas.card(method.name).contract.repeats.get(name, run.tolerance)
     return {
         "run": run,
         "task": task,
@@ -133,7 +134,7 @@ def result(
             f"{run.steps} steps of batch size {run.batch_size}, {len(run.seeds)} seeds, "
             f"{page(settings)}; {page(versions)}; backbone "
             f"{code(run.backbone.name)} ({code(run.backbone.sha256[:12])}). "
-            f"A repeated seed may differ by {run.tolerance:.1%}. One of these runs:"
+            f"A repeated seed may differ by {tolerance:.1%}. One of these runs:"
         ),
     }
 
