@@ -30,6 +30,10 @@ class Answers(Task):
         """Of who gives the text back."""
         return sum(text == answer for text, answer in self.splits["test"]) / self.sizes["test"]
 
+    def gives(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple]:
+        """There are no classes, so that none has a name."""
+        return {**super().gives(tokenizer), "verbalizer": ()}
+
     def model(self, model: Model, seed: int, *, random: bool = False) -> PreTrainedModel:
         return model.writer(seed, random=random)
 

@@ -115,8 +115,16 @@ def test_training_teaches_to_answer(task: Answers) -> None:
 
 
 def test_what_wants_classes_is_refused(task: Answers) -> None:
-    with pytest.raises(Refused, match=r"the task does not give: .*verbalizer"):
+    with pytest.raises(Refused, match=r"the task does not give: .*masked_lm"):
         training.row(Run("pet", "writer", "first", 0.01, 1, "test"), Budget(1, 2, 0.01))
+
+
+def test_a_prompt_starts_from_names_of_classes_only_where_there_are_any(task: Answers) -> None:
+    run, budget = Run("prompt_tuning", "writer", "first", 0.01, 1, "test"), Budget(1, 2, 0.01)
+    with pytest.raises(Refused, match="init 'labels' needs a verbalizer"):
+        training.row(run._replace(settings=(("length", 3),)), budget)
+    words = ("length", 3), ("init", "vocabulary")
+    assert "score" in training.row(run._replace(settings=words), budget)
 
 
 def test_what_is_to_be_mended_is_what_was_swapped() -> None:
