@@ -10,9 +10,9 @@ import pytest
 from reference_impls.real import again
 from reference_impls.real import plan as plans
 from reference_impls.real import sweep as sweeps
-from reference_impls.real.again import TOLERANCE, main, repeat
+from reference_impls.real.again import TOLERANCE, kept, main, repeat
 from reference_impls.real.results import Results
-from reference_impls.real.training import Run
+from reference_impls.real.training import AGREES, SHUFFLED, Run
 
 from .small import PLAN, put
 from .test_sweep import Here
@@ -32,8 +32,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def now(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
-    monkeypatch.setattr(sweeps, "row", lambda run, budget: {"score": score})
+def now(monkeypatch: pytest.MonkeyPatch, score: float, loss: float = 0.7) -> None:
+    found = {"score": score, "beginning": loss}
+    monkeypatch.setattr(sweeps, "row", lambda run, budget: found)
 
 
 def test_some_runs_are_drawn_by_a_seed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,20 +51,42 @@ def test_some_runs_are_drawn_by_a_seed(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("score", "status"), [(0.5, 0), (0.5 + TOLERANCE * 0.9, 0), (0.5 - TOLERANCE * 1.1, 1)]
+    ("score", "loss", "status"),
+    [
+        (0.5, 0.7, 0),
+        (0.5 + TOLERANCE * 0.9, 0.7, 0),
+        (0.5 - TOLERANCE * 1.1, 0.7, 1),
+        (0.5, 0.7 + AGREES * 0.9, 0),
+        (0.5, 0.7 - AGREES * 1.1, 1),
+    ],
 )
-def test_a_score_that_is_too_far_away_fails(
+def test_what_is_too_far_away_fails(
     score: float,
+    loss: float,
     status: int,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    now(monkeypatch, score)
+    now(monkeypatch, score, loss)
     assert main(Path("plan"), folder, Here, 1, 0) == status
     line = capsys.readouterr().out
     assert line.startswith("lora tiny words 0.01 ")
     assert ("too far away" in line) == bool(status)
+
+
+@pytest.mark.parametrize(
+    ("split", "control", "expected"),
+    [("test", "", 0.1), ("dev", "", TOLERANCE), ("test", SHUFFLED, TOLERANCE)],
+)
+def test_as_far_as_the_seeds_of_the_test_fall_apart(
+    split: str, control: str, expected: float, folder: Path
+) -> None:
+    for seed, score in enumerate((0.4, 0.45, 0.5)):
+        run = Run("lora", "tiny", "words", 0.1, seed, split, control)
+        base = {"lr": 0.1, "seed": seed, "split": split, "control": control}
+        Results(folder).add(PLAN, run, {**base, "score": score, "beginning": 0.7})
+    assert {tolerance for *_, tolerance in kept(PLAN, Results(folder))} == {expected}
 
 
 def test_so_does_one_that_fails(
