@@ -15,10 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import (
-    DynamicOutputShapeException,
-    UnsupportedFakeTensorException,
-)
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, LlamaConfig, PretrainedConfig, PreTrainedModel
 
@@ -27,7 +23,6 @@ from ..anatomy.families import files_of as family_files
 from ..anatomy.inputs import inputs as inputs_of
 from ..core.batches import Batch, rows, singles
 from ..core.method import Method
-from ..core.quiet import quiet
 from ..core.training import Loop
 from ..lab import backbones
 from ..lab.tasks import TASKS as LAB
@@ -38,7 +33,7 @@ from .given import files_of as given_files
 from .given import stand_ins
 from .ledger import STEPS, Ledger, plain_kernels, step_ledger
 from .runs import prepare
-from .shapes import shapes_only
+from .shapes import by_shapes
 
 TASKS = ("first-clause", "cue", "summary")  # one for each kind of backbone
 # Transformers' default configurations, which are those of BERT-base and Llama-2-7B
@@ -154,24 +149,21 @@ def on_config(
     most = getattr(config, "max_position_embeddings", None) or length
     if length > most:
         raise ValueError(f"length {length}: this architecture has {most} positions")
-    errors: list[ValueError] = []
-    unknown = f"what {method_class.title} does depends on its data, which shapes do not tell"
-    for answer in (True, False):
-        try:
-            with quiet(), shapes_only(answer):
-                model = _made(config, dtype)
-                model.set_experts_implementation("eager")  # the only one for such tensors
-                return on_model(method_class, model, rows, length, **arguments)
-        except ValueError as error:
-            errors.append(error)
-        except (DynamicOutputShapeException, UnsupportedFakeTensorException):
-            raise ValueError(unknown) from None
-    if str(errors[0]) == str(errors[1]):
-        raise errors[0]
-    raise ValueError(unknown)
+
+    def work() -> dict[str, Any]:
+        model = made(config, dtype)
+        model.set_experts_implementation("eager")  # the only one for such tensors
+        return on_model(method_class, model, rows, length, **arguments)
+
+    return by_shapes(method_class.title, work)
 
 
-def _made(config: PretrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+def made(config: PretrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    """The architecture with random weights.
+
+    Raises:
+        ValueError: it cannot be made where tensors have shapes only.
+    """
     try:
         # a copy, since making a model writes the dtype into it
         return built(deepcopy(config), dtype=dtype)

@@ -8,14 +8,24 @@ method whose mask depends on data thus counts as if it trained some entry of eve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+    UnsupportedFakeTensorException,
+)
 from transformers import initialization
+
+from ..core.quiet import quiet
+
+T = TypeVar("T")
 
 
 class ShapesOnly(FakeTensorMode):
@@ -51,3 +61,24 @@ def shapes_only(answer: bool = True) -> Iterator[None]:
         ShapesOnly(answer),
     ):
         yield
+
+
+def by_shapes(title: str, work: Callable[[], T]) -> T:
+    """What `work` returns where tensors have shapes only; `title`: of the method that it is about.
+
+    Raises:
+        ValueError: `work` does, or its course depends on what is in tensors.
+    """
+    errors: list[ValueError] = []
+    unknown = f"what {title} does depends on its data, which shapes do not tell"
+    for answer in (True, False):
+        try:
+            with quiet(), shapes_only(answer):
+                return work()
+        except ValueError as error:
+            errors.append(error)
+        except (DynamicOutputShapeException, UnsupportedFakeTensorException):
+            raise ValueError(unknown) from None
+    if str(errors[0]) == str(errors[1]):
+        raise errors[0]
+    raise ValueError(unknown)
