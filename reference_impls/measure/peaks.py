@@ -1,22 +1,22 @@
 """The most bytes that are alive in a step of training, for every batch, from shapes alone.
 
-Two steps run on tensors that have only shapes (see `shapes`), three times, with other rows and
-lengths. Each tensor that is made in them has a size that is a polynomial in rows and length; what
-is alive after one is made is the sum of those that were made before it and have not died. The peak
-is the largest of these sums: for any batch, the maximum of a few polynomials.
+Two steps run on tensors that have only shapes (see `shapes`), with several rows and lengths. Each
+tensor that is made in them has a size that is a polynomial in rows and length; what is alive after
+one is made is the sum of those that were made before it and have not died. The peak is the largest
+of these sums: for any batch, the maximum of a few polynomials.
 
 It is that of the kernels of a CPU, and of tensors: what a kernel takes for itself while it runs,
 and what an allocator rounds up or keeps, is not in it. Some text of a batch is shorter than others,
-so that attention has a mask. `detach` needs the pretrained values of what
-is trained of the model itself: they count, as they are there.
+so that attention has a mask. `detach` needs the pretrained values of what is trained of the model
+itself: they count, as they are there.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice, repeat
 from typing import Any, NamedTuple
 
@@ -77,22 +77,73 @@ def peaks(
 ) -> list[Polynomial]:
     """Polynomials in the batch's rows and length; their maximum is the peak of a step, in bytes.
 
+    What sizes there are a model of two such layers tells, if the method runs on it: then one batch
+    is enough for all of them.
+
     Raises:
         ValueError: the method does not run on the architecture, or what it does depends on its
             data.
     """
 
-    def run(rows: int, length: int) -> Traced:
-        model = set_to(made(config, setting.dtype), setting)
-        return traced(method_class, model, batch_for(model, rows, length), **arguments)
+    def run(config: PretrainedConfig, rows: int, length: int) -> Traced:
+        def work() -> Traced:
+            model = set_to(made(config, setting.dtype), setting)
+            return traced(method_class, model, batch_for(model, rows, length), **arguments)
 
-    title = method_class.title
-    found = [by_shapes(title, partial(run, *size)) for size in zip(ROWS, LENGTHS, strict=True)]
-    here, _, log = found[0]
-    if any((each.here, each.log) != (here, log) for each in found):
-        raise ValueError(f"{title}: which tensors there are depends on the batch")
-    sizes = zip(*(each.sizes for each in found), strict=True)
-    return largest(alive(here, list(map(through, sizes)), log))
+        return by_shapes(method_class.title, work)
+
+    first, *others = zip(ROWS, LENGTHS, strict=True)
+    whole = run(config, *first)
+    try:
+        known = _by_size([run(_of_two_layers(config), *batch) for batch in (first, *others)])
+        births = [_born(taken, known) for taken in whole.sizes]
+    except ValueError:
+        births = _polynomials([whole, *(run(config, *batch) for batch in others)])
+    return largest(alive(whole.here, births, whole.log))
+
+
+def _of_two_layers(config: PretrainedConfig) -> PretrainedConfig:
+    """The architecture with two layers, or two in either stack."""
+    small = deepcopy(config)
+    for name in ("num_hidden_layers", "num_layers", "num_decoder_layers"):
+        if hasattr(small, name):
+            setattr(small, name, 2)
+    return small
+
+
+def _polynomials(traces: list[Traced]) -> list[Polynomial]:
+    """The size of each birth, of traces at `ROWS` and `LENGTHS`.
+
+    Raises:
+        ValueError: they are not of the same births.
+    """
+    if any((each.here, each.log) != (traces[0].here, traces[0].log) for each in traces):
+        raise ValueError("which tensors there are depends on the batch")
+    return [through(sizes) for sizes in zip(*(each.sizes for each in traces), strict=True)]
+
+
+def _by_size(traces: list[Traced]) -> dict[int, Polynomial]:
+    """Polynomials by the size that they are at the first batch.
+
+    Raises:
+        ValueError: as `_polynomials`, or two have the same there.
+    """
+    known: dict[int, Polynomial] = {}
+    for taken, polynomial in zip(traces[0].sizes, _polynomials(traces), strict=True):
+        if known.setdefault(taken, polynomial) != polynomial:
+            raise ValueError(f"{taken} bytes are {known[taken]} and {polynomial}")
+    return known
+
+
+def _born(taken: int, known: dict[int, Polynomial]) -> Polynomial:
+    """A known polynomial, or a number for the layers that there are, whatever the batch is.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if taken not in known and (taken % ROWS[0] == 0 or taken % LENGTHS[0] == 0):
+        raise ValueError(f"a tensor of {taken} bytes is in no layer")
+    return known.get(taken, (taken, 0, 0, 0, 0, 0))
 
 
 def alive(here: int, births: list[Polynomial], log: list[int]) -> Iterator[Polynomial]:

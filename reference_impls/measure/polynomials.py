@@ -8,8 +8,9 @@ from itertools import combinations
 
 TERMS = ("1", "S", "S*S", "B", "B*S", "B*S*S")
 # A tensor has a dimension of B rows or none. B is told from everything else in a size by primes
-# of which no dimension of a model is a multiple; three lengths give the parabola in S.
-ROWS, LENGTHS = (1009, 1013, 1019), (128, 192, 320)
+# of which no dimension of a model is a multiple, and so is S where it has to be; three lengths give
+# the parabola in S.
+ROWS, LENGTHS = (1009, 1013, 1019), (127, 193, 317)
 LEAST = (1, 16)  # rows and length from which on the largest are told apart
 
 Polynomial = tuple[int, ...]

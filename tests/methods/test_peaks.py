@@ -6,11 +6,12 @@ from itertools import repeat
 
 import pytest
 import torch
-from transformers import GPT2Config, LlamaConfig, PretrainedConfig
+from transformers import BertConfig, GPT2Config, LlamaConfig, PretrainedConfig
 
 from reference_impls.anatomy import built
 from reference_impls.core.registry import load_method
 from reference_impls.core.training import Loop
+from reference_impls.measure import peaks as module
 from reference_impls.measure.given import stand_ins
 from reference_impls.measure.ledger import tensors_in
 from reference_impls.measure.live import Live
@@ -21,7 +22,7 @@ from reference_impls.measure.reports import batch_for
 torch.set_num_threads(1)
 
 LLAMA = LlamaConfig(
-    num_hidden_layers=2,
+    num_hidden_layers=3,
     hidden_size=32,
     intermediate_size=56,
     num_attention_heads=4,
@@ -29,7 +30,7 @@ LLAMA = LlamaConfig(
     vocab_size=200,
     max_position_embeddings=512,
 )
-GPT2 = GPT2Config(n_layer=2, n_embd=32, n_head=4, vocab_size=200, attn_pdrop=0.0)
+GPT2 = GPT2Config(n_layer=3, n_embd=32, n_head=4, vocab_size=200, attn_pdrop=0.0)
 FLOAT, EAGER = Setting(torch.float32), Setting(attention="eager")
 CHECKPOINTING = Setting(checkpointing=True)
 
@@ -74,6 +75,12 @@ def test_checkpointing_keeps_less_and_eager_attention_more():
 
     assert peak(CHECKPOINTING) < peak(Setting()) < peak(EAGER)
     assert peak(Setting()) < peak(FLOAT)
+
+
+def test_what_two_layers_do_not_tell_is_run(monkeypatch):
+    told = peaks(load_method("lora"), LLAMA, Setting())
+    monkeypatch.setattr(module, "_of_two_layers", lambda config: BertConfig(vocab_size=77))
+    assert peaks(load_method("lora"), LLAMA, Setting()) == told
 
 
 def test_what_depends_on_data_is_refused():
