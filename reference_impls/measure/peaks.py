@@ -27,7 +27,7 @@ from ..core.batches import Batch, singles
 from ..core.method import Method
 from ..core.training import Loop
 from .given import stand_ins
-from .ledger import distinct, size, tensors_in
+from .ledger import size, tensors_in
 from .live import Live
 from .polynomials import LENGTHS, ROWS, Polynomial, largest, through
 from .reports import batch_for, made
@@ -62,10 +62,6 @@ class Trace(Live):
         return super().__torch_dispatch__(func, types, args, kwargs)
 
     def _add(self, storage: torch.UntypedStorage) -> None:
-        self.born(storage)
-
-    def born(self, storage: torch.UntypedStorage) -> None:
-        """Note a tensor's memory."""
         number = len(self.sizes)
         self.sizes.append(storage.nbytes())
         self.log.append(number)
@@ -178,10 +174,8 @@ def traced(
     """Adapt a model and take some steps on a batch, which is the first thing made."""
     method = method_class(**{**stand_ins(method_class, model, batch), **arguments})
     method.setup(model, islice(singles(batch), 1))
-    here = size(distinct([*model.parameters(), *model.buffers(), *tensors_in(vars(method))]))
-    trace = Trace()
-    for tensor in batch.values():
-        trace.born(tensor.untyped_storage())
-    with trace:
+    here = size([*model.parameters(), *model.buffers(), *tensors_in(vars(method))])
+    with Trace() as trace:
+        batch = {key: tensor.clone() for key, tensor in batch.items()}
         method.fit(model, Loop(lambda seed: repeat(batch), STEPS, progress=False))
     return Traced(here, trace.sizes, list(trace.log))  # without the deaths of what is left now
