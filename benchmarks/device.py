@@ -35,7 +35,8 @@ from fine_tuning_atlas.core.method import Method
 from fine_tuning_atlas.core.registry import load_methods
 from fine_tuning_atlas.core.training import Loop, optimizer_of
 from fine_tuning_atlas.lab.backbones import quiet
-from fine_tuning_atlas.measure import files, reports
+from fine_tuning_atlas.measure import files, ledgers, reports
+from fine_tuning_atlas.measure.any_batch import batch_for
 from fine_tuning_atlas.measure.given import stand_ins
 from fine_tuning_atlas.measure.ledger import plain_kernels, size
 from tqdm import tqdm
@@ -79,7 +80,7 @@ class Measured(Loop):
 
 def build(architecture: str, dtype: torch.dtype) -> PreTrainedModel:
     """A model with random weights, made on the device."""
-    config = reports.ARCHITECTURES[architecture]()
+    config = ledgers.ARCHITECTURES[architecture]()
     with quiet(), DEVICE:
         return type(model_on_meta(config))._from_config(deepcopy(config), dtype=dtype)
 
@@ -91,7 +92,7 @@ def measured(name: str, architecture: str, precision: str) -> dict[str, Any]:
     try:
         torch.manual_seed(0)
         model = build(architecture, PRECISIONS[precision])
-        batch = moved(reports.batch_for(model, reports.ROWS, reports.LENGTH), DEVICE)
+        batch = moved(batch_for(model, ledgers.ROWS, ledgers.LENGTH), DEVICE)
         method_class = load_methods()[name]
         method = method_class(**stand_ins(method_class, model, batch))
         loop = Measured(lambda seed: repeat(batch), steps=1, progress=False)
@@ -104,9 +105,9 @@ def measured(name: str, architecture: str, precision: str) -> dict[str, Any]:
 
 def predicted(name: str, architecture: str, precision: str) -> dict[str, Any]:
     """What the ledger says."""
-    config = reports.ARCHITECTURES[architecture]()
+    config = ledgers.ARCHITECTURES[architecture]()
     found = reports.on_architecture(
-        load_methods()[name], config, reports.ROWS, reports.LENGTH, dtype=PRECISIONS[precision]
+        load_methods()[name], config, ledgers.ROWS, ledgers.LENGTH, dtype=PRECISIONS[precision]
     )
     return found.get("ledger", found)
 
@@ -144,7 +145,7 @@ def told(row: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("name", nargs="*", choices=[[], *load_methods()])
-    parser.add_argument("--architecture", nargs="*", default=[*reports.ARCHITECTURES])
+    parser.add_argument("--architecture", nargs="*", default=[*ledgers.ARCHITECTURES])
     parser.add_argument("--precision", nargs="*", default=[*PRECISIONS])
     parser.add_argument("--json", type=Path, help="add the rows to these, and skip what is there")
     options = parser.parse_args()

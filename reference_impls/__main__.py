@@ -272,13 +272,15 @@ def _ledger(options: argparse.Namespace) -> int:
     method_file(names[0])
     if min(options.batch, options.tokens) < 1:
         raise ValueError("--batch and --tokens: at least one row of one token is needed")
-    registry, reports, counting = _import("core.registry", "measure.reports", "core.counting")
+    registry, ledgers, reports, counting = _import(
+        "core.registry", "measure.ledgers", "measure.reports", "core.counting"
+    )
     dtype = getattr(sys.modules["torch"], options.dtype)
     found = {}
     for name in names:
         method = registry.load_method(name)
         if not options.config:
-            for task in reports.tasks_of(method):
+            for task in ledgers.tasks_of(method):
                 found[name, task] = reports.on_task(method, task, **_given(options))
             continue
         measure = reports.on_config if options.method else reports.on_architecture
@@ -307,7 +309,9 @@ def _measure(options: argparse.Namespace) -> int:
     for name in options.methods:
         method_file(name)
     (command,) = _import("measure.command")
-    found = command.jobs(options.methods or method_files(), stale=options.stale)
+    found = command.jobs(
+        options.methods or method_files(), stale=options.stale, renew=options.renew
+    )
     command.make(found, renew=options.renew)
     print(f"{len(found)} measurements made" if found else "every measurement is current")
     return 0

@@ -1,4 +1,4 @@
-"""Measure methods anew: runs, ledger, closed forms and architectures, a file at a time.
+"""Measure methods anew: runs, ledger, closed forms, architectures, memory, a part at a time.
 
 Each result is in its file as soon as it is there: what was measured survives a kill.
 """
@@ -15,13 +15,14 @@ import torch
 from tqdm import tqdm
 
 from ..core.registry import load_method
-from . import cells, closed_forms, recorded, reports
+from . import cells, closed_forms, ledgers, memory, recorded
 
-LEDGER, FORMS, ARCHITECTURES = "ledger", "closed forms", "architectures"
+LEDGER, FORMS, ARCHITECTURES, MEMORY = "ledger", "closed forms", "architectures", "memory"
+ON = f"{MEMORY} on "  # and an architecture
 
 
 class Job(NamedTuple):
-    """One thing to measure: a method's run on a task, or one of the three others."""
+    """One thing to measure: a method's run on a task, its memory `ON` one, or one of the others."""
 
     method: str
     what: str
@@ -30,8 +31,10 @@ class Job(NamedTuple):
         return f"{self.method} {self.what}"
 
 
-def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
+def jobs(names: Iterable[str], *, stale: bool, renew: bool = False) -> list[Job]:
     """What there is to measure of the methods; with `stale`, what is missing or out of date.
+
+    With `renew`, memory that other code told is one job, see `memory.renew`.
 
     Raises:
         ValueError: no method has such a name.
@@ -40,12 +43,17 @@ def jobs(names: Iterable[str], *, stale: bool) -> list[Job]:
     for name in names:
         method = load_method(name)
         found += [Job(name, task) for task in (recorded.stale(method) if stale else method.tasks)]
-        if not stale or reports.is_stale(method):
+        if not stale or ledgers.is_stale(method):
             found.append(Job(name, LEDGER))
         if closed_forms.can_be_found(method) and (not stale or closed_forms.is_stale(method)):
             found.append(Job(name, FORMS))
         if not stale or cells.is_stale(method):
             found.append(Job(name, ARCHITECTURES))
+        if renew and memory.of_other_code(method):
+            found.append(Job(name, MEMORY))
+        else:
+            wanted = memory.missing(method) if stale else memory.ARCHITECTURES
+            found += [Job(name, f"{ON}{architecture}") for architecture in wanted]
     return found
 
 
@@ -82,9 +90,13 @@ def measured(job: Job, renew: bool) -> dict[str, Any]:
         return {}
     method = load_method(job.method)
     if job.what == LEDGER:
-        return reports.record(method)
+        return ledgers.record(method)
     if job.what == ARCHITECTURES:
         return (cells.renew if renew else cells.record)(method)
+    if job.what == MEMORY:
+        return memory.renew(method)
+    if job.what.startswith(ON):
+        return memory.record(method, job.what.removeprefix(ON))
     return (recorded.renew if renew else recorded.record)(method, job.what)
 
 
@@ -92,8 +104,10 @@ def keep(job: Job, result: dict[str, Any]) -> None:
     """Write a result beside its method."""
     method = load_method(job.method)
     if job.what == LEDGER:
-        reports.write(method, result)
+        ledgers.write(method, result)
     elif job.what == ARCHITECTURES:
         cells.write(method, result)
+    elif job.what.startswith(MEMORY):
+        memory.write(method, result)
     elif job.what != FORMS:
         recorded.write(method, {job.what: result})

@@ -21,8 +21,8 @@ from ..anatomy import Anatomy, Block, Layer, Projection, anatomy, built, model_o
 from ..core.batches import singles
 from ..core.method import Method
 from ..core.quiet import quiet
+from .any_batch import batch_for
 from .given import stand_ins
-from .reports import batch_for
 from .shapes import shapes_only
 
 TOKENS = 8  # of the text that a method is set up on

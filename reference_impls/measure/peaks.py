@@ -26,12 +26,12 @@ from transformers import PretrainedConfig, PreTrainedModel
 from ..core.batches import Batch, singles
 from ..core.method import Method
 from ..core.training import Loop
+from .any_batch import batch_for
 from .given import stand_ins
 from .ledger import size, tensors_in
 from .live import Live
 from .polynomials import LENGTHS, ROWS, Polynomial, largest, through
-from .reports import batch_for, made
-from .shapes import by_shapes
+from .shapes import by_shapes, made
 
 STEPS = 2  # from the second one on, the optimizer has its state
 

@@ -1,44 +1,26 @@
-"""What is told of a method: counts, ledger, FLOPs, in the lab and on real architectures.
-
-The committed reports stand in `measured/ledger.json` beside each method.
-"""
+"""What is told of a method: counts, ledger, FLOPs, in the lab and on any architecture."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from itertools import islice, repeat
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import BertConfig, LlamaConfig, PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
-from ..anatomy import anatomy, built, numel
-from ..anatomy.families import files_of as family_files
-from ..anatomy.inputs import inputs as inputs_of
+from ..anatomy import anatomy, numel
 from ..core.batches import Batch, rows, singles
 from ..core.method import Method
 from ..core.training import Loop
-from ..lab import backbones
-from ..lab.tasks import TASKS as LAB
-from ..lab.tasks import files_of
-from . import files
-from .digests import sources
-from .given import files_of as given_files
+from .any_batch import batch_for
 from .given import stand_ins
 from .ledger import STEPS, Ledger, plain_kernels, step_ledger
 from .runs import prepare
-from .shapes import by_shapes
-
-TASKS = ("first-clause", "cue", "summary")  # one for each kind of backbone
-# Transformers' default configurations, which are those of BERT-base and Llama-2-7B
-ARCHITECTURES = {"bert-base": BertConfig, "llama-2-7b": LlamaConfig}
-ROWS, LENGTH = 8, 256
+from .shapes import by_shapes, made
 
 
 @dataclass
@@ -158,20 +140,6 @@ def on_config(
     return by_shapes(method_class.title, work)
 
 
-def made(config: PretrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
-    """The architecture with random weights.
-
-    Raises:
-        ValueError: it cannot be made where tensors have shapes only.
-    """
-    try:
-        # a copy, since making a model writes the dtype into it
-        return built(deepcopy(config), dtype=dtype)
-    except Exception as error:  # a stranger's code: it may count by what is in a tensor
-        kind = config.model_type
-        raise ValueError(f"a model of type {kind} is not made of shapes alone: {error}") from None
-
-
 def on_model(
     method_class: type[Method], model: PreTrainedModel, rows: int, length: int, /, **arguments: Any
 ) -> dict[str, Any]:
@@ -182,18 +150,6 @@ def on_model(
     return measure(method, model, loop, islice(singles(batch), 1))
 
 
-def batch_for(model: PreTrainedModel, rows: int, length: int) -> Batch:
-    """Any batch of full length: labels for a classifier's rows, or else for each token."""
-    inputs = inputs_of(model, rows, length)
-    shape = (rows,) if anatomy(model).head else (rows, length)
-    return {**inputs, "labels": torch.zeros(shape, dtype=torch.long)}
-
-
-def tasks_of(method_class: type[Method]) -> list[str]:
-    """The tasks of `TASKS` that a method runs on, or else its first one."""
-    return [task for task in TASKS if task in method_class.tasks] or [method_class.tasks[0]]
-
-
 def on_architecture(
     method_class: type[Method], config: PretrainedConfig, rows: int, length: int, /, **settings: Any
 ) -> dict[str, Any]:
@@ -202,45 +158,3 @@ def on_architecture(
         return on_config(method_class, config, rows, length, **settings)
     except ValueError as error:
         return {"refused": str(error)}
-
-
-def path_of(method: type[Method]) -> Path:
-    """Where a method's reports are kept."""
-    return Path(inspect.getfile(method)).parent / "measured" / "ledger.json"
-
-
-def sources_of(method: type[Method]) -> dict[str, str]:
-    """Digests of the code that the reports depend on, by path below the package."""
-    tasks = tasks_of(method)
-    types = [backbones.model_type(LAB[task].backbone) for task in tasks]
-    types += [config().model_type for config in ARCHITECTURES.values()]
-    return sources(
-        Path(inspect.getfile(method)),
-        Path(__file__),
-        *given_files(method),
-        *(path for task in tasks for path in files_of(task)),
-        *family_files(*types),
-    )
-
-
-def is_stale(method: type[Method]) -> bool:
-    """Whether the reports are missing or were made by other code."""
-    return files.read(path_of(method)).get("sources") != sources_of(method)
-
-
-def record(method: type[Method]) -> dict[str, Any]:
-    """What is committed of a method: its reports in the lab, and on the two architectures."""
-    return {
-        "lab": {task: on_task(method, task) for task in tasks_of(method)},
-        "architectures": {
-            name: on_architecture(method, config(), ROWS, LENGTH)
-            for name, config in ARCHITECTURES.items()
-        },
-        "versions": files.versions(),
-        "sources": sources_of(method),
-    }
-
-
-def write(method: type[Method], made: dict[str, Any]) -> None:
-    """Replace a method's reports."""
-    files.write(path_of(method), made, depth=2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import TypeVar
 from unittest.mock import patch
 
@@ -21,8 +22,9 @@ from torch._subclasses.fake_tensor import (
     FakeTensorMode,
     UnsupportedFakeTensorException,
 )
-from transformers import initialization
+from transformers import PretrainedConfig, PreTrainedModel, initialization
 
+from ..anatomy import built
 from ..core.quiet import quiet
 
 T = TypeVar("T")
@@ -82,3 +84,17 @@ def by_shapes(title: str, work: Callable[[], T]) -> T:
     if str(errors[0]) == str(errors[1]):
         raise errors[0]
     raise ValueError(unknown)
+
+
+def made(config: PretrainedConfig, dtype: torch.dtype) -> PreTrainedModel:
+    """The architecture with random weights.
+
+    Raises:
+        ValueError: it cannot be made where tensors have shapes only.
+    """
+    try:
+        # a copy, since making a model writes the dtype into it
+        return built(deepcopy(config), dtype=dtype)
+    except Exception as error:  # a stranger's code: it may count by what is in a tensor
+        kind = config.model_type
+        raise ValueError(f"a model of type {kind} is not made of shapes alone: {error}") from None

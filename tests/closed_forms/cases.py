@@ -15,8 +15,10 @@ from transformers import PretrainedConfig
 from reference_impls.anatomy import Anatomy, anatomy, built, model_on_meta, numel
 from reference_impls.core.method import Batch, Method
 from reference_impls.core.quiet import quiet
+from reference_impls.measure.any_batch import batch_for
+from reference_impls.measure.given import stand_ins
 from reference_impls.measure.ledger import Ledger, step_ledger
-from reference_impls.measure.reports import Metered, batch_for, stand_ins
+from reference_impls.measure.reports import Metered
 from reference_impls.shared.masks import MaskedMethod
 from tests.closed_forms.families import FAMILIES, Family
 from tests.closed_forms.terms import Spec, derived_of, spec_of

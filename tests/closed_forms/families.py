@@ -5,19 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from transformers import (
-    BertConfig,
-    GPT2Config,
-    LlamaConfig,
-    MistralConfig,
-    PretrainedConfig,
-    Qwen2Config,
-    RobertaConfig,
-    T5Config,
-)
+from transformers import MistralConfig, PretrainedConfig
 
+from reference_impls.measure.known import CONFIGS, llama
 from tests.closed_forms.terms import rule
 from tools.data.closed_forms import Values
 
@@ -56,7 +47,6 @@ class Family:
         return {name: known[name] for name in self.dimensions}
 
 
-TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 HEADS = (
     rule("H", "H", "divide", "d", "The heads must divide the width."),
     rule("H", "2*H", "at most", "d", "A head needs at least two features."),
@@ -65,68 +55,9 @@ GROUPS = rule("K", "K", "divide", "H", "The key-value heads must divide the head
 ROOM = rule("S", "S", "at most", "room", "The architecture has fewer positions than that.")
 
 
-def _bert(v: Values, config=BertConfig, **more: Any) -> PretrainedConfig:
-    return config(
-        num_hidden_layers=v["L"],
-        hidden_size=v["d"],
-        intermediate_size=v["f"],
-        num_attention_heads=v["H"],
-        vocab_size=v["V"],
-        max_position_embeddings=v["P"],
-        **{**TOKENS, **more},
-    )
-
-
-def _roberta(v: Values) -> PretrainedConfig:
-    tokens = {"pad_token_id": 1, "bos_token_id": 0}
-    return _bert(v, RobertaConfig, type_vocab_size=1, **tokens)
-
-
-def _gpt2(v: Values) -> PretrainedConfig:
-    return GPT2Config(
-        n_layer=v["L"],
-        n_embd=v["d"],
-        n_inner=v["f"],
-        n_head=v["H"],
-        vocab_size=v["V"],
-        n_positions=v["P"],
-        **TOKENS,
-    )
-
-
 def mistral(v: Values) -> PretrainedConfig:
     """Of Llama's forms: a test compares them, also with a window."""
-    return _llama(v, MistralConfig)
-
-
-def _llama(v: Values, config=LlamaConfig) -> PretrainedConfig:
-    return config(
-        num_hidden_layers=v["L"],
-        hidden_size=v["d"],
-        intermediate_size=v["f"],
-        num_attention_heads=v["H"],
-        num_key_value_heads=v["K"],
-        vocab_size=v["V"],
-        max_position_embeddings=v["P"],
-        tie_word_embeddings=not v["u"],
-        **TOKENS,
-    )
-
-
-def _t5(v: Values) -> PretrainedConfig:
-    return T5Config(
-        num_layers=v["L"],
-        num_decoder_layers=v["L"],
-        d_model=v["d"],
-        d_ff=v["f"],
-        num_heads=v["H"],
-        d_kv=v["e"],
-        vocab_size=v["V"],
-        feed_forward_proj="gated-gelu",
-        tie_word_embeddings=False,
-        decoder_start_token_id=0,
-        **TOKENS,
-    )
+    return llama(v, MistralConfig)
 
 
 _ENCODER = {"L": 2, "d": 2, "f": 1, "H": 2, "V": 3, "P": 2}
@@ -153,7 +84,7 @@ _LLAMA_RULES = (
 FAMILIES = {
     "bert": Family(
         "BERT, a classifier of two classes",
-        _bert,
+        CONFIGS["bert"],
         _ENCODER,
         {**_PLAIN, "room": {"sum": {"P": 1}}, "largest": {"max": ["V*d", "P*d", "d*f", "d*d"]}},
         ("d", "f"),
@@ -162,7 +93,7 @@ FAMILIES = {
     ),
     "roberta": Family(
         "RoBERTa, a classifier of two classes",
-        _roberta,
+        CONFIGS["roberta"],
         _ENCODER,
         {
             **_PLAIN,
@@ -175,7 +106,7 @@ FAMILIES = {
     ),
     "gpt2": Family(
         "GPT-2",
-        _gpt2,
+        CONFIGS["gpt2"],
         _ENCODER,
         {**_PLAIN, "room": {"sum": {"P": 1}}, "largest": {"max": ["V*d", "P*d", "d*f", "3*d*d"]}},
         ("d", "f"),
@@ -184,7 +115,7 @@ FAMILIES = {
     ),
     "llama": Family(
         "Llama, Mistral",
-        _llama,
+        CONFIGS["llama"],
         _GROUPED,
         {**_GROUPS, "largest": {"max": ["V*d", "d*f", "d*d"]}},
         ("d", "f", "k", "g*d"),
@@ -193,7 +124,7 @@ FAMILIES = {
     ),
     "qwen2": Family(
         "Qwen2",
-        lambda v: _llama(v, Qwen2Config),
+        CONFIGS["qwen2"],
         _GROUPED,
         {**_GROUPS, "largest": {"max": ["V*d", "d*f", "d*d"]}},
         ("d", "f", "k", "g*d"),
@@ -202,7 +133,7 @@ FAMILIES = {
     ),
     "t5": Family(
         "T5 v1.1: an encoder and a decoder of as many layers",
-        _t5,
+        CONFIGS["t5"],
         {"L": 2, "d": 1, "f": 1, "H": 2, "e": 1, "V": 3},
         {
             **_ALL,

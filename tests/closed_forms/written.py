@@ -14,10 +14,11 @@ from tqdm import tqdm
 from reference_impls.core.method import Method
 from reference_impls.measure import closed_forms as forms
 from reference_impls.measure import files
-from tests.closed_forms.architectures import ARCHITECTURES, SYMBOLS
+from reference_impls.measure.known import ARCHITECTURES
 from tests.closed_forms.cases import Case
 from tests.closed_forms.families import FAMILIES
 from tests.closed_forms.fit import family_forms, on_family
+from tests.closed_forms.symbols import SYMBOLS
 from tests.closed_forms.terms import Spec, derived_of, rule, spec_of
 from tools.data.closed_forms import SHARED, Form, evaluate, read
 

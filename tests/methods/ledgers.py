@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from reference_impls.core.method import METHODS
 from reference_impls.core.registry import load_methods
-from reference_impls.measure import files, reports
+from reference_impls.measure import files, ledgers
 from reference_impls.measure.ledger import Ledger
 from tests.methods.settings import BASELINES
 
 load_methods()
-FILES = {name: files.read(reports.path_of(method)) for name, method in METHODS.items()}
+FILES = {name: files.read(ledgers.path_of(method)) for name, method in METHODS.items()}
 LAB = {name: file["lab"] for name, file in FILES.items()}
 ARCHITECTURES = {
     architecture: {name: file["architectures"][architecture] for name, file in FILES.items()}
-    for architecture in reports.ARCHITECTURES
+    for architecture in ledgers.ARCHITECTURES
 }
 
 

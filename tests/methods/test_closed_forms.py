@@ -11,10 +11,10 @@ import pytest
 from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.core.registry import load_methods
 from reference_impls.measure import closed_forms as forms
-from reference_impls.measure import reports
+from reference_impls.measure import ledgers, reports
+from reference_impls.measure.known import ARCHITECTURES, config_of
 from tests.closed_forms import __main__ as program
 from tests.closed_forms import written
-from tests.closed_forms.architectures import ARCHITECTURES
 from tests.closed_forms.cases import Case
 from tests.closed_forms.families import FAMILIES, mistral
 from tests.closed_forms.solve import HELD_OUT, NoFormError, Point, find, solve, times
@@ -26,7 +26,7 @@ METHODS = {
     name: method for name, method in load_methods().items() if forms.declaration(method).exists()
 }
 REPORTS = {
-    name: json.loads(reports.path_of(method).read_text(encoding="utf-8"))["architectures"]
+    name: json.loads(ledgers.path_of(method).read_text(encoding="utf-8"))["architectures"]
     for name, method in METHODS.items()
 }
 READ = read()["methods"]
@@ -42,6 +42,7 @@ PUBLISHED = {
     "llama-2-7b": 6_738_415_616,
     "llama-2-13b": 13_015_864_320,
     "llama-3-8b": 8_030_261_248,
+    "llama-3-70b": 70_553_706_496,
     "llama-3.2-1b": 1_235_814_400,
     "mistral-7b": 7_241_732_096,
     "qwen2-0.5b": 494_032_768,
@@ -64,7 +65,7 @@ def test_every_form_holds_on_a_fresh_random_model(name, family):
     assert [line for line in compared if line[1] != line[2]] == []
 
 
-@pytest.mark.parametrize("architecture", reports.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ledgers.ARCHITECTURES)
 @pytest.mark.parametrize("name", METHODS)
 def test_the_forms_give_the_committed_ledger_of_real_architectures(name, architecture):
     report = REPORTS[name][architecture]
@@ -75,7 +76,7 @@ def test_the_forms_give_the_committed_ledger_of_real_architectures(name, archite
 
 
 def test_most_methods_are_compared_with_real_architectures():
-    for architecture in reports.ARCHITECTURES:
+    for architecture in ledgers.ARCHITECTURES:
         assert sum("refused" not in found[architecture] for found in REPORTS.values()) >= 25
 
 
@@ -100,8 +101,8 @@ def test_real_widths_in_two_layers_without_values(name):
 
 def test_architectures_have_the_published_number_of_parameters():
     assert PUBLISHED.keys() == ARCHITECTURES.keys()
-    for name, known in ARCHITECTURES.items():
-        parts = anatomy(model_on_meta(FAMILIES[known["family"]].config(known["dimensions"])))
+    for name in ARCHITECTURES:
+        parts = anatomy(model_on_meta(config_of(name)))
         assert numel(parts.base_parameters()) == PUBLISHED[name], name
         assert counts("full_fine_tuning", name).base == PUBLISHED[name], name
 

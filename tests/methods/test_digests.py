@@ -13,7 +13,7 @@ import tools.data.digests
 from reference_impls.core.registry import PACKAGE, load_methods
 from reference_impls.lab import backbones
 from reference_impls.lab.tasks import TASKS
-from reference_impls.measure import digests, given, recorded, reports
+from reference_impls.measure import digests, given, ledgers, recorded
 
 METHODS = load_methods()
 CODE = '''"""Says what it is.
@@ -125,7 +125,7 @@ def copied(tmp_path, monkeypatch):
         for path, text in texts.items():
             with (tmp_path / "copied" / f"{path}.py").open("a", encoding="utf-8") as file:
                 file.write(text)
-        names = ("core.registry", "measure.recorded", "measure.reports")
+        names = ("core.registry", "measure.recorded", "measure.ledgers")
         registry, *modules = (importlib.import_module(f"copied.{name}") for name in names)
         return registry.load_methods(), *modules
 
@@ -135,7 +135,7 @@ def copied(tmp_path, monkeypatch):
 
 
 def test_a_new_task_and_a_new_family_make_nothing_stale(copied):
-    methods, its_recorded, its_reports = copied(
+    methods, its_recorded, its_ledgers = copied(
         **{
             "lab/tasks/new_task": "from dataclasses import replace\nfrom .cue import TASK as CUE\n"
             'TASK = replace(CUE, name="new-task")\n',
@@ -151,7 +151,7 @@ def test_a_new_task_and_a_new_family_make_nothing_stale(copied):
         for task in method.tasks:
             known = recorded.sources_of(method, task)
             assert its_recorded.sources_of(methods[name], task) == known
-        assert its_reports.sources_of(methods[name]) == reports.sources_of(method)
+        assert its_ledgers.sources_of(methods[name]) == ledgers.sources_of(method)
 
 
 def test_a_changed_family_makes_its_own_runs_stale_and_a_changed_task_its_own(copied):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from reference_impls.core.registry import load_method, method_files
-from reference_impls.measure import cells, command, recorded, reports
+from reference_impls.measure import cells, command, ledgers, recorded
 from reference_impls.measure import closed_forms as forms
 
 NAME = next(iter(method_files()))
@@ -41,7 +41,7 @@ def test_forms_are_stale_until_found_and_when_what_they_are_made_of_changes(besi
 
 def test_forms_are_asked_for_where_they_are_declared_in_a_checkout(beside, monkeypatch):
     monkeypatch.setattr(recorded, "stale", lambda method: [])
-    monkeypatch.setattr(reports, "is_stale", lambda method: False)
+    monkeypatch.setattr(ledgers, "is_stale", lambda method: False)
     monkeypatch.setattr(cells, "is_stale", lambda method: False)
     wanted = [command.Job(NAME, command.FORMS)]
     assert command.jobs([NAME], stale=True) == wanted

@@ -17,9 +17,10 @@ from reference_impls.__main__ import main
 from reference_impls.anatomy import anatomy, model_on_meta, numel
 from reference_impls.core.method import METHODS, Method
 from reference_impls.core.registry import load_methods
-from reference_impls.measure import files, reports
+from reference_impls.measure import files, ledgers, reports
 from reference_impls.measure.ledger import Activations, Gradients
-from reference_impls.measure.reports import on_config, on_model, on_task, tasks_of
+from reference_impls.measure.ledgers import tasks_of
+from reference_impls.measure.reports import on_config, on_model, on_task
 from reference_impls.measure.shapes import shapes_only
 from reference_impls.shared.masks import MaskedMethod
 from tests.methods import models
@@ -77,8 +78,8 @@ def test_gradients_are_seen_even_where_they_are_dropped_at_once():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_ledger_is_whole_and_of_the_code_that_is_here(name):
     assert list(LAB[name]) == tasks_of(METHODS[name])
-    assert FILES[name]["architectures"].keys() == reports.ARCHITECTURES.keys()
-    assert not reports.is_stale(METHODS[name]), f"run `python -m reference_impls measure {name}`"
+    assert FILES[name]["architectures"].keys() == ledgers.ARCHITECTURES.keys()
+    assert not ledgers.is_stale(METHODS[name]), f"run `python -m reference_impls measure {name}`"
 
 
 @pytest.mark.parametrize(
@@ -100,12 +101,12 @@ def test_committed_ledger_of_the_lab(name, task):
             name, architecture, marks=() if name in SAMPLE and not i else pytest.mark.night
         )
         for name in NAMES
-        for i, architecture in enumerate(reports.ARCHITECTURES)
+        for i, architecture in enumerate(ledgers.ARCHITECTURES)
     ],
 )
 def test_committed_ledger_of_real_architectures(name, architecture):
-    config = reports.ARCHITECTURES[architecture]()
-    report = reports.on_architecture(METHODS[name], config, reports.ROWS, reports.LENGTH)
+    config = ledgers.ARCHITECTURES[architecture]()
+    report = reports.on_architecture(METHODS[name], config, ledgers.ROWS, ledgers.LENGTH)
     assert report == ARCHITECTURES[architecture][name]
 
 
@@ -179,7 +180,7 @@ def test_weights_are_those_of_the_architecture():
         for name in (BASELINES["upper"], *beside):
             report = ARCHITECTURES[architecture][name]
             counts = report["counts"]
-            model = model_on_meta(reports.ARCHITECTURES[architecture]())
+            model = model_on_meta(ledgers.ARCHITECTURES[architecture]())
             own = {id(p) for p in model.parameters()}
             METHODS[name]().setup(model)
             added = numel(p for p in model.parameters() if id(p) not in own)
@@ -270,16 +271,16 @@ def test_the_command_line_gives_the_ledger_of_any_architecture(tmp_path, capsys)
 
 def test_what_is_committed_of_a_method(tmp_path, monkeypatch):
     lora, path = METHODS["lora"], tmp_path / "measured" / "ledger.json"
-    monkeypatch.setattr(reports, "path_of", lambda method: path)
-    monkeypatch.setattr(reports, "ARCHITECTURES", {"bert-base": lambda: models.BERT})
-    monkeypatch.setattr(reports, "LENGTH", 5)
-    monkeypatch.setattr(reports, "TASKS", ("cue",))
-    assert reports.is_stale(lora)
-    reports.write(lora, reports.record(lora))
+    monkeypatch.setattr(ledgers, "path_of", lambda method: path)
+    monkeypatch.setattr(ledgers, "ARCHITECTURES", {"bert-base": lambda: models.BERT})
+    monkeypatch.setattr(ledgers, "LENGTH", 5)
+    monkeypatch.setattr(ledgers, "TASKS", ("cue",))
+    assert ledgers.is_stale(lora)
+    ledgers.write(lora, ledgers.record(lora))
     written = files.read(path)
-    assert not reports.is_stale(lora)
+    assert not ledgers.is_stale(lora)
     assert written["lab"] == {"cue": LAB["lora"]["cue"]}
     assert written["architectures"]["bert-base"]["length"] == 5
     assert written["versions"].keys() == {"torch", "transformers"}
     files.write(path, {**written, "sources": {}}, depth=2)
-    assert reports.is_stale(lora)
+    assert ledgers.is_stale(lora)

@@ -12,12 +12,12 @@ from reference_impls.anatomy import built
 from reference_impls.core.registry import load_method
 from reference_impls.core.training import Loop
 from reference_impls.measure import peaks as module
+from reference_impls.measure.any_batch import batch_for
 from reference_impls.measure.given import stand_ins
 from reference_impls.measure.ledger import tensors_in
 from reference_impls.measure.live import Live
 from reference_impls.measure.peaks import Setting, peaks, set_to
 from reference_impls.measure.polynomials import value
-from reference_impls.measure.reports import batch_for
 
 torch.set_num_threads(1)
 

@@ -11,7 +11,7 @@ import pytest
 from reference_impls.core.registry import load_methods
 from reference_impls.lab import backbones
 from reference_impls.lab.tasks import TASKS
-from reference_impls.measure import cells, closed_forms, command, files, recorded, reports, runs
+from reference_impls.measure import cells, closed_forms, command, files, ledgers, recorded, runs
 
 METHODS = load_methods()
 LORA = METHODS["lora"]
@@ -24,7 +24,7 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(runs.prepare, "__kwdefaults__", runs.prepare.__kwdefaults__ | {"steps": 8})
     monkeypatch.setattr(recorded, "SEEDS", (4,))
     monkeypatch.setattr(recorded, "BEGINNING", 4)
-    for module, name in ((recorded, "runs"), (reports, "ledger")):
+    for module, name in ((recorded, "runs"), (ledgers, "ledger")):
         path = tmp_path / "measured" / f"{name}.json"
         monkeypatch.setattr(module, "path_of", lambda method, path=path: path)
 
@@ -138,7 +138,7 @@ def test_runs_of_tasks_that_a_method_no_longer_has_go(quick):
 
 def test_all_is_measured_or_only_what_is_stale(monkeypatch):
     monkeypatch.setattr(recorded, "stale", lambda method: ["cue"] if method is LORA else [])
-    monkeypatch.setattr(reports, "is_stale", lambda method: method is not LORA)
+    monkeypatch.setattr(ledgers, "is_stale", lambda method: method is not LORA)
     monkeypatch.setattr(closed_forms, "is_stale", lambda method: False)
     monkeypatch.setattr(cells, "is_stale", lambda method: method is LORA)
     every = [*LORA.tasks, command.LEDGER, command.FORMS, command.ARCHITECTURES]
@@ -159,4 +159,4 @@ def test_what_was_measured_survives_a_kill(quick, monkeypatch):
         command.make([command.Job("lora", task) for task in ("first-clause", "cue")])
     assert recorded.committed(LORA) == {"first-clause": {"made": "first-clause"}}
     command.make([command.Job("lora", command.LEDGER)])
-    assert files.read(reports.path_of(LORA)) == {"made": command.LEDGER}
+    assert files.read(ledgers.path_of(LORA)) == {"made": command.LEDGER}

@@ -10,6 +10,7 @@ from reference_impls.anatomy import anatomy, built, class_of, numel
 from reference_impls.core.counting import count
 from reference_impls.full_fine_tuning.full_fine_tuning.full_fine_tuning import FullFineTuning
 from reference_impls.measure import reports
+from reference_impls.measure.any_batch import batch_for
 from reference_impls.reparameterized.lora.lora import LoRA
 from tests.methods.zoo import NAMES, every
 
@@ -44,7 +45,7 @@ def test_the_ledger_of_a_configuration_holds_its_weights_and_their_gradients(nam
     if "refused" in report:  # it looks at values, or needs inputs of its own
         assert report["refused"]
         return
-    parts.model(**reports.batch_for(parts.model, 2, 8))  # which may lengthen a table of positions
+    parts.model(**batch_for(parts.model, 2, 8))  # which may lengthen a table of positions
     buffers = {id(b): b for b in parts.model.buffers()}.values()
     weights = 4 * numel(parts.model.parameters()) + sum(b.nbytes for b in buffers)
     assert report["ledger"]["weights"] == weights
@@ -55,7 +56,7 @@ def test_the_ledger_of_a_configuration_holds_its_weights_and_their_gradients(nam
 def test_what_is_trained_is_so_when_operations_have_been_counted():
     model = architectures.build("bert")
     frozen = model.get_input_embeddings().weight.requires_grad_(False)
-    reports.inference(model, reports.batch_for(model, 1, 8))
+    reports.inference(model, batch_for(model, 1, 8))
     assert [p is frozen for p in model.parameters()] == [
         not p.requires_grad for p in model.parameters()
     ]

@@ -1,12 +1,116 @@
-"""Well-known architectures by their published dimensions, and what each symbol stands for."""
+"""Well-known architectures by their published dimensions, and the configuration of each.
+
+A family's dimensions are L: layers (of each stack), d: width, f: feed-forward width, H: heads,
+K: key-value heads, e: features of a head, V: vocabulary, P: positions, u: 1 where the output layer
+is its own, 0 where it is tied.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.closed_forms.families import FAMILIES
+from transformers import (
+    BertConfig,
+    GPT2Config,
+    LlamaConfig,
+    PretrainedConfig,
+    Qwen2Config,
+    RobertaConfig,
+    T5Config,
+)
 
-_CONFIG = "https://huggingface.co/{}/blob/main/config.json"
+Dimensions = Mapping[str, Any]
+TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+
+
+def _bert(v: Dimensions, config=BertConfig, **more: Any) -> PretrainedConfig:
+    return config(
+        num_hidden_layers=v["L"],
+        hidden_size=v["d"],
+        intermediate_size=v["f"],
+        num_attention_heads=v["H"],
+        vocab_size=v["V"],
+        max_position_embeddings=v["P"],
+        **{**TOKENS, **more},
+    )
+
+
+def _roberta(v: Dimensions) -> PretrainedConfig:
+    tokens = {"pad_token_id": 1, "bos_token_id": 0}
+    return _bert(v, RobertaConfig, type_vocab_size=1, **tokens)
+
+
+def _gpt2(v: Dimensions) -> PretrainedConfig:
+    return GPT2Config(
+        n_layer=v["L"],
+        n_embd=v["d"],
+        n_inner=v["f"],
+        n_head=v["H"],
+        vocab_size=v["V"],
+        n_positions=v["P"],
+        **TOKENS,
+    )
+
+
+def llama(v: Dimensions, config=LlamaConfig) -> PretrainedConfig:
+    return config(
+        num_hidden_layers=v["L"],
+        hidden_size=v["d"],
+        intermediate_size=v["f"],
+        num_attention_heads=v["H"],
+        num_key_value_heads=v["K"],
+        vocab_size=v["V"],
+        max_position_embeddings=v["P"],
+        tie_word_embeddings=not v["u"],
+        **TOKENS,
+    )
+
+
+def _qwen2(v: Dimensions) -> PretrainedConfig:
+    return llama(v, Qwen2Config)
+
+
+def _t5(v: Dimensions) -> PretrainedConfig:
+    return T5Config(
+        num_layers=v["L"],
+        num_decoder_layers=v["L"],
+        d_model=v["d"],
+        d_ff=v["f"],
+        num_heads=v["H"],
+        d_kv=v["e"],
+        vocab_size=v["V"],
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        decoder_start_token_id=0,
+        **TOKENS,
+    )
+
+
+CONFIGS: dict[str, Callable[[Dimensions], PretrainedConfig]] = {
+    "bert": _bert,
+    "roberta": _roberta,
+    "gpt2": _gpt2,
+    "llama": llama,
+    "qwen2": _qwen2,
+    "t5": _t5,
+}
+_ENCODER, _GROUPED = "LdfHVP", "LdfHKVPu"
+DIMENSIONS = {
+    "bert": _ENCODER,
+    "roberta": _ENCODER,
+    "gpt2": _ENCODER,
+    "llama": _GROUPED,
+    "qwen2": _GROUPED,
+    "t5": "LdfHeV",
+}
+_SOURCE = "https://huggingface.co/{}/blob/main/config.json"
+
+
+def config_of(name: str) -> PretrainedConfig:
+    """The configuration of one of `ARCHITECTURES`."""
+    known = ARCHITECTURES[name]
+    return CONFIGS[known["family"]](known["dimensions"])
 
 
 def _architecture(title: str, family: str, repository: str, *numbers: int) -> dict[str, Any]:
@@ -14,8 +118,8 @@ def _architecture(title: str, family: str, repository: str, *numbers: int) -> di
     return {
         "title": title,
         "family": family,
-        "source": _CONFIG.format(repository),
-        "dimensions": dict(zip(FAMILIES[family].dimensions, numbers, strict=True)),
+        "source": _SOURCE.format(repository),
+        "dimensions": dict(zip(DIMENSIONS[family], numbers, strict=True)),
     }
 
 
@@ -64,6 +168,10 @@ ARCHITECTURES = {
         *("Llama 3 8B", "llama", "meta-llama/Meta-Llama-3-8B"),
         *(32, 4096, 14336, 32, 8, 128256, 8192, 1),
     ),
+    "llama-3-70b": _architecture(
+        *("Llama 3 70B", "llama", "meta-llama/Meta-Llama-3-70B"),
+        *(80, 8192, 28672, 64, 8, 128256, 8192, 1),
+    ),
     "llama-3.2-1b": _architecture(
         *("Llama 3.2 1B", "llama", "meta-llama/Llama-3.2-1B"),
         *(16, 2048, 8192, 32, 8, 128256, 131072, 0),
@@ -89,30 +197,4 @@ ARCHITECTURES = {
         *("T5 v1.1 large", "t5", "google/t5-v1_1-large"),
         *(24, 1024, 2816, 16, 64, 32128),
     ),
-}
-SYMBOLS = {
-    "L": "layers (of each stack)",
-    "d": "width",
-    "f": "feed-forward width",
-    "H": "heads",
-    "K": "key-value heads",
-    "e": "features of a head",
-    "V": "vocabulary",
-    "P": "positions",
-    "u": "output layer: 1 its own, 0 tied",
-    "k": "width of keys and of values",
-    "q": "width of queries",
-    "g": "1 where heads share keys and values, else 0",
-    "B": "rows of a batch",
-    "S": "tokens of a row",
-    "base": "parameters of the base model",
-    "head": "parameters of the task's head",
-    "trained": "trained parameters",
-    "stored": "stored numbers",
-    "candidates": "weights that compete for the mask",
-    "chosen": "entries in the mask",
-    "density": "share of the weights in the mask",
-    "largest": "entries of the largest tensor",
-    "longer": "tokens of a row with those that are added",
-    "single": "1 for a batch of one row, else 0",
 }

@@ -1,0 +1,28 @@
+"""What each symbol of a closed form stands for."""
+
+SYMBOLS = {
+    "L": "layers (of each stack)",
+    "d": "width",
+    "f": "feed-forward width",
+    "H": "heads",
+    "K": "key-value heads",
+    "e": "features of a head",
+    "V": "vocabulary",
+    "P": "positions",
+    "u": "output layer: 1 its own, 0 tied",
+    "k": "width of keys and of values",
+    "q": "width of queries",
+    "g": "1 where heads share keys and values, else 0",
+    "B": "rows of a batch",
+    "S": "tokens of a row",
+    "base": "parameters of the base model",
+    "head": "parameters of the task's head",
+    "trained": "trained parameters",
+    "stored": "stored numbers",
+    "candidates": "weights that compete for the mask",
+    "chosen": "entries in the mask",
+    "density": "share of the weights in the mask",
+    "largest": "entries of the largest tensor",
+    "longer": "tokens of a row with those that are added",
+    "single": "1 for a batch of one row, else 0",
+}
