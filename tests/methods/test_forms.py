@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from reference_impls.core.registry import load_method, method_files
-from reference_impls.measure import cells, command, ledgers, recorded
+from reference_impls.measure import cells, command, ledgers, memory, recorded
 from reference_impls.measure import closed_forms as forms
 
 NAME = next(iter(method_files()))
@@ -43,6 +43,7 @@ def test_forms_are_asked_for_where_they_are_declared_in_a_checkout(beside, monke
     monkeypatch.setattr(recorded, "stale", lambda method: [])
     monkeypatch.setattr(ledgers, "is_stale", lambda method: False)
     monkeypatch.setattr(cells, "is_stale", lambda method: False)
+    monkeypatch.setattr(memory, "missing", lambda method: [])
     wanted = [command.Job(NAME, command.FORMS)]
     assert command.jobs([NAME], stale=True) == wanted
     assert [str(job) for job in wanted] == [f"{NAME} closed forms"]

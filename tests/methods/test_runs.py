@@ -11,7 +11,16 @@ import pytest
 from reference_impls.core.registry import load_methods
 from reference_impls.lab import backbones
 from reference_impls.lab.tasks import TASKS
-from reference_impls.measure import cells, closed_forms, command, files, ledgers, recorded, runs
+from reference_impls.measure import (
+    cells,
+    closed_forms,
+    command,
+    files,
+    ledgers,
+    memory,
+    recorded,
+    runs,
+)
 
 METHODS = load_methods()
 LORA = METHODS["lora"]
@@ -141,10 +150,18 @@ def test_all_is_measured_or_only_what_is_stale(monkeypatch):
     monkeypatch.setattr(ledgers, "is_stale", lambda method: method is not LORA)
     monkeypatch.setattr(closed_forms, "is_stale", lambda method: False)
     monkeypatch.setattr(cells, "is_stale", lambda method: method is LORA)
+    monkeypatch.setattr(memory, "ARCHITECTURES", ("bert", "t5"))
+    monkeypatch.setattr(memory, "of_other_code", lambda method: method is LORA)
+    monkeypatch.setattr(memory, "missing", lambda method: ["bert", "t5"] if method is LORA else [])
     every = [*LORA.tasks, command.LEDGER, command.FORMS, command.ARCHITECTURES]
+    every += ["memory on bert", "memory on t5"]
     assert command.jobs(["lora"], stale=False) == [command.Job("lora", task) for task in every]
     found = command.jobs(["lora", "ia3"], stale=True)
-    assert list(map(str, found)) == ["lora cue", "lora architectures", "ia3 ledger"]
+    others = ["lora cue", "lora architectures"]
+    its = ["lora memory on bert", "lora memory on t5"]
+    assert list(map(str, found)) == [*others, *its, "ia3 ledger"]
+    found = command.jobs(["lora", "ia3"], stale=True, renew=True)
+    assert list(map(str, found)) == [*others, "lora memory", "ia3 ledger"]
 
 
 def test_what_was_measured_survives_a_kill(quick, monkeypatch):
