@@ -272,9 +272,8 @@ def _ledger(options: argparse.Namespace) -> int:
     method_file(names[0])
     if min(options.batch, options.tokens) < 1:
         raise ValueError("--batch and --tokens: at least one row of one token is needed")
-    registry, ledgers, reports, counting = _import(
-        "core.registry", "measure.ledgers", "measure.reports", "core.counting"
-    )
+    needed = ("core.registry", "measure.ledgers", "measure.reports", "core.counting")
+    registry, ledgers, reports, counting = _import(*needed)
     dtype = getattr(sys.modules["torch"], options.dtype)
     found = {}
     for name in names:
@@ -306,12 +305,10 @@ def _ledger(options: argparse.Namespace) -> int:
 def _measure(options: argparse.Namespace) -> int:
     if not options.methods and not options.stale:
         raise ValueError("name methods, or say --stale for all that is out of date")
-    for name in options.methods:
-        method_file(name)
+    names = options.methods or [*method_files()]
+    list(map(method_file, names))  # a name that there is not is said before torch is imported
     (command,) = _import("measure.command")
-    found = command.jobs(
-        options.methods or method_files(), stale=options.stale, renew=options.renew
-    )
+    found = command.jobs(names, stale=options.stale, renew=options.renew)
     command.make(found, renew=options.renew)
     print(f"{len(found)} measurements made" if found else "every measurement is current")
     return 0

@@ -1,6 +1,7 @@
 """The committed peaks of a method's step on well-known architectures, and by what code.
 
-For each architecture and setting they are the polynomials that `peaks` tells, or why it tells none.
+For each architecture and setting they are the polynomials that `peaks` tells, or why it tells none,
+with what the kernels of a GPU keep.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import torch
 
 from ..anatomy.families import files_of as family_files
 from ..core.method import Method
-from . import files, peaks
+from . import files, gpu_kernels, peaks
 from .digests import sources
 from .given import files_of as given_files
+from .gpu_kernels import fused_dropout, without_attention_dropout
 from .known import ARCHITECTURES, config_of
 from .peaks import Setting
 
@@ -40,8 +42,9 @@ def path_of(method: type[Method]) -> Path:
 def sources_of(method: type[Method]) -> dict[str, str]:
     """Digests of the code that the peaks depend on, by path below the package."""
     types = [config_of(name).model_type for name in ARCHITECTURES]
-    mine = Path(inspect.getfile(method)), Path(peaks.__file__), *given_files(method)
-    return sources(*mine, *family_files(*types))
+    mine = Path(inspect.getfile(method)), *given_files(method)
+    its = Path(peaks.__file__), Path(gpu_kernels.__file__)
+    return sources(*mine, *its, *family_files(*types))
 
 
 def of_other_code(method: type[Method]) -> bool:
@@ -84,13 +87,10 @@ def renew(method: type[Method]) -> dict[str, Told]:
 
 
 def _told(method: type[Method], name: str, setting: str) -> list[list[int]] | str:
-    config = config_of(name)
-    for dropout in ("attention_probs_dropout_prob", "attn_pdrop"):
-        if hasattr(config, dropout):
-            # a GPU's fused kernels keep nothing for it, those of a CPU would not run
-            setattr(config, dropout, 0.0)
+    config = without_attention_dropout(config_of(name))
     try:
-        told = peaks.peaks(method, config, SETTINGS[setting])
+        with fused_dropout():
+            told = peaks.peaks(method, config, SETTINGS[setting])
     except ValueError as error:
         return str(error)
     return [list(polynomial) for polynomial in told]

@@ -91,7 +91,7 @@ def test_other_code_that_tells_a_sample_as_it_was_is_taken_for_the_rest(kept, mo
     assert not memory.of_other_code(Shift)
     assert memory.missing(Shift) == []
     changed = files.read(kept)
-    changed["architectures"]["wide"] |= dict.fromkeys(memory.SETTINGS, [[1, 0, 0, 0, 0, 0]])
+    changed["architectures"]["wide"] |= {key: [[1, 0, 0, 0, 0, 0]] for key in memory.SETTINGS}
     changed["architectures"]["narrow"] |= dict.fromkeys(memory.SETTINGS, "it is wide")
     files.write(kept, changed, depth=3)
     make("memory", renew=True)

@@ -14,6 +14,7 @@ from reference_impls.core.training import Loop
 from reference_impls.measure import peaks as module
 from reference_impls.measure.any_batch import batch_for
 from reference_impls.measure.given import stand_ins
+from reference_impls.measure.gpu_kernels import fused_dropout, without_attention_dropout
 from reference_impls.measure.ledger import tensors_in
 from reference_impls.measure.live import Live
 from reference_impls.measure.peaks import Setting, peaks, set_to
@@ -88,3 +89,27 @@ def test_what_depends_on_data_is_refused():
         peaks(load_method("diff_pruning"), LLAMA, Setting())
     with pytest.raises(ValueError, match="LlamaModel has none"):
         peaks(load_method("bitfit"), LLAMA, Setting())
+
+
+def test_dropout_keeps_a_byte_a_number_where_it_is_that_of_a_gpu():
+    def kept(numbers: torch.Tensor, p: float = 0.5, *, training: bool = True) -> int:
+        with Live() as live:
+            dropped = torch.nn.functional.dropout(numbers, p, training=training)
+            return live.now if dropped is not numbers else 0
+
+    numbers = torch.ones(8, 32, requires_grad=True)
+    assert kept(numbers) == 2 * numbers.nbytes
+    with fused_dropout():
+        assert kept(numbers) == numbers.nbytes + numbers.numel()
+        assert kept(numbers, training=False) == kept(numbers, 0.0) == 0
+    assert kept(numbers) == 2 * numbers.nbytes
+
+
+def test_without_dropout_attention_keeps_no_probabilities():
+    def squares(config: PretrainedConfig) -> int:
+        return max(polynomial[5] for polynomial in peaks(load_method("lora"), config, FLOAT))
+
+    config = GPT2Config(n_layer=3, n_embd=32, n_head=4, vocab_size=200)
+    kept = squares(config)
+    assert squares(without_attention_dropout(config)) < kept / 4
+    assert config.resid_pdrop == GPT2Config().resid_pdrop > 0

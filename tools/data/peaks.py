@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -29,6 +30,16 @@ class Peaks(NamedTuple):
         return median(self.ratios)
 
 
+class Step(NamedTuple):
+    """A step that was run on a card, with the attention that PyTorch chooses: its peak in bytes."""
+
+    card: str
+    architecture: str
+    precision: str
+    method: str
+    peak: int
+
+
 class _Step(BaseModel):
     peak: int
     seconds: float = 0.0
@@ -40,6 +51,7 @@ class _Row(BaseModel):
     card: str
     architecture: str
     precision: str
+    method: str
     ledger: Bytes | Refused
     plain: _Step | None = None
     fused: _Step | None = None
@@ -59,20 +71,32 @@ def read_peaks(root: Path) -> tuple[Peaks, ...]:
     """
     found: dict[tuple[str, str, str], list[float]] = {}
     seconds: dict[tuple[str, str, str], list[float]] = {}
-    for path in sorted((root / "benchmarks").glob("*.json")):
-        try:
-            rows = _FILE.validate_json(path.read_bytes()).rows
-        except ValidationError as error:
-            where = path.relative_to(root).as_posix()
-            raise CommittedError(f"{where}: {first_fault(error)}") from None
-        for row in rows:
-            if row.plain and isinstance(row.ledger, Bytes):
-                title = ARCHITECTURES.get(row.architecture, row.architecture)
-                place = (row.card, title, row.precision)
-                found.setdefault(place, []).append(row.plain.peak / row.ledger.total)
-                if row.fused:
-                    seconds.setdefault(place, []).append(row.fused.seconds)
+    for row in _rows(root):
+        if row.plain and isinstance(row.ledger, Bytes):
+            title = ARCHITECTURES.get(row.architecture, row.architecture)
+            place = (row.card, title, row.precision)
+            found.setdefault(place, []).append(row.plain.peak / row.ledger.total)
+            if row.fused:
+                seconds.setdefault(place, []).append(row.fused.seconds)
     return tuple(
         Peaks(*place, tuple(ratios), tuple(seconds.get(place, ())))
         for place, ratios in sorted(found.items())
     )
+
+
+def read_steps(root: Path) -> tuple[Step, ...]:
+    """The steps that were run. Raises CommittedError."""
+    return tuple(
+        Step(row.card, row.architecture, row.precision, row.method, row.fused.peak)
+        for row in _rows(root)
+        if row.fused
+    )
+
+
+def _rows(root: Path) -> Iterator[_Row]:
+    for path in sorted((root / "benchmarks").glob("*.json")):
+        try:
+            yield from _FILE.validate_json(path.read_bytes()).rows
+        except ValidationError as error:
+            where = path.relative_to(root).as_posix()
+            raise CommittedError(f"{where}: {first_fault(error)}") from None

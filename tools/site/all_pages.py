@@ -17,6 +17,7 @@ from .pages.compare import compare
 from .pages.crosswalk import crosswalk
 from .pages.differences import differences
 from .pages.evidence import evidence
+from .pages.fits import fits
 from .pages.guides import guides
 from .pages.home import home
 from .pages.methods import methods
@@ -53,6 +54,7 @@ PARTS = (
     choose,
     compare,
     calculator,
+    fits,
     models,
     evidence,
     differences,

@@ -20,6 +20,7 @@ TEMPLATES = (
     "methods/choose.html",
     "methods/compare.html",
     "methods/calculator.html",
+    "methods/fits.html",
     "methods/models.html",
     "methods/differences.html",
     "methods/lora.html",

@@ -1,0 +1,112 @@
+"""What fits: the largest batch of each method on cards of several sizes, from predicted peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log2
+from statistics import median
+from typing import Any, NamedTuple
+
+from ....atlas import Atlas
+from ....data import closed_forms
+from ....data.memory import CARDS, GIB, RESERVED, Peak, at, most_rows
+from ....data.peaks import Step
+from ....text import escape
+from ...shared.figures import amount
+from ...shared.site import Site
+
+DATA = "methods/memory.js"
+ARCHITECTURE, SETTING, LENGTH = "llama-2-7b", "bfloat16, checkpointing", 1024  # to start with
+
+
+class Row(NamedTuple):
+    """A method: what one row of a batch takes, and the most rows on each card."""
+
+    name: str
+    title: str
+    least: int
+    rows: list[int]
+
+
+def pages(site: Site) -> Iterator[tuple[str, str]]:
+    """The page, and the peaks as a script, since pages that open from disk cannot fetch."""
+    yield site.render("fits.md.j2", "methods/fits.md", **values(site.atlas))
+    yield DATA, f"window.predictedPeaks = {escape.script(known(site.atlas))};\n"
+
+
+def known(atlas: Atlas) -> dict[str, Any]:
+    """What the script is given: cards, methods' titles, and peaks by architecture."""
+    dimensions = closed_forms.architectures()
+    there = sorted(atlas.memory, key=[*dimensions].index)
+    return {
+        "cards": CARDS,
+        "gib": GIB,
+        "reserved": RESERVED,
+        "methods": {name: method.title for name, method in atlas.methods.items()},
+        "architectures": {
+            name: {
+                "title": dimensions[name]["title"],
+                "positions": dimensions[name]["dimensions"].get("P"),
+                "methods": {m: own for m, own in atlas.memory[name].items() if m in atlas.methods},
+            }
+            for name in there
+        },
+    }
+
+
+def values(atlas: Atlas) -> dict[str, object]:
+    """What the template of the page needs."""
+    held = list(compared(atlas))
+    rows = table(atlas, ARCHITECTURE, SETTING, LENGTH)
+    most = max((number for row in rows for number in row.rows), default=0)
+    apart = [abs(told / step.peak - 1) for _, step, told in held]
+    return {
+        "known": known(atlas)["architectures"],
+        "settings": settings(atlas),
+        "start": {"architecture": ARCHITECTURE, "setting": SETTING, "length": LENGTH},
+        "cards": CARDS,
+        "rows": rows,
+        "refused": refused(atlas, ARCHITECTURE, SETTING),
+        "heat": lambda number: log2(number + 1) / log2(most + 1),
+        "held": held,
+        "largest": max(apart, default=0),
+        "median": median(apart) if apart else 0,
+        "amount": amount,
+    }
+
+
+def settings(atlas: Atlas) -> list[str]:
+    """The settings that peaks are told for, in order."""
+    found = {s: None for told in atlas.memory.values() for own in told.values() for s in own}
+    return list(found)
+
+
+def table(atlas: Atlas, architecture: str, setting: str, length: int) -> list[Row]:
+    """A row for each method that runs, what takes least first."""
+    found = []
+    for name, own in atlas.memory.get(architecture, {}).items():
+        peak = own.get(setting)
+        if name in atlas.methods and isinstance(peak, tuple):
+            rows = [most_rows(peak, length, card * GIB - RESERVED) for card in CARDS]
+            found.append(Row(name, atlas.methods[name].title, at(peak, 1, length), rows))
+    return sorted(found, key=lambda row: (row.least, row.title))
+
+
+def refused(atlas: Atlas, architecture: str, setting: str) -> list[tuple[str, str]]:
+    """Titles of the methods of which no peak is told, and why."""
+    told = atlas.memory.get(architecture, {})
+    return [
+        (method.title, why)
+        for name, method in atlas.methods.items()
+        if isinstance(why := told.get(name, {}).get(setting), str)
+    ]
+
+
+def compared(atlas: Atlas) -> Iterator[tuple[str, Step, int]]:
+    """Steps that were run on a card and whose peak is told: the method's title, step and peak."""
+    batch = closed_forms.read()["batch"]
+    for step in atlas.steps:
+        told = atlas.memory.get(step.architecture, {}).get(step.method, {}).get(step.precision)
+        if step.method in atlas.methods and isinstance(told, tuple):
+            peak: Peak = told
+            yield atlas.methods[step.method].title, step, at(peak, batch["B"], batch["S"])
