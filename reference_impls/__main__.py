@@ -306,7 +306,8 @@ def _measure(options: argparse.Namespace) -> int:
     if not options.methods and not options.stale:
         raise ValueError("name methods, or say --stale for all that is out of date")
     names = options.methods or [*method_files()]
-    list(map(method_file, names))  # a name that there is not is said before torch is imported
+    for name in names:
+        method_file(name)
     (command,) = _import("measure.command")
     found = command.jobs(names, stale=options.stale, renew=options.renew)
     command.make(found, renew=options.renew)

@@ -24,16 +24,20 @@ Dimensions = Mapping[str, Any]
 TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
 
+def _sizes(v: Dimensions) -> dict[str, int]:
+    """By the names that most families have for them."""
+    return {
+        "num_hidden_layers": v["L"],
+        "hidden_size": v["d"],
+        "intermediate_size": v["f"],
+        "num_attention_heads": v["H"],
+        "vocab_size": v["V"],
+        "max_position_embeddings": v["P"],
+    }
+
+
 def _bert(v: Dimensions, config=BertConfig, **more: Any) -> PretrainedConfig:
-    return config(
-        num_hidden_layers=v["L"],
-        hidden_size=v["d"],
-        intermediate_size=v["f"],
-        num_attention_heads=v["H"],
-        vocab_size=v["V"],
-        max_position_embeddings=v["P"],
-        **{**TOKENS, **more},
-    )
+    return config(**{**_sizes(v), **TOKENS, **more})
 
 
 def _roberta(v: Dimensions) -> PretrainedConfig:
@@ -54,17 +58,7 @@ def _gpt2(v: Dimensions) -> PretrainedConfig:
 
 
 def llama(v: Dimensions, config=LlamaConfig) -> PretrainedConfig:
-    return config(
-        num_hidden_layers=v["L"],
-        hidden_size=v["d"],
-        intermediate_size=v["f"],
-        num_attention_heads=v["H"],
-        num_key_value_heads=v["K"],
-        vocab_size=v["V"],
-        max_position_embeddings=v["P"],
-        tie_word_embeddings=not v["u"],
-        **TOKENS,
-    )
+    return config(**_sizes(v), num_key_value_heads=v["K"], tie_word_embeddings=not v["u"], **TOKENS)
 
 
 def _qwen2(v: Dimensions) -> PretrainedConfig:

@@ -89,21 +89,9 @@
   const form = document.getElementById("calculator-form");
   if (!form) return;
 
+  const { count, amount, element } = making;
+
   // ---- words ----
-
-  const count = number => number.toLocaleString("en-US");
-
-  const figures = number => {
-    const digits = Math.max(0, 3 - String(Math.trunc(number)).length);
-    return number.toFixed(digits);
-  };
-
-  const amount = number => {
-    for (const [unit, name] of [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
-      if (number >= unit) return `${figures(number / unit)} ${name}`;
-    }
-    return number ? `${number} bytes` : "0";
-  };
 
   const share = (part, all) => {
     const percent = (100 * part) / all;
@@ -127,12 +115,6 @@
 
   const control = name => form.elements.namedItem(name);
   const entry = () => forms.methods[control("method").value];
-
-  const element = (tag, properties = {}, ...children) => {
-    const made = Object.assign(document.createElement(tag), properties);
-    made.append(...children);
-    return made;
-  };
 
   const numberField = (name, meaning, least, given, fraction = false) => {
     const input = element("input", { id: `input-${name}`, name, type: "number", value: given });

@@ -5,6 +5,7 @@
   const form = document.getElementById("fits-form");
   if (!form) return;
   const { cards, gib, reserved, methods, architectures } = window.predictedPeaks;
+  const { count, amount, element } = making;
   const table = document.getElementById("fits");
   const fault = document.getElementById("fits-fault");
 
@@ -22,25 +23,8 @@
     return Math.max(0, Math.min(...least));
   };
 
-  // As tools/site/shared/figures.py writes them.
-  const amount = bytes => {
-    for (const [unit, name] of [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
-      if (bytes >= unit) {
-        const value = bytes / unit;
-        return `${value.toFixed(Math.max(0, 3 - String(Math.trunc(value)).length))} ${name}`;
-      }
-    }
-    return String(bytes);
-  };
-
-  const element = (tag, properties, ...children) => {
-    const made = Object.assign(document.createElement(tag), properties);
-    made.append(...children);
-    return made;
-  };
-
   const cell = (number, most) => {
-    const made = element("td", {}, number ? number.toLocaleString("en-US") : "–");
+    const made = element("td", {}, number ? count(number) : "–");
     if (number) {
       made.className = "fit";
       made.style.setProperty("--heat", (Math.log2(number + 1) / Math.log2(most + 1)).toFixed(3));
@@ -80,7 +64,7 @@
     const length = Number(asked.tokens);
     const longest = told.positions ?? 2 ** 20;
     const wrong = !Number.isInteger(length) || length < 16 || length > longest;
-    fault.textContent = wrong ? `${told.title} takes rows of 16 to ${longest.toLocaleString("en-US")} tokens.` : "";
+    fault.textContent = wrong ? `${told.title} takes rows of 16 to ${count(longest)} tokens.` : "";
     form.elements.tokens.setAttribute("aria-invalid", String(wrong));
     table.classList.toggle("stale", wrong);
     if (!wrong) show(told, asked.setting, length);

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ....atlas import Atlas
 from ....data import closed_forms
-from ....data.memory import CARDS, GIB, RESERVED, Peak, at, most_rows
+from ....data.memory import CARDS, GIB, RESERVED, at, most_rows
 from ....data.peaks import Step
 from ....text import escape
 from ...shared.figures import amount
@@ -30,8 +30,9 @@ class Row(NamedTuple):
 
 def pages(site: Site) -> Iterator[tuple[str, str]]:
     """The page, and the peaks as a script, since pages that open from disk cannot fetch."""
-    yield site.render("fits.md.j2", "methods/fits.md", **values(site.atlas))
-    yield DATA, f"window.predictedPeaks = {escape.script(known(site.atlas))};\n"
+    given = known(site.atlas)
+    yield site.render("fits.md.j2", "methods/fits.md", **values(site.atlas, given))
+    yield DATA, f"window.predictedPeaks = {escape.script(given)};\n"
 
 
 def known(atlas: Atlas) -> dict[str, Any]:
@@ -54,14 +55,14 @@ def known(atlas: Atlas) -> dict[str, Any]:
     }
 
 
-def values(atlas: Atlas) -> dict[str, object]:
+def values(atlas: Atlas, given: dict[str, Any]) -> dict[str, object]:
     """What the template of the page needs."""
     held = list(compared(atlas))
     rows = table(atlas, ARCHITECTURE, SETTING, LENGTH)
     most = max((number for row in rows for number in row.rows), default=0)
     apart = [abs(told / step.peak - 1) for _, step, told in held]
     return {
-        "known": known(atlas)["architectures"],
+        "known": given["architectures"],
         "settings": settings(atlas),
         "start": {"architecture": ARCHITECTURE, "setting": SETTING, "length": LENGTH},
         "cards": CARDS,
@@ -108,5 +109,4 @@ def compared(atlas: Atlas) -> Iterator[tuple[str, Step, int]]:
     for step in atlas.steps:
         told = atlas.memory.get(step.architecture, {}).get(step.method, {}).get(step.precision)
         if step.method in atlas.methods and isinstance(told, tuple):
-            peak: Peak = told
-            yield atlas.methods[step.method].title, step, at(peak, batch["B"], batch["S"])
+            yield atlas.methods[step.method].title, step, at(told, batch["B"], batch["S"])
