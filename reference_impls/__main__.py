@@ -305,8 +305,7 @@ def _ledger(options: argparse.Namespace) -> int:
 def _measure(options: argparse.Namespace) -> int:
     if not options.methods and not options.stale:
         raise ValueError("name methods, or say --stale for all that is out of date")
-    names = options.methods or [*method_files()]
-    for name in names:
+    for name in (names := options.methods or [*method_files()]):
         method_file(name)
     (command,) = _import("measure.command")
     found = command.jobs(names, stale=options.stale, renew=options.renew)
