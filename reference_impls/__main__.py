@@ -8,17 +8,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import re
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from . import hyperparameters
 from .core.declarations import Declaration, declared
-from .core.options import KINDS, check
 from .core.registry import method_file, method_files
-
-HYPER = "hyper:"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,7 +68,7 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     training.add_argument("--backbone", help="default: the task's; 'encoder-random', a folder, …")
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--steps", type=int, help="default: those of the committed runs")
-    _add_hyperparameters(training, declaration, declaration.values.get("lab", {}))
+    hyperparameters.add(training, declaration, declaration.values.get("lab", {}))
     training.add_argument("--json", action="store_true")
     training.set_defaults(run=_train)
 
@@ -83,30 +80,38 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     )
     counting.add_argument("method", metavar="METHOD")
     counting.add_argument("--config", type=Path, required=True, help="a config.json or its folder")
-    _add_hyperparameters(counting, declaration, {})
+    hyperparameters.add(counting, declaration, {})
     counting.add_argument("--json", action="store_true")
     counting.set_defaults(run=_count)
 
-    ledger = commands.add_parser("ledger", help="the bytes that a training step keeps")
+    ledger = commands.add_parser(
+        "ledger",
+        help="the bytes that a training step keeps, by kind",
+        epilog="Without --config: on the tasks of the lab, with the hyper-parameters of its runs.",
+    )
     ledger.add_argument("method", metavar="METHOD", nargs="?", help="default: all")
-    ledger.add_argument(
-        "--config",
-        type=Path,
-        help="a config.json or its folder, in place of the lab; hyper-parameters are the paper's",
-    )
-    ledger.add_argument("--batch", type=int, help="rows, with --config (default: 8)", default=8)
-    ledger.add_argument(
-        "--tokens", type=int, help="tokens a row, with --config (default: 256)", default=256
-    )
-    ledger.add_argument(
-        "--dtype",
-        choices=("float32", "bfloat16", "float16"),
-        help="of the weights, with --config (default: float32)",
-        default="float32",
-    )
-    _add_hyperparameters(ledger, declaration, {})
+    ledger.add_argument("--config", type=Path, help="a config.json or its folder")
+    _add_batch(ledger, dtype="float32")
+    hyperparameters.add(ledger, declaration, {})
     ledger.add_argument("--json", action="store_true")
     ledger.set_defaults(run=_ledger)
+
+    peak = commands.add_parser(
+        "peak",
+        help="the most bytes that a training step takes at a time, on any architecture",
+        epilog="Two steps run on tensors that have only shapes: no weights are needed, no memory "
+        "and no card.",
+    )
+    peak.add_argument("method", metavar="METHOD")
+    peak.add_argument("--config", type=Path, required=True, help="a config.json or its folder")
+    _add_batch(peak, dtype="bfloat16")
+    peak.add_argument("--eager", action="store_true", help="attention by its formula, not fused")
+    peak.add_argument(
+        "--checkpointing", action="store_true", help="keep layers' inputs, compute the rest again"
+    )
+    hyperparameters.add(peak, declaration, {})
+    peak.add_argument("--json", action="store_true")
+    peak.set_defaults(run=_peak)
 
     measuring = commands.add_parser(
         "measure", help="make or renew what is committed of methods: runs, ledger, forms"
@@ -146,63 +151,21 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_hyperparameters(
-    parser: argparse.ArgumentParser, declaration: Declaration, lab: dict[str, Any]
-) -> None:
-    for name, (kind, default) in declaration.options.items():
-        several = re.fullmatch(r"tuple\[(\w+), .*\]", kind)
-        default = lab.get(name, default)
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            dest=HYPER + name,
-            type=_TYPES[several[1]] if several else partial(_value, name, kind),
-            nargs="+" if several else None,
-            default=argparse.SUPPRESS,
-            metavar=name.upper(),
-            help=_help(kind, " ".join(map(str, default)) if several else default),
-        )
+def _add_batch(parser: argparse.ArgumentParser, dtype: str) -> None:
+    """Add what a step on a configuration is a step of."""
+    parser.add_argument("--batch", type=int, help="rows (default: 8)", default=8)
+    parser.add_argument("--tokens", type=int, help="tokens of a row (default: 256)", default=256)
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16", "float16"),
+        help=f"of the weights (default: {dtype})",
+        default=dtype,
+    )
 
 
-def _help(kind: str, default: object) -> str:
-    """What the option may be, and what it is by default."""
-    words = f"{KINDS[kind].words}; " if kind in KINDS else ""
-    return f"{words}default: {default}"
-
-
-def _boolean(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"'{text}' is neither true nor false")
-    return text == "true"
-
-
-def _value(name: str, kind: str, text: str) -> Any:
-    """An option's value, refused here and not after an import where it is none."""
-    try:
-        value = _TYPES[kind](text)
-    except ValueError:
-        value = text
-    try:
-        check(name, kind, value)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return value
-
-
-_TYPES = {name: kind.type for name, kind in KINDS.items()} | {
-    "int": int,  # of several, as of tuple[int, ...]
-    "float": float,
-    "str": str,
-    "bool": _boolean,
-}
-
-
-def _given(options: argparse.Namespace) -> dict[str, Any]:
-    """The hyper-parameters on the command line, with lists as the tuples that fields are."""
-    return {
-        name.removeprefix(HYPER): tuple(value) if isinstance(value, list) else value
-        for name, value in vars(options).items()
-        if name.startswith(HYPER)
-    }
+def _demand_tokens(options: argparse.Namespace) -> None:
+    if min(options.batch, options.tokens) < 1:
+        raise ValueError("--batch and --tokens: at least one row of one token is needed")
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -237,7 +200,7 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
         steps=options.steps or runs.STEPS,
         backbone=options.backbone,
-        **_given(options),
+        **hyperparameters.given(options),
     )
     if options.json:
         print(json.dumps(result, indent=1))
@@ -256,7 +219,7 @@ def _train(options: argparse.Namespace) -> int:
 def _count(options: argparse.Namespace) -> int:
     method_file(options.method)
     registry, counting = _import("core.registry", "core.counting")
-    method = registry.load_method(options.method)(**_given(options))
+    method = registry.load_method(options.method)(**hyperparameters.given(options))
     result = counting.count(method, options.config)
     if options.json:
         print(json.dumps(result))
@@ -270,8 +233,7 @@ def _count(options: argparse.Namespace) -> int:
 def _ledger(options: argparse.Namespace) -> int:
     names = [options.method] if options.method else list(method_files())
     method_file(names[0])
-    if min(options.batch, options.tokens) < 1:
-        raise ValueError("--batch and --tokens: at least one row of one token is needed")
+    _demand_tokens(options)
     needed = ("core.registry", "measure.ledgers", "measure.reports", "core.counting")
     registry, ledgers, reports, counting = _import(*needed)
     dtype = getattr(sys.modules["torch"], options.dtype)
@@ -280,7 +242,7 @@ def _ledger(options: argparse.Namespace) -> int:
         method = registry.load_method(name)
         if not options.config:
             for task in ledgers.tasks_of(method):
-                found[name, task] = reports.on_task(method, task, **_given(options))
+                found[name, task] = reports.on_task(method, task, **hyperparameters.given(options))
             continue
         measure = reports.on_config if options.method else reports.on_architecture
         found[name, options.config.name] = measure(
@@ -289,7 +251,7 @@ def _ledger(options: argparse.Namespace) -> int:
             options.batch,
             options.tokens,
             dtype=dtype,
-            **_given(options),
+            **hyperparameters.given(options),
         )
     if options.json:
         print(json.dumps([{"method": n, "on": on, **r} for (n, on), r in found.items()]))
@@ -299,6 +261,30 @@ def _ledger(options: argparse.Namespace) -> int:
     for (name, on), report in found.items():
         numbers = (f"{report['ledger'][column]:17,}" for column in columns if "ledger" in report)
         print(f"{name:20} {on:14}" + ("".join(numbers) or f" {report['refused']}"))
+    return 0
+
+
+def _peak(options: argparse.Namespace) -> int:
+    method_file(options.method)
+    _demand_tokens(options)
+    needed = ("core.registry", "core.counting", "measure.memory", "measure.polynomials")
+    registry, counting, memory, polynomials = _import(*needed)
+    dtype = getattr(sys.modules["torch"], options.dtype)
+    attention = "eager" if options.eager else "sdpa"
+    setting = memory.Setting(dtype, attention, options.checkpointing)
+    config = counting.read_config(options.config)
+    most = getattr(config, "max_position_embeddings", None) or options.tokens
+    if options.tokens > most:
+        raise ValueError(f"--tokens {options.tokens}: this architecture has {most} positions")
+    method, given = registry.load_method(options.method), hyperparameters.given(options)
+    told = memory.predicted(method, config, setting, **given)
+    rows, tokens = options.batch, options.tokens
+    peak = max(polynomials.value(form, rows, tokens) for form in told)
+    if options.json:
+        found = {"peak": peak, "rows": rows, "length": tokens, "terms": polynomials.TERMS}
+        print(json.dumps({"method": options.method, **found, "polynomials": told}))
+    else:
+        print(f"{options.method}: {peak:,} bytes for {rows} rows of {tokens} tokens")
     return 0
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PretrainedConfig
 
 from ..anatomy.families import files_of as family_files
 from ..core.method import Method
@@ -89,13 +90,19 @@ def renew(method: type[Method]) -> dict[str, Told]:
 
 
 def _told(method: type[Method], name: str, setting: str) -> list[list[int]] | str:
-    config = without_attention_dropout(config_of(name))
     try:
-        with fused_dropout():
-            told = peaks.peaks(method, config, SETTINGS[setting])
+        return predicted(method, config_of(name), SETTINGS[setting])
     except ValueError as error:
         return str(error)
-    return [list(polynomial) for polynomial in told]
+
+
+def predicted(
+    method: type[Method], config: PretrainedConfig, setting: Setting, **arguments: Any
+) -> list[list[int]]:
+    """As `peaks.peaks`, with what the kernels of a GPU keep."""
+    with fused_dropout():
+        found = peaks.peaks(method, without_attention_dropout(config), setting, **arguments)
+    return [list(polynomial) for polynomial in found]
 
 
 def write(method: type[Method], told: dict[str, Told]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import BertConfig
+from transformers import BertConfig, LlamaConfig
 
+from reference_impls.__main__ import main
+from reference_impls.core.method import METHODS
 from reference_impls.core.registry import load_method, load_methods
 from reference_impls.measure import command, files, memory
 from reference_impls.measure.command import Job, measured
+from reference_impls.measure.polynomials import TERMS, value
 from tests.methods.toy_methods import Shift
 
 torch.set_num_threads(1)
@@ -105,6 +109,40 @@ def test_fused_attention_has_no_dropout_to_keep(kept, monkeypatch):
     memory.record(Shift, "wide")
     assert {config.attention_probs_dropout_prob for config in seen} == {0.0}
     assert {config.hidden_dropout_prob for config in seen} == {BertConfig().hidden_dropout_prob}
+
+
+def test_the_command_line_says_the_peak_of_a_step_on_any_architecture(tmp_path, capsys):
+    config = LlamaConfig(
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        vocab_size=101,
+        max_position_embeddings=512,
+    )
+    config.save_pretrained(tmp_path)
+    where = ["--config", str(tmp_path)]
+    usual = [*where, "--batch", "3", "--tokens", "40", "--r", "2"]
+    for setting, more in (
+        (memory.Setting(), []),
+        (memory.Setting(checkpointing=True), ["--checkpointing"]),
+        (memory.Setting(torch.float32, "eager"), ["--dtype", "float32", "--eager"]),
+    ):
+        told = memory.predicted(METHODS["lora"], config, setting, r=2)
+        peak = max(value(form, 3, 40) for form in told)
+        assert main(["peak", "lora", *usual, *more]) == 0
+        assert capsys.readouterr().out == f"lora: {peak:,} bytes for 3 rows of 40 tokens\n"
+    assert main(["peak", "lora", *usual, *more, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["peak"], found["polynomials"]) == (peak, told)
+    assert found["terms"] == list(TERMS)
+    for wrong, why in (
+        (["lora", *where, "--tokens", "513"], "this architecture has 512 positions"),
+        (["lora", *where, "--batch", "0"], "at least one row"),
+        (["bitfit", *where], "biases"),
+    ):
+        assert main(["peak", *wrong]) == 2
+        assert why in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", load_methods())

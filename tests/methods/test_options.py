@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impls.__main__ import _value, main
+from reference_impls.__main__ import main
 from reference_impls.core.method import METHODS
 from reference_impls.core.options import KINDS, check
+from reference_impls.hyperparameters import _value
 from tests.methods import models
 from tests.methods.settings import NAMES, make
 

@@ -19,6 +19,7 @@ from reference_impls.measure.ledger import tensors_in
 from reference_impls.measure.live import Live
 from reference_impls.measure.peaks import Setting, peaks, set_to
 from reference_impls.measure.polynomials import value
+from reference_impls.measure.reports import on_config
 
 torch.set_num_threads(1)
 
@@ -76,6 +77,18 @@ def test_checkpointing_keeps_less_and_eager_attention_more():
 
     assert peak(CHECKPOINTING) < peak(Setting()) < peak(EAGER)
     assert peak(Setting()) < peak(FLOAT)
+
+
+@pytest.mark.parametrize(("name", "setting"), [("lora", FLOAT), ("full_fine_tuning", Setting())])
+def test_an_optimizer_without_state_takes_that_much_less(name, setting, monkeypatch):
+    method = load_method(name)
+    state = on_config(method, LLAMA, 2, 40)["ledger"]["optimizer"]
+    told = peaks(method, LLAMA, setting)
+    monkeypatch.setattr(method, "optimizer", lambda self, given: torch.optim.SGD(given, lr=1e-3))
+    without = peaks(method, LLAMA, setting)
+    for batch in ((2, 40), (8, 256)):
+        own, bare = (max(value(one, *batch) for one in found) for found in (told, without))
+        assert own - state == bare
 
 
 def test_what_two_layers_do_not_tell_is_run(monkeypatch):

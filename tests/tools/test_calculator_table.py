@@ -7,7 +7,9 @@ from dataclasses import replace
 from tools import atlas as material
 from tools.data import closed_forms
 from tools.data.files import ROOT
+from tools.data.memory import at
 from tools.site.pages.calculator import calculator
+from tools.site.shared import step_peaks
 from tools.site.shared.site import Site
 
 ATLAS = material.load(ROOT)
@@ -44,12 +46,34 @@ def test_methods_are_grouped_by_the_branch_of_their_leaf() -> None:
 
 
 def test_without_its_first_method_the_page_starts_with_nothing() -> None:
-    first = calculator.first(KNOWN, "lora")
+    first = calculator.first(ATLAS, KNOWN, "lora")
     assert first["counts"] == closed_forms.counts("lora", "llama-2-7b")
     assert first["full"] == closed_forms.counts("full_fine_tuning", "llama-2-7b")
     for name in ("lora", "full_fine_tuning"):
         rest = {key: value for key, value in KNOWN["methods"].items() if key != name}
-        assert calculator.first({**KNOWN, "methods": rest}, "lora") == {}
+        assert calculator.first(ATLAS, {**KNOWN, "methods": rest}, "lora") == {}
+
+
+def test_the_peaks_are_those_of_what_fits_with_and_without_the_state_of_adamw() -> None:
+    shown = calculator.first(ATLAS, KNOWN, "lora")["peaks"]
+    assert list(shown) == step_peaks.settings(ATLAS)
+    for setting, (own, bare, full, full_bare) in shown.items():
+        told = ATLAS.memory["llama-2-7b"]
+        assert own == at(told["lora"][setting], 8, 256)
+        assert full == at(told["full_fine_tuning"][setting], 8, 256)
+        assert own - bare == closed_forms.counts("lora", "llama-2-7b").ledger["optimizer"]
+        assert full - full_bare > 8 * 6_738_415_616
+    assert calculator.first(replace(ATLAS, memory={}), KNOWN, "lora")["peaks"] == {}
+
+
+def test_nothing_is_taken_off_where_adamw_does_not_train_or_phases_differ() -> None:
+    def left(method: str) -> int | None:
+        return step_peaks.without_state(10**12, closed_forms.counts(method, "llama-2-7b"))
+
+    assert left("lora") == 10**12 - closed_forms.counts("lora", "llama-2-7b").ledger["optimizer"]
+    assert left("galore") is left("lomo") is left("mezo") is None
+    phased = replace(closed_forms.counts("lora", "llama-2-7b"), phase=(2, 2))
+    assert step_peaks.without_state(10**12, phased) is None
 
 
 def test_methods_of_another_catalog_are_left_out() -> None:

@@ -209,6 +209,17 @@ def test_facts_are_computed(text: str) -> None:
     assert "T fish_mask" in words.split("change a fraction")[0]
 
 
+def test_a_large_models_peak_is_the_figure_of_what_fits(atlas: Atlas, text: str) -> None:
+    assert "Peak, 7B in bfloat16" not in text
+    told = {"bfloat16": ((10**9, 0, 0, 10**6, 0, 0), (0, 0, 0, 0, 2 * 10**6, 50))}
+    memory = {"llama-2-7b": {"lora": told, "mezo": {"bfloat16": "it does not run"}}}
+    page = all_pages.pages(replace(atlas, memory=memory), "# C")["methods/compare.md"]
+    table = summary(page)
+    assert [table[name][5] for name in ("lora", "mezo", "shy")] == ["4.12 GB", "–", "–"]
+    assert f'data-value="{8 * 256 * (2 * 10**6 + 50 * 256)}"' in page
+    assert "Peak, 7B in bfloat16" in page
+
+
 def test_measured_peaks_stand_beside_the_sum(atlas: Atlas, text: str) -> None:
     assert "Measured peaks" not in text
     found = replace(atlas, peaks=(Peaks("Card", "BERT-base", "float32", (0.5, 1.0, 3.0)),))

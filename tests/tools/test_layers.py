@@ -41,7 +41,7 @@ STOREYS = {
         ("core",),
         ("shared",),
         ("lab", "*.*"),
-        ("measure", "scaffold"),
+        ("measure", "scaffold", "hyperparameters"),
         ("real",),
         ("__main__",),
     ),

@@ -16,12 +16,14 @@ from tools.data.annotated import read_details
 from tools.data.architectures import Cells
 from tools.data.files import ROOT
 from tools.data.implementations import Implementation
+from tools.data.memory import at
 from tools.data.real import Budget, Group, Row
 from tools.site import all_pages
 from tools.site.pages.methods import cost
 from tools.site.pages.methods.model_kinds import CLASSIFIER, LANGUAGE_MODEL, OTHERS
 from tools.site.pages.methods.own_model import Snippet, snippets
 from tools.site.pages.methods.real_runs import real_runs
+from tools.site.shared import figures
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +168,21 @@ def test_costs_stand_beside_those_of_the_baselines(real: Atlas) -> None:
     assert llama["refused"] is None
     own = str(cost.costs(real, real.methods["lora"])[0]["chart"])
     assert own.count(">LoRA<") == 1
+
+
+def test_peaks_of_a_large_model_stand_beside_those_of_the_baselines(
+    real: Atlas, pages: dict[str, str]
+) -> None:
+    told = real.memory["llama-2-7b"]
+    names = ["pfeiffer", "full_fine_tuning", "lora", "linear_probe"]
+    for setting in told["pfeiffer"]:
+        peaks = [figures.amount(at(told[name][setting], 8, 256)) for name in names]
+        assert f"| {setting} | {' | '.join(peaks)} |" in pages["methods/pfeiffer.md"]
+    assert cost.peaks(real, real.methods["bitfit"]) is None
+    only = replace(real, memory={"llama-2-7b": {"pfeiffer": told["pfeiffer"]}})
+    assert str(cost.peaks(only, real.methods["pfeiffer"])).count("| – | – | – |") == len(
+        told["pfeiffer"]
+    )
 
 
 def test_by_how_much_a_seed_may_differ_is_the_cards_where_it_says_so(

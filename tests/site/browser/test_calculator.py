@@ -13,6 +13,8 @@ from tests.site.browser.conftest import PHONE, Visit, overflow, serious
 from tools.atlas import Atlas
 from tools.data.closed_forms import FormError, architectures, counts, read
 from tools.site.pages.calculator import calculator
+from tools.site.pages.fits import fits
+from tools.site.shared import step_peaks
 
 PATH = "methods/calculator.html"
 BATCHES = ((8, 256), (1, 2), (3, 77), (32, 512), (2, 2048))
@@ -89,10 +91,44 @@ def shows(page: Page, method: str, architecture: str, **inputs: Any) -> None:
     assert cells(page, "calculator-counts")["trained"] == f"{found.trained:,}"
 
 
+def test_peaks_are_those_of_python_for_known_models_and_the_papers_settings(
+    visit: Visit, atlas: Atlas
+) -> None:
+    page, box = visit(PATH), "#calculator-peaks"
+    for method in ("prefix_tuning", "mezo", "lora"):
+        page.select_option("[name=method]", method)
+        for name, size in (("B", "3"), ("S", "77")):
+            page.fill(f"[name={name}]", size)
+        told = {
+            setting: step_peaks.peak(atlas, method, calculator.START, setting, 3, 77)
+            for setting in step_peaks.settings(atlas)
+        }
+        expected = {setting: fits.amount(peak) for setting, peak in told.items()}
+        assert cells(page, "calculator-peaks") == expected
+        assert f"takes {expected['bfloat16']} at its peak" in page.inner_text("#calculator-said")
+    bare = step_peaks.without_state(told["float32"], counts("lora", calculator.START, B=3, S=77))
+    row = page.locator(f"{box} tbody tr", has_text="float32").first
+    assert row.locator("td").nth(1).inner_text() == fits.amount(bare)
+    page.fill("[name=r]", "9")
+    assert not page.locator(box).is_visible()
+    assert page.locator("#calculator-unknown").is_visible()
+    assert "A training step keeps" in page.inner_text("#calculator-said")
+    page.fill("[name=r]", "8")
+    assert page.locator(box).is_visible()
+    page.fill("#calculator-dimensions [name=L]", "31")
+    assert not page.locator(box).is_visible()
+
+
 @pytest.mark.night
 def test_what_the_page_brings_is_what_the_script_makes_of_it(visit: Visit) -> None:
     plain, live = (visit(PATH, javascript=on) for on in (False, True))
-    for part in (".said", "#calculator-numbers", "#calculator-counts", "#calculator-bars"):
+    for part in (
+        ".said",
+        "#calculator-peaks",
+        "#calculator-numbers",
+        "#calculator-counts",
+        "#calculator-bars",
+    ):
         own = [page.locator(f"#calculator-results {part}").inner_text() for page in (plain, live)]
         assert own[0] == own[1], part
     assert plain.locator("noscript").count()

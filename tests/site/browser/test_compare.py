@@ -74,7 +74,7 @@ def test_columns_sort_both_ways_and_what_is_unknown_comes_last(visit: Visit) -> 
     page = visit(PATH)
     assert shown(page) == sorted(shown(page), key=page.evaluate(TITLES).get)
     head = page.locator("#compare thead th", has_text="Inference")
-    column = page.locator("#compare tbody tr td:nth-child(6)")
+    column = page.locator("#compare tbody tr td:nth-child(7)")
     for key, order in (("Enter", "ascending"), ("Space", "descending")):
         head.locator("button").press(key)
         assert head.get_attribute("aria-sort") == order

@@ -15,11 +15,17 @@ const making = (() => {
     return number ? `${number} bytes` : "0";
   };
 
+  /** As `at` in tools/data/memory.py. */
+  const peakAt = (peak, rows, length) => {
+    const terms = [1, length, length ** 2, rows, rows * length, rows * length ** 2];
+    return Math.max(...peak.map(form => form.reduce((sum, number, i) => sum + number * terms[i], 0)));
+  };
+
   const element = (tag, properties = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
     made.append(...children);
     return made;
   };
 
-  return {count, amount, element};
+  return {count, amount, peakAt, element};
 })();

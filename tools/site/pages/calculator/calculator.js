@@ -1,4 +1,4 @@
-// The calculator: evaluates closed-forms.js, which tools/data/closed_forms.py evaluates in Python.
+// The calculator: evaluates closed-forms.js, as tools/data/closed_forms.py does in Python, and memory.js.
 (() => {
   "use strict";
 
@@ -81,7 +81,7 @@
     });
     const most = ledgers.reduce((a, b) => (b.total > a.total ? b : a));
     const { trained, stored, head, base } = values;
-    return { trained, stored, head, base, form, ...most };
+    return { trained, stored, head, base, form, phases: ledgers.length, ...most };
   };
 
   if (!forms) return;
@@ -89,7 +89,9 @@
   const form = document.getElementById("calculator-form");
   if (!form) return;
 
-  const { count, amount, element } = making;
+  const { count, amount, peakAt, element } = making;
+  const ADAMW = 8; // bytes of state for each number that it trains
+  const USUAL = "bfloat16";
 
   // ---- words ----
 
@@ -226,15 +228,62 @@
     return element("div", { className: "stacked" }, label, drawn, sum);
   };
 
-  const show = (name, where, own, full) => {
+  // As in tools/site/shared/step_peaks.py.
+  const withoutState = (peak, { ledger, trained, head, phases }) => {
+    const adamw = trained + head > 0 && ledger.optimizer >= ADAMW * (trained + head) && phases === 1;
+    return adamw ? peak - ledger.optimizer : null;
+  };
+
+  const isThePapers = ({ choice, ...given }) => {
+    const { choices, inputs } = entry();
+    const used = choices?.[choice ?? Object.keys(choices)[0]].inputs ?? [];
+    const first = choice === undefined || choice === Object.keys(choices)[0];
+    return first && used.every(name => given[name] === inputs[name].default);
+  };
+
+  // By setting the peak of each method that is told there, and what remains without AdamW's state.
+  const peaks = (given, methods) => {
+    const told = window.predictedPeaks.architectures[control("architecture").value]?.methods ?? {};
+    const settings = isThePapers(given) ? Object.entries(told[control("method").value] ?? {}) : [];
+    const rows = settings.filter(([, polynomials]) => Array.isArray(polynomials));
+    return Object.fromEntries(
+      rows.map(([setting]) => [
+        setting,
+        methods.flatMap(([method, counts]) => {
+          const polynomials = told[method]?.[setting];
+          if (!Array.isArray(polynomials)) return [null, null];
+          const peak = peakAt(polynomials, given.B, given.S);
+          return [peak, withoutState(peak, counts)];
+        }),
+      ]),
+    );
+  };
+
+  const shown = number => (number === null ? "–" : amount(number));
+
+  const showPeaks = (name, found) => {
+    const box = byId("peaks");
+    box.hidden = !Object.hasOwn(found, USUAL);
+    byId("unknown").hidden = !box.hidden;
+    box.querySelector("thead th:nth-child(2)").textContent = name;
+    const rows = Object.entries(found).map(([setting, numbers]) => row(setting, "", numbers.map(shown)));
+    box.querySelector("tbody").replaceChildren(...rows);
+  };
+
+  const show = (name, where, own, full, found) => {
+    const [peak, , fullPeak] = found[USUAL] ?? [null, null, full.total];
+    const taken = peak
+      ? ["A training step takes ", element("strong", {}, amount(peak)), ` at its peak with ${USUAL} weights`]
+      : ["A training step keeps ", element("strong", {}, amount(own.total)), " in 32 bits"];
     byId("said").replaceChildren(
       element("strong", {}, name),
       ` on ${where} trains `,
       element("strong", {}, count(own.trained)),
-      ` parameters, ${share(own.trained, own.base)} of the base. A training step keeps `,
-      element("strong", {}, amount(own.total)),
-      `; full fine-tuning ${amount(full.total)}.`,
+      ` parameters, ${share(own.trained, own.base)} of the base. `,
+      ...taken,
+      `; full fine-tuning ${shown(fullPeak)}.`,
     );
+    showPeaks(name, found);
     for (const table of ["numbers", "counts"]) {
       byId(table).querySelector("thead th:nth-child(2)").textContent = name;
     }
@@ -302,7 +351,7 @@
       const full = evaluate(forms.full, family, dimensions, { B: given.B, S: given.S });
       const where = forms.architectures[control("architecture").value]?.title ?? "your dimensions";
       complain([]);
-      show(entry().title, where, own, full);
+      show(entry().title, where, own, full, peaks(given, [[method, own], [forms.full, full]]));
     } catch (error) {
       if (error instanceof Fault) complain([error]);
       else if (Array.isArray(error)) complain(error);

@@ -1,4 +1,4 @@
-"""The calculator: what a method trains and keeps on an architecture, from the closed forms."""
+"""The calculator: what a method trains and keeps on an architecture, and the peak of its step."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from markupsafe import Markup
 
 from ....atlas import Atlas
 from ....data import closed_forms
-from ....data.closed_forms import KINDS, FormError
+from ....data.closed_forms import KINDS, Counts, FormError
 from ....data.ledger import Refused
 from ....text import escape
 from ....text.escape import html, page, safe
 from ....text.markup import table
+from ...shared import step_peaks
 from ...shared.figures import amount, share
 from ...shared.method_words import title as title_of
 from ...shared.site import Site
 
 DATA = "methods/closed-forms.js"
-START = "llama-2-7b"
+START = step_peaks.ARCHITECTURE
 SHOWN = ("bert-base", "llama-2-7b")  # in the table that needs no script
 
 
@@ -75,24 +76,39 @@ def values(site: Site, known: dict[str, Any]) -> dict[str, object]:
         "symbols": known["symbols"],
         "table": defaults(site.atlas, known),
         "measured": [entry["title"] for entry in known["methods"].values() if "measured" in entry],
-        "first": first(known, site.atlas.baseline.get("usual", "")),
-        "amount": amount,
+        "first": first(site.atlas, known, site.atlas.baseline.get("usual", "")),
+        "usual_setting": step_peaks.SETTING,
+        "amount": lambda number: "–" if number is None else amount(number),
         "share": share,
     }
 
 
-def first(known: dict[str, Any], method: str) -> dict[str, Any]:
+def first(atlas: Atlas, known: dict[str, Any], method: str) -> dict[str, Any]:
     """The form and the results that the page starts with; nothing where these have no forms."""
     if not all("choices" in known["methods"].get(name, {}) for name in (method, known["full"])):
         return {}
     entry, shown = known["methods"][method], known["architectures"][START]
+    both = [(name, closed_forms.counts(name, START)) for name in (method, known["full"])]
     return {
         "entry": entry,
         "choice": next(iter(entry["choices"])),
         "architecture": shown,
-        "counts": closed_forms.counts(method, START),
-        "full": closed_forms.counts(known["full"], START),
+        "counts": both[0][1],
+        "full": both[1][1],
+        "peaks": peaks(atlas, both),
     }
+
+
+def peaks(atlas: Atlas, both: list[tuple[str, Counts]]) -> dict[str, list[int | None]]:
+    """By setting the peak of each of two methods, and what remains without AdamW's state."""
+    batch = closed_forms.read()["batch"]
+    found: dict[str, list[int | None]] = {}
+    for setting in step_peaks.settings(atlas):
+        for method, counts in both:
+            peak = step_peaks.peak(atlas, method, START, setting, batch["B"], batch["S"])
+            bare = None if peak is None else step_peaks.without_state(peak, counts)
+            found.setdefault(setting, []).extend((peak, bare))
+    return {setting: row for setting, row in found.items() if row[0] is not None}
 
 
 def groups(site: Site, names: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

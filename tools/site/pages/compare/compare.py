@@ -19,7 +19,7 @@ from ....data.tasks import task_of
 from ....data.times import SIZES, Timed
 from ....text.escape import page, safe
 from ....text.markup import table
-from ...shared import charts
+from ...shared import charts, step_peaks
 from ...shared.boards import Board, measured
 from ...shared.figures import amount, listed, masked_of, share
 from ...shared.lab import learns
@@ -41,9 +41,9 @@ MODELS = {
 class Row(NamedTuple):
     """A method in the table of all. `verified`: "equal", "differs" or "" (not compared).
 
-    `models` are those kinds of `MODELS` that it runs on; `counts` and `inference` are None where
-    they are not known; `learns`: on how many tasks of the lab, of how many; `scores`: its best on
-    real weights, by board.
+    `models` are those kinds of `MODELS` that it runs on; `peak`: of a step on a 7B model; it,
+    `counts` and `inference` are None where they are not known; `learns`: on how many tasks of the
+    lab, of how many; `scores`: its best on real weights, by board.
     """
 
     method: Implementation
@@ -52,6 +52,7 @@ class Row(NamedTuple):
     models: tuple[str, ...]
     counts: Counts | None
     inference: float | None
+    peak: int | None
     verified: str
     verdicts: tuple[tuple[str, bool], ...]
     learns: tuple[int, int] | None
@@ -84,6 +85,7 @@ def values(atlas: Atlas) -> dict[str, object]:
         "branches": sorted({row.branch for row in rows}),
         "models": list(MODELS),
         "boards": boards,
+        "peaked": any(row.peak for row in rows),
         "most": max((r.counts.total for r in rows if r.counts), default=1),
         "learned": learned(atlas),
         "amount": amount,
@@ -131,6 +133,7 @@ def row(atlas: Atlas, method: Implementation, boards: list[Board]) -> Row:
         models=models_of(atlas, name),
         counts=numbers,
         inference=inference,
+        peak=step_peaks.usual(atlas, name),
         verified=("equal" if equal else "differs") if compared else "",
         verdicts=tuple(compared),
         learns=learns(atlas, name),

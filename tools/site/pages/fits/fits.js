@@ -5,14 +5,9 @@
   const form = document.getElementById("fits-form");
   if (!form) return;
   const { cards, gib, reserved, methods, architectures } = window.predictedPeaks;
-  const { count, amount, element } = making;
+  const { count, amount, peakAt, element } = making;
   const table = document.getElementById("fits");
   const fault = document.getElementById("fits-fault");
-
-  const at = (peak, rows, length) => {
-    const terms = [1, length, length ** 2, rows, rows * length, rows * length ** 2];
-    return Math.max(...peak.map(form => form.reduce((sum, number, i) => sum + number * terms[i], 0)));
-  };
 
   const mostRows = (peak, length, room) => {
     const least = peak.map(([one, s, ss, b, bs, bss]) => {
@@ -36,7 +31,7 @@
     const runs = Object.entries(told.methods).filter(([, own]) => Array.isArray(own[setting]));
     const rows = runs.map(([name, own]) => ({
       name,
-      least: at(own[setting], 1, length),
+      least: peakAt(own[setting], 1, length),
       rows: cards.map(card => mostRows(own[setting], length, card * gib - reserved)),
     }));
     rows.sort((a, b) => a.least - b.least || (methods[a.name] < methods[b.name] ? -1 : 1));

@@ -14,6 +14,7 @@ from ....data.peaks import Step
 from ....text import escape
 from ...shared.figures import amount
 from ...shared.site import Site
+from ...shared.step_peaks import peak, settings
 
 DATA = "methods/memory.js"
 ARCHITECTURE, SETTING, LENGTH = "llama-2-7b", "bfloat16, checkpointing", 1024  # to start with
@@ -76,20 +77,14 @@ def values(atlas: Atlas, given: dict[str, Any]) -> dict[str, object]:
     }
 
 
-def settings(atlas: Atlas) -> list[str]:
-    """The settings that peaks are told for, in order."""
-    found = {s: None for told in atlas.memory.values() for own in told.values() for s in own}
-    return list(found)
-
-
 def table(atlas: Atlas, architecture: str, setting: str, length: int) -> list[Row]:
     """A row for each method that runs, what takes least first."""
     found = []
     for name, own in atlas.memory.get(architecture, {}).items():
-        peak = own.get(setting)
-        if name in atlas.methods and isinstance(peak, tuple):
-            rows = [most_rows(peak, length, card * GIB - RESERVED) for card in CARDS]
-            found.append(Row(name, atlas.methods[name].title, at(peak, 1, length), rows))
+        told = own.get(setting)
+        if name in atlas.methods and isinstance(told, tuple):
+            rows = [most_rows(told, length, card * GIB - RESERVED) for card in CARDS]
+            found.append(Row(name, atlas.methods[name].title, at(told, 1, length), rows))
     return sorted(found, key=lambda row: (row.least, row.title))
 
 
@@ -107,6 +102,7 @@ def compared(atlas: Atlas) -> Iterator[tuple[str, Step, int]]:
     """Steps that were run on a card and whose peak is told: the method's title, step and peak."""
     batch = closed_forms.read()["batch"]
     for step in atlas.steps:
-        told = atlas.memory.get(step.architecture, {}).get(step.method, {}).get(step.precision)
-        if step.method in atlas.methods and isinstance(told, tuple):
-            yield atlas.methods[step.method].title, step, at(told, batch["B"], batch["S"])
+        where = step.method, step.architecture, step.precision
+        told = peak(atlas, *where, batch["B"], batch["S"])
+        if step.method in atlas.methods and told is not None:
+            yield atlas.methods[step.method].title, step, told

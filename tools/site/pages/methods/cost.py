@@ -11,7 +11,9 @@ from ....data.papers import short_authors
 from ....data.published import Published, Source
 from ....text.escape import page, safe, url
 from ....text.markup import table
+from ...shared import step_peaks
 from ...shared.charts import stacked_bars
+from ...shared.figures import amount
 
 BESIDE = ("upper", "usual", "lower")  # baselines
 GIGABYTE = 10**9
@@ -101,6 +103,28 @@ def costs(atlas: Atlas, method: Implementation) -> list[dict[str, object]]:
     return found
 
 
+def peaks(atlas: Atlas, method: Implementation) -> Markup | None:
+    """The peak of a step on a 7B model, by setting, beside the baselines'; None without any."""
+    names = [method.name, *beside(atlas, method)]
+    found = {
+        setting: [step_peaks.usual(atlas, name, setting) for name in names]
+        for setting in step_peaks.settings(atlas)
+    }
+    rows = [
+        [page(setting), *("–" if peak is None else amount(peak) for peak in told)]
+        for setting, told in found.items()
+        if told[0] is not None
+    ]
+    head = ["Weights, and what is kept", *(page(atlas.methods[name].title) for name in names)]
+    return table(head, "l" + "r" * len(names), rows) if rows else None
+
+
+def beside(atlas: Atlas, method: Implementation) -> list[str]:
+    """The baselines that a method stands beside."""
+    names = [atlas.baseline[end] for end in BESIDE if end in atlas.baseline]
+    return [name for name in names if name != method.name and name in atlas.methods]
+
+
 def trained_share(atlas: Atlas, method: Implementation) -> str | None:
     """'0.27%': what the method trains of BERT-base, where the ledger has it there."""
     report = atlas.ledger.architectures.get("bert-base", {}).get(method.name)
@@ -119,11 +143,9 @@ def cost(
 ) -> dict[str, object]:
     if isinstance(report, Refused):
         return {"refused": report.refused}
-    beside = [atlas.baseline[end] for end in BESIDE if end in atlas.baseline]
-    others = [name for name in beside if name != method.name and name in atlas.methods]
     rows = [
         (atlas.methods[name].title, [part / GIGABYTE for part in kept.ledger.model_dump().values()])
-        for name in (method.name, *others)
+        for name in (method.name, *beside(atlas, method))
         if isinstance(kept := reports.get(name), Report)
     ]
     return {

@@ -63,6 +63,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "file": script(text),
         "counts": cost.counts(atlas, method),
         "costs": cost.costs(atlas, method),
+        "peaks": cost.peaks(atlas, method),
         "time": times(atlas, method.name),
         "dropout": own_dropout(method),
         "closed": method.name in closed_forms.read()["methods"],
