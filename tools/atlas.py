@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .data.guides import Guide
     from .data.memory import Peak
     from .data.parity import Comparison
-    from .data.peaks import Peaks, Step
+    from .data.peaks import Peaks, Predicted, Step
     from .data.real import Group
     from .data.scores import Suite, Table
     from .data.times import Timed
@@ -49,10 +49,10 @@ class Atlas:
     with libraries and what is told of where these differ, its ledger, and what became of it on each
     of the architectures. Of papers, by id: what other sources say of them, and the file and line of
     the entry. Of the parts that methods share, the text by path. How the ledger's sums compare with
-    the peaks of real steps, these steps, and the peaks that are predicted, by architecture, method
-    and setting; what others name that the catalog may lack; the runs on real weights; those that
-    libraries publish; by method, the tables that papers print; and, by method and size of the
-    model, the times beside others'.
+    the peaks of real steps, these steps, what is predicted of those of the runs on real weights,
+    and the peaks that are predicted, by architecture, method and setting; what others name that the
+    catalog may lack; the runs on real weights; those that libraries publish; by method, the tables
+    that papers print; and, by method and size of the model, the times beside others'.
     """
 
     catalog: Catalog
@@ -70,6 +70,7 @@ class Atlas:
     shared: dict[str, str] = field(default_factory=dict)
     peaks: tuple[Peaks, ...] = ()
     steps: tuple[Step, ...] = ()
+    predicted: tuple[Predicted, ...] = ()
     memory: dict[str, dict[str, dict[str, Peak | str]]] = field(default_factory=dict)
     architectures: tuple[Architecture, ...] = ()
     cells: dict[str, Cells] = field(default_factory=dict)
@@ -198,7 +199,7 @@ def load(root: Path) -> Atlas:
     from .data.guides import read_guides
     from .data.memory import read_memory
     from .data.parity import read_parity
-    from .data.peaks import read_peaks, read_steps
+    from .data.peaks import read_peaks, read_predicted, read_steps
     from .data.real import read_real
     from .data.scores import read_suites, read_tables
     from .data.times import read_times
@@ -223,6 +224,7 @@ def load(root: Path) -> Atlas:
         guides=read_guides(root),
         peaks=read_peaks(root),
         steps=read_steps(root),
+        predicted=read_predicted(root),
         memory=read_memory(root),
         architectures=read_architectures(root),
         cells=read_cells(root),

@@ -2,9 +2,9 @@
 
 A card says by what other names people look for the method (`aliases`), where it acts
 (`[drawing]`), which part of its file carries which sentence of its page (`[beside]`), what a
-program for one's own model needs (`[own_model]`), which counts others print (`[[published]]`), and
-how the tests that all methods share build it (`[contract]`). Every section may be missing where the
-default does.
+program for one's own model needs (`[own_model]`), which counts and peaks of memory others print
+(`[[published]]`, `[[peak]]`), and how the tests that all methods share build it (`[contract]`).
+Every section may be missing where the default does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from .data.declared import files, read
+from .data.printed_peaks import PrintedPeak
 from .data.published import Arguments, Published
 from .drawings.vocabulary import (
     GROUPS,
@@ -162,8 +163,8 @@ class Card(_Model):
     is usually taken.
     `aliases`: other names by which people look for it.
     `suite`: the runs of libraries' suites that are of this method, by their names there.
-    `architectures`: the arguments of transformers' `AutoConfig.for_model`, by a label that printed
-    counts give as theirs.
+    `architectures`: the arguments of transformers' `AutoConfig.for_model`, by a label that what
+    others print gives as its own.
     """
 
     baseline: Baseline | None = None
@@ -173,6 +174,7 @@ class Card(_Model):
     own_model: OwnModel = OwnModel()
     architectures: dict[str, dict[str, Any]] = {}
     published: tuple[Published, ...] = ()
+    peak: tuple[PrintedPeak, ...] = ()
     suite: tuple[str, ...] = ()
     contract: Contract = Contract()
 
@@ -181,12 +183,13 @@ class Card(_Model):
         return self.drawing and self.drawing.drawn()
 
     @model_validator(mode="after")
-    def _architectures_are_those_of_the_counts(self) -> Card:
-        named = {entry.architecture for entry in self.published}
+    def _architectures_are_those_of_what_is_printed(self) -> Card:
+        named = {entry.architecture for entry in (*self.published, *self.peak)}
         odd = sorted(named ^ self.architectures.keys())
         if odd:
             raise ValueError(
-                f"'{odd[0]}' must be both a key of [architectures] and the architecture of a count"
+                f"'{odd[0]}' must be both a key of [architectures] and the architecture of a count "
+                "or a peak"
             )
         return self
 

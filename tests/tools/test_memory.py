@@ -16,7 +16,7 @@ from tools.data.committed import CommittedError
 from tools.data.files import ROOT
 from tools.data.memory import CARDS, GIB, RESERVED, at, most_rows, read_memory
 from tools.data.peaks import Step
-from tools.site.pages.fits import fits
+from tools.site.pages.fits import fits, held
 from tools.site.shared.site import Site
 
 PEAK = ((100, 2, 0, 8, 3, 1), (500, 0, 0, 0, 1, 0))
@@ -79,7 +79,7 @@ def test_a_row_of_the_page_is_what_fits_and_what_takes_least_is_first(atlas: Atl
 
 
 def test_what_was_run_on_a_card_stands_beside_what_is_predicted(atlas: Atlas) -> None:
-    steps = [step for _, step, _ in fits.compared(atlas)]
+    steps = [step for _, step, _ in held.on_cards(atlas)]
     assert len(steps) > 15
     at_once = replace(atlas, steps=(Step("Card", "llama-2-7b", "bfloat16", "lora", 20 * 10**9),))
     ((title, step, told),) = fits.compared(at_once)
@@ -91,7 +91,7 @@ def test_what_was_run_on_a_card_stands_beside_what_is_predicted(atlas: Atlas) ->
 
 
 def test_without_steps_or_peaks_the_page_says_so(atlas: Atlas) -> None:
-    assert "Predicted and measured" not in made(replace(atlas, steps=()), "methods/fits.md")
+    assert "**On a card**" not in made(replace(atlas, steps=()), "methods/fits.md")
     text = made(replace(atlas, memory={}), "methods/fits.md")
     assert "No peak has been told yet" in text
     assert "<table" not in text

@@ -1,7 +1,11 @@
-"""Peaks of real steps beside the ledger's sums: the rows that benchmarks/device.py wrote."""
+"""Peaks of real steps beside the ledger's sums, and what is predicted of others.
+
+The rows that benchmarks/device.py and benchmarks/real_peaks.py wrote.
+"""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -38,6 +42,18 @@ class Step(NamedTuple):
     precision: str
     method: str
     peak: int
+
+
+class Predicted(NamedTuple):
+    """The predicted peak of the steps of a run on real weights, in bytes; None: `refused`, why."""
+
+    method: str
+    model: str
+    group: str
+    rows: int
+    lengths: tuple[int, ...]
+    peak: int | None
+    refused: str
 
 
 class _Step(BaseModel):
@@ -100,3 +116,22 @@ def _rows(root: Path) -> Iterator[_Row]:
         except ValidationError as error:
             where = path.relative_to(root).as_posix()
             raise CommittedError(f"{where}: {first_fault(error)}") from None
+
+
+def read_predicted(root: Path) -> tuple[Predicted, ...]:
+    """What is predicted of the runs on real weights. Raises CommittedError."""
+    path = root / "benchmarks" / "real_peaks.csv"
+    if not path.exists():
+        return ()
+    found = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for line in csv.DictReader(file):
+            try:
+                lengths = tuple(map(int, line["lengths"].split()))
+                peak = int(line["predicted"]) if line["predicted"] else None
+                where = line["method"], line["model"], line["group"], int(line["rows"])
+                found.append(Predicted(*where, lengths, peak, line["refused"]))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                place = f"benchmarks/real_peaks.csv:{len(found) + 2}"
+                raise CommittedError(f"{place}: not a predicted peak: {error}") from None
+    return tuple(found)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import log2
-from statistics import median
 from typing import Any, NamedTuple
 
 from ....atlas import Atlas
 from ....data import closed_forms
 from ....data.memory import CARDS, GIB, RESERVED, at, most_rows
-from ....data.peaks import Step
 from ....text import escape
 from ...shared.figures import amount
 from ...shared.site import Site
-from ...shared.step_peaks import peak, settings
+from ...shared.step_peaks import settings
+from . import held
 
 DATA = "methods/memory.js"
 ARCHITECTURE, SETTING, LENGTH = "llama-2-7b", "bfloat16, checkpointing", 1024  # to start with
@@ -58,10 +57,9 @@ def known(atlas: Atlas) -> dict[str, Any]:
 
 def values(atlas: Atlas, given: dict[str, Any]) -> dict[str, object]:
     """What the template of the page needs."""
-    held = list(compared(atlas))
+    on_cards, on_processor = list(held.on_cards(atlas)), held.on_processor(atlas)
     rows = table(atlas, ARCHITECTURE, SETTING, LENGTH)
     most = max((number for row in rows for number in row.rows), default=0)
-    apart = [abs(told / step.peak - 1) for _, step, told in held]
     return {
         "known": given["architectures"],
         "settings": settings(atlas),
@@ -70,10 +68,24 @@ def values(atlas: Atlas, given: dict[str, Any]) -> dict[str, object]:
         "rows": rows,
         "refused": refused(atlas, ARCHITECTURE, SETTING),
         "heat": lambda number: log2(number + 1) / log2(most + 1),
-        "held": held,
-        "largest": max(apart, default=0),
-        "median": median(apart) if apart else 0,
+        "on_cards": on_cards,
+        "far": held.far([told / step.peak for _, step, told in on_cards]),
+        "on_processor": by_method(on_processor),
+        "processor_far": held.far([row.ratio for row in on_processor]),
+        "printed": held.printed(atlas),
         "amount": amount,
+    }
+
+
+def by_method(rows: list[held.OnProcessor]) -> dict[str, Any]:
+    """The models and tasks, and of each method its ratios there, None where it has none."""
+    places = sorted({(row.model, row.group) for row in rows})
+    ratios: dict[str, dict[tuple[str, str], float]] = {}
+    for row in rows:
+        ratios.setdefault(row.title, {})[row.model, row.group] = row.ratio
+    return {
+        "places": places,
+        "rows": [(t, [ratios[t].get(p) for p in places]) for t in sorted(ratios, key=str.lower)],
     }
 
 
@@ -96,13 +108,3 @@ def refused(atlas: Atlas, architecture: str, setting: str) -> list[tuple[str, st
         for name, method in atlas.methods.items()
         if isinstance(why := told.get(name, {}).get(setting), str)
     ]
-
-
-def compared(atlas: Atlas) -> Iterator[tuple[str, Step, int]]:
-    """Steps that were run on a card and whose peak is told: the method's title, step and peak."""
-    batch = closed_forms.read()["batch"]
-    for step in atlas.steps:
-        where = step.method, step.architecture, step.precision
-        told = peak(atlas, *where, batch["B"], batch["S"])
-        if step.method in atlas.methods and told is not None:
-            yield atlas.methods[step.method].title, step, told
