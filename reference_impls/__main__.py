@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import hyperparameters
+from . import exchange, hyperparameters
 from .core.declarations import Declaration, declared
 from .core.registry import method_file, method_files
 
@@ -140,6 +140,8 @@ def _parser(method: str | None) -> argparse.ArgumentParser:
     )
     sweeping.add_argument("--seed", type=int, default=0, help="which ones --again takes")
     sweeping.set_defaults(run=_sweep)
+
+    exchange.add(commands)
 
     making = commands.add_parser("new", help="make a folder for a new method, to be filled")
     making.add_argument("name", metavar="NAME", help="small letters, digits and underscores")

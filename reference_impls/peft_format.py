@@ -77,7 +77,7 @@ def load(model: PreTrainedModel, folder: Path, name: str) -> Method:
             the model, which is then as it was.
     """
     side = _side(name)
-    config, tensors = _read(folder)
+    config, tensors = read(folder)
     if config.get("peft_type") != side.TYPE:
         given = config.get("peft_type")
         raise ValueError(
@@ -137,8 +137,13 @@ def _side(name: str) -> ModuleType:
     return found
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Configuration and tensors, by the names that modules have without peft."""
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Configuration and tensors, by the names that modules have without peft.
+
+    Raises:
+        OSError: a file is not there.
+        ValueError: one cannot be read.
+    """
     for name in (CONFIG, TENSORS):
         if not (folder / name).is_file():
             raise OSError(f"{folder / name}: no such file")

@@ -41,8 +41,9 @@ STOREYS = {
         ("core",),
         ("shared",),
         ("lab", "*.*"),
-        ("measure", "scaffold", "hyperparameters"),
-        ("real",),
+        ("measure", "scaffold", "hyperparameters", "deltas"),
+        ("real", "peft_format"),
+        ("exchange",),
         ("__main__",),
     ),
 }
