@@ -28,7 +28,7 @@ HEAD = "head."
 METHOD, SETTINGS, BASE, VERSION = "method", "settings", "base_model", "fine_tuning_atlas"
 
 
-def save(model: PreTrainedModel, path: Path) -> None:
+def save(model: PreTrainedModel, path: Path | str) -> None:
     """Write what training made of an adapted model; an old file is replaced at once.
 
     Raises:
@@ -37,10 +37,10 @@ def save(model: PreTrainedModel, path: Path) -> None:
     method = method_on(model)
     tensors = {**method.delta(model), **{HEAD + n: p for n, p in head_of(model).items()}}
     written = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write(path, written, metadata(method, model))
+    write(Path(path), written, metadata(method, model))
 
 
-def load(model: PreTrainedModel, path: Path, **more: Any) -> Method:
+def load(model: PreTrainedModel, path: Path | str, **more: Any) -> Method:
     """Put what `save` wrote on another copy of the base; returns the method, which is on it.
 
     `more` are settings in place of those in the file, and what a task knows and no file holds.
@@ -50,8 +50,8 @@ def load(model: PreTrainedModel, path: Path, **more: Any) -> Method:
         ValueError: the file is not of this kind, or does not fit the model, which is then as it
             was.
     """
-    about, tensors = read(path)
-    method = load_method(about[METHOD])(**{**_settings(path, about), **more})
+    about, tensors = read(Path(path))
+    method = load_method(about[METHOD])(**{**_settings(about, path), **more})
     own, heads = head_of(model), {n: tensors.pop(n) for n in [*tensors] if n.startswith(HEAD)}
     shapes = {HEAD + name: tensor.shape for name, tensor in own.items()}
     if {name: tensor.shape for name, tensor in heads.items()} != shapes:
@@ -135,7 +135,7 @@ def read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     return about, tensors
 
 
-def _settings(path: Path, about: dict[str, str]) -> dict[str, Any]:
+def _settings(about: dict[str, str], path: Path | str) -> dict[str, Any]:
     try:
         return {name: _tuples(value) for name, value in json.loads(about[SETTINGS]).items()}
     except (KeyError, AttributeError, ValueError):

@@ -101,11 +101,21 @@ def test_programs_set_the_learning_rate_and_pad_where_they_must(real: Atlas) -> 
             assert padded is (snippet.kind == LANGUAGE_MODEL), name
 
 
-def test_programs_keep_the_head_where_there_is_one(real: Atlas) -> None:
-    texts = {s.kind.name: s.text for s in programs(real, real.methods["lora"], *ALL)}
-    kept = {name for name, text in texts.items() if text.count('"head.safetensors"') == 2}
-    assert kept == {name for name, text in texts.items() if "num_labels=2" in text}
-    assert kept == {"classifier", "vision", "audio"}
+def test_programs_give_again_what_no_file_holds(real: Atlas) -> None:
+    for name, method in real.methods.items():
+        for snippet in programs(real, method, *ALL):
+            given = f'deltas.load(fresh, "{name}.safetensors", **settings)' in snippet.text
+            needed = real.card(name).own_model.of(snippet.kind.name)
+            assert given is bool((needed or real.card(name).own_model).arguments), name
+
+
+def test_a_page_says_that_peft_reads_its_files_where_that_was_measured(
+    real: Atlas, pages: dict[str, str]
+) -> None:
+    said = {name for name in real.methods if "export-peft" in pages[f"methods/{name}.md"]}
+    assert said == {"lora", "qlora", "ia3", "prompt_tuning"}
+    text = pages["methods/prompt_tuning.md"]
+    assert "with the same outputs was measured on GPT-2 and Llama." in text
 
 
 def test_programs_take_no_more_samples_than_there_is_data_for(real: Atlas) -> None:

@@ -27,6 +27,8 @@ from .recipe import recipe
 from .runs_on import runs_on
 from .times import times
 
+PEFT_READS = "our files, read there"
+
 
 def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
     """What the template of a method's page needs of the method itself.
@@ -71,6 +73,7 @@ def values(atlas: Atlas, method: Implementation) -> dict[str, object]:
         "snippets": snippets(
             method, atlas.card(method.name).own_model, atlas.cells.get(method.name)
         ),
+        "peft_files": listed(m for c in compared if c.compared == PEFT_READS for m in c.models),
         "refuses": source.refuses(method, text),
         "sizes": sizes_of(atlas.runs),
         "random": from_random_weights(atlas, method.name),

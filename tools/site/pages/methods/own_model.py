@@ -72,9 +72,9 @@ def _program(method: Implementation, own: Needed, kind: Kind) -> str:
     shown = [h for h in method.hyperparameters if h.name != "lr"][:SHOWN]
     rate = [h for h in method.hyperparameters if h.name == "lr"]
     settings = {h.name: _value(h) for h in (*shown, *rate)}
-    made = _made(method.class_name, own.arguments | settings)
+    made = _made(method.class_name, own.arguments | settings, bool(own.arguments))
     file = f"{method.name}.safetensors"
-    head = "torch.nn.ModuleList(anatomy({}).head)"
+    again = ", **settings" if own.arguments else ""  # some of which no file holds
     lines = [
         *_imports(method, kind, f"{prepared} {own.arguments}"),
         "",
@@ -93,15 +93,11 @@ def _program(method: Implementation, own: Needed, kind: Kind) -> str:
         *(["", ""] if prepared.startswith("def ") else []),
         *made,
         "train(method, model, Loop(batches, steps=20))",
-        f'save_file(method.delta(model), "{file}")',
-        *([f'save_file({head.format("model")}.state_dict(), "head.safetensors")'] * kind.head),
+        f'deltas.save(model, "{file}")',
         "",
         "# later, on a fresh copy of the same model",
         f"fresh = {load}",
-        made[-1],
-        "method.setup(fresh)",
-        f'method.load_delta(fresh, load_file("{file}"))',
-        *([f'{head.format("fresh")}.load_state_dict(load_file("head.safetensors"))'] * kind.head),
+        f'method = deltas.load(fresh, "{file}"{again})',
         *_end(method),
     ]
     return "\n".join(lines) + "\n"
@@ -113,20 +109,19 @@ def _imports(method: Implementation, kind: Kind, rest: str) -> list[str]:
     return [
         *(["from functools import partial", ""] * ("partial(" in rest)),
         *(f"import {module}" for module in kind.imports),
-        "from safetensors.torch import load_file, save_file",
         f"from transformers import {', '.join(sorted(names))}",
         "",
-        *([f"from {PACKAGE}.anatomy import anatomy"] * kind.head),
+        f"from {PACKAGE} import deltas",
         f"from {module} import {method.class_name}",
         f"from {PACKAGE}.core.training import Loop, train",
     ]
 
 
-def _made(name: str, arguments: dict[str, str]) -> list[str]:
-    """The lines that make the method, of which the last one makes it again."""
+def _made(name: str, arguments: dict[str, str], shown: bool) -> list[str]:
+    """The lines that make the method; `shown`: its settings have a name."""
     given = [f"{key}={value}" for key, value in arguments.items()]
     line = f"method = {name}({', '.join(given)})"
-    if len(line) <= WIDTH:
+    if len(line) <= WIDTH and not shown:
         return [line]
     lines = [f"    {argument}," for argument in given]
     return ["settings = dict(", *lines, ")", f"method = {name}(**settings)"]
