@@ -2,7 +2,7 @@
 
 The file is safetensors. Its metadata names the method, its settings, the base model and the
 version of this package, so that a file alone says how it is to be read. The head's tensors are
-under their names with "head." in front.
+under their names with "head:" in front.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .anatomy import anatomy
 from .core.method import Method
 from .core.registry import load_method
 
-HEAD = "head."
+HEAD = "head:"  # no name of a module has a colon
 METHOD, SETTINGS, BASE, VERSION = "method", "settings", "base_model", "fine_tuning_atlas"
 
 

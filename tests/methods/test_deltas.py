@@ -50,9 +50,9 @@ def test_the_metadata_names_method_settings_base_and_version(tmp_path):
     assert settings["r"] == method.r
     assert tuple(settings["targets"]) == method.targets
     assert {"base_model", "fine_tuning_atlas"} <= about.keys()
-    assert [name for name in tensors if name.startswith("head.")] == [
-        "head.classifier.bias",
-        "head.classifier.weight",
+    assert [name for name in tensors if name.startswith("head:")] == [
+        "head:classifier.bias",
+        "head:classifier.weight",
     ]
     assert [file.name for file in tmp_path.iterdir()] == ["delta.safetensors"]
 
