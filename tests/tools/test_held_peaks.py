@@ -70,12 +70,14 @@ def test_a_run_is_held_to_its_own_peak_by_its_settings(atlas: Atlas) -> None:
     ]
     told += [told[0]._replace(peak=None, refused="no"), told[0]._replace(method="gone")]
     found = held.on_processor(replace(atlas, real=(group, more), predicted=tuple(told)))
-    assert [(row.group, row.ratio) for row in found] == [("trec", 1.0), ("trec r=4", 2.0)]
+    assert [(row.title, row.ratio) for row in found] == [("LoRA", 1.0), ("LoRA, r=4", 2.0)]
+    assert {row.place for row in found} == {(group.model, "trec")}
+    assert held.far_off(found) == ["LoRA, r=4"]
 
 
 def test_how_far_ratios_are_off_is_counted() -> None:
-    assert held.far([1.0, 0.995, 1.2]) == pytest.approx((0.005, 0.2, 2, 3))
-    assert held.far([]) == (0.0, 0.0, 0, 0)
+    assert held.far([1.0, 0.995, 1.2]) == pytest.approx((0.005, 0.2, 0.005, 2, 3))
+    assert held.far([]) == (0.0, 0.0, 0.0, 0, 0)
 
 
 def test_a_printed_peak_that_is_far_off_says_why() -> None:

@@ -10,6 +10,7 @@ from ....atlas import Atlas
 from ....data import closed_forms
 from ....data.memory import CARDS, GIB, RESERVED, at, most_rows
 from ....text import escape
+from ....text.markup import listed
 from ...shared.figures import amount
 from ...shared.site import Site
 from ...shared.step_peaks import settings
@@ -58,6 +59,7 @@ def known(atlas: Atlas) -> dict[str, Any]:
 def values(atlas: Atlas, given: dict[str, Any]) -> dict[str, object]:
     """What the template of the page needs."""
     on_cards, on_processor = list(held.on_cards(atlas)), held.on_processor(atlas)
+    printed = held.printed(atlas)
     rows = table(atlas, ARCHITECTURE, SETTING, LENGTH)
     most = max((number for row in rows for number in row.rows), default=0)
     return {
@@ -72,17 +74,19 @@ def values(atlas: Atlas, given: dict[str, Any]) -> dict[str, object]:
         "far": held.far([told / step.peak for _, step, told in on_cards]),
         "on_processor": by_method(on_processor),
         "processor_far": held.far([row.ratio for row in on_processor]),
-        "printed": held.printed(atlas),
+        "far_off": listed(held.far_off(on_processor)),
+        "printed": printed,
+        "notes": list(dict.fromkeys(entry.note for _, entry in printed if entry.note)),
         "amount": amount,
     }
 
 
 def by_method(rows: list[held.OnProcessor]) -> dict[str, Any]:
     """The models and tasks, and of each method its ratios there, None where it has none."""
-    places = sorted({(row.model, row.group) for row in rows})
+    places = sorted({row.place for row in rows})
     ratios: dict[str, dict[tuple[str, str], float]] = {}
     for row in rows:
-        ratios.setdefault(row.title, {})[row.model, row.group] = row.ratio
+        ratios.setdefault(row.title, {})[row.place] = row.ratio
     return {
         "places": places,
         "rows": [(t, [ratios[t].get(p) for p in places]) for t in sorted(ratios, key=str.lower)],

@@ -7,7 +7,7 @@ from statistics import median
 from typing import NamedTuple
 
 from ....atlas import Atlas
-from ....data import closed_forms
+from ....data import closed_forms, printed_peaks
 from ....data.peaks import Step
 from ....data.printed_peaks import PrintedPeak
 from ...shared.step_peaks import peak
@@ -16,19 +16,22 @@ NEAR = 0.01
 
 
 class OnProcessor(NamedTuple):
-    """The steps of a run on real weights: predicted as a multiple of measured."""
+    """The steps of a run on real weights: predicted as a multiple of measured.
+
+    `title`: the method's, with its settings; `place`: the model and the task.
+    """
 
     title: str
-    model: str
-    group: str
+    place: tuple[str, str]
     ratio: float
 
 
 class Far(NamedTuple):
-    """How far from 1 some ratios are: the median, the largest, and how many are near."""
+    """How far from 1 some ratios are: the median, the largest, and of those below 1; the near."""
 
     median: float
     most: float
+    less: float
     near: int
     all: int
 
@@ -36,7 +39,8 @@ class Far(NamedTuple):
 def far(ratios: list[float]) -> Far:
     apart = [abs(ratio - 1) for ratio in ratios]
     near = sum(distance <= NEAR for distance in apart)
-    return Far(median(apart or [0.0]), max(apart, default=0.0), near, len(apart))
+    below = max([0.0, *(1 - ratio for ratio in ratios)])
+    return Far(median(apart or [0.0]), max(apart, default=0.0), below, near, len(apart))
 
 
 def on_cards(atlas: Atlas) -> Iterator[tuple[str, Step, int]]:
@@ -53,17 +57,24 @@ def on_processor(atlas: Atlas) -> list[OnProcessor]:
     """Of each run on real weights that has both, by method."""
     measured = {}
     for group in atlas.real:
-        name = " ".join([group.task, *(f"{key}={value}" for key, value in group.settings.items())])
+        settings = [f"{key}={value}" for key, value in group.settings.items()]
         for row in group.runs:
             if row.peak is not None:
+                name = " ".join([group.task, *settings])
                 measured[group.method, group.model, name] = row.peak
-    return [
-        OnProcessor(atlas.methods[told.method].title, *where, told.peak / measured[key])
-        for told in atlas.predicted
-        if (key := (told.method, *(where := (told.model, told.group)))) in measured
-        and told.peak is not None
-        and told.method in atlas.methods
-    ]
+    found = []
+    for told in atlas.predicted:
+        peak = measured.get((told.method, told.model, told.group))
+        if peak and told.peak is not None and told.method in atlas.methods:
+            task, *settings = told.group.split(" ")
+            title = ", ".join([atlas.methods[told.method].title, *settings])
+            found.append(OnProcessor(title, (told.model, task), told.peak / peak))
+    return found
+
+
+def far_off(rows: list[OnProcessor]) -> list[str]:
+    """What is off by more than a tenth somewhere."""
+    return sorted({row.title for row in rows if abs(row.ratio - 1) > printed_peaks.NEAR})
 
 
 def printed(atlas: Atlas) -> list[tuple[str, PrintedPeak]]:
