@@ -52,20 +52,41 @@ def load(model: PreTrainedModel, path: Path | str, **more: Any) -> Method:
     """
     about, tensors = read(Path(path))
     method = load_method(about[METHOD])(**{**_settings(about, path), **more})
-    own, heads = head_of(model), {n: tensors.pop(n) for n in [*tensors] if n.startswith(HEAD)}
-    shapes = {HEAD + name: tensor.shape for name, tensor in own.items()}
-    if {name: tensor.shape for name, tensor in heads.items()} != shapes:
-        raise ValueError(f"{path}: its head is not that of this model: load one of as many classes")
+    _demand_head(model, tensors, path)
     method.setup(model)
     try:
-        method.load_delta(model, tensors)
+        _put(method, model, tensors)
     except ValueError:
         method.restore(model)
         raise
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(heads[HEAD + name])
     return method
+
+
+def put(model: PreTrainedModel, path: Path | str) -> None:
+    """Put what `save` wrote into a model that the method is on already.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: no method is on the model, or the file does not fit.
+    """
+    method = method_on(model)
+    _, tensors = read(Path(path))
+    _demand_head(model, tensors, path)
+    _put(method, model, tensors)
+
+
+def _demand_head(model: PreTrainedModel, tensors: Mapping[str, Tensor], path: Path | str) -> None:
+    own = {HEAD + name: tensor.shape for name, tensor in head_of(model).items()}
+    if {name: t.shape for name, t in tensors.items() if name.startswith(HEAD)} != own:
+        raise ValueError(f"{path}: its head is not that of this model: load one of as many classes")
+
+
+def _put(method: Method, model: PreTrainedModel, tensors: Mapping[str, Tensor]) -> None:
+    delta = {name: tensor for name, tensor in tensors.items() if not name.startswith(HEAD)}
+    method.load_delta(model, delta)
+    with torch.no_grad():
+        for name, tensor in head_of(model).items():
+            tensor.copy_(tensors[HEAD + name])
 
 
 def method_on(model: PreTrainedModel) -> Method:

@@ -42,7 +42,7 @@ STOREYS = {
         ("shared",),
         ("lab", "*.*"),
         ("measure", "scaffold", "hyperparameters", "deltas"),
-        ("real", "peft_format"),
+        ("real", "peft_format", "trainer"),
         ("exchange",),
         ("__main__",),
     ),
