@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+from fine_tuning_atlas.core.quiet import quiet
 from fine_tuning_atlas.core.registry import load_method, method_files
 from fine_tuning_atlas.measure import files, peaks
 from fine_tuning_atlas.measure.polynomials import Polynomial, value
@@ -45,7 +46,9 @@ def measured(method: str) -> Iterator[tuple[Run, Budget]]:
 
 def told(run: Run) -> list[Polynomial] | str:
     """The peak of a step, or why none is told."""
-    return _told(run.method, run.settings, TASKS[run.task].model(MODELS[run.model], 0).config)
+    with quiet():
+        config = TASKS[run.task].model(MODELS[run.model], 0).config
+    return _told(run.method, run.settings, config)
 
 
 def _told(method: str, settings: Settings, config: PretrainedConfig) -> list[Polynomial] | str:
