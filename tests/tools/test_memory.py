@@ -94,6 +94,7 @@ def test_without_steps_or_peaks_the_page_says_so(atlas: Atlas) -> None:
     assert "**On a card**" not in made(replace(atlas, steps=()), "methods/fits.md")
     text = made(replace(atlas, memory={}), "methods/fits.md")
     assert "No peak has been told yet" in text
+    assert "## What is predicted" in text  # where other pages lead
     assert "<table" not in text
 
 
