@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -83,10 +84,9 @@ def main() -> None:
     kept = [line for line in csv.reader(there) if line[0] not in {"method", *names}]
     runs = [case for name in names for case in measured(name)]
     lines = sorted([*kept, *(list(map(str, row(*case))) for case in tqdm(runs, unit="run"))])
-    part = FILE.with_suffix(".part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([HEAD, *lines])
-    part.replace(FILE)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([HEAD, *lines])
+    files.replace(FILE, text.getvalue().rstrip("\n"))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from . import exchange, hyperparameters
 from .core.declarations import Declaration, declared
 from .core.registry import method_file, method_files
+from .modules import modules
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -184,7 +184,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _parts(options: argparse.Namespace) -> int:
-    registry, counting, found = _import("core.registry", "core.counting", "measure.found_parts")
+    registry, counting, found = modules("core.registry", "core.counting", "measure.found_parts")
     config = counting.read_config(options.config)
     told = found.report(config, registry.load_methods().values())
     print(json.dumps(told, indent=1) if options.json else "\n".join(found.lines(told)))
@@ -195,7 +195,7 @@ def _train(options: argparse.Namespace) -> int:
     method_file(options.method)
     if options.steps is not None and options.steps < 1:
         raise ValueError(f"--steps {options.steps}: at least one step is needed")
-    registry, runs = _import("core.registry", "measure.runs")
+    registry, runs = modules("core.registry", "measure.runs")
     result = runs.one(
         registry.load_method(options.method),
         options.task,
@@ -220,7 +220,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _count(options: argparse.Namespace) -> int:
     method_file(options.method)
-    registry, counting = _import("core.registry", "core.counting")
+    registry, counting = modules("core.registry", "core.counting")
     method = registry.load_method(options.method)(**hyperparameters.given(options))
     result = counting.count(method, options.config)
     if options.json:
@@ -237,7 +237,7 @@ def _ledger(options: argparse.Namespace) -> int:
     method_file(names[0])
     _demand_tokens(options)
     needed = ("core.registry", "measure.ledgers", "measure.reports", "core.counting")
-    registry, ledgers, reports, counting = _import(*needed)
+    registry, ledgers, reports, counting = modules(*needed)
     dtype = getattr(sys.modules["torch"], options.dtype)
     found = {}
     for name in names:
@@ -270,7 +270,7 @@ def _peak(options: argparse.Namespace) -> int:
     method_file(options.method)
     _demand_tokens(options)
     needed = ("core.registry", "core.counting", "measure.memory", "measure.polynomials")
-    registry, counting, memory, polynomials = _import(*needed)
+    registry, counting, memory, polynomials = modules(*needed)
     dtype = getattr(sys.modules["torch"], options.dtype)
     attention = "eager" if options.eager else "sdpa"
     setting = memory.Setting(dtype, attention, options.checkpointing)
@@ -295,7 +295,7 @@ def _measure(options: argparse.Namespace) -> int:
         raise ValueError("name methods, or say --stale for all that is out of date")
     for name in (names := options.methods or [*method_files()]):
         method_file(name)
-    (command,) = _import("measure.command")
+    (command,) = modules("measure.command")
     found = command.jobs(names, stale=options.stale, renew=options.renew)
     command.make(found, renew=options.renew)
     print(f"{len(found)} measurements made" if found else "every measurement is current")
@@ -303,7 +303,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    sweeps, again = _import("real.sweep", "real.again")
+    sweeps, again = modules("real.sweep", "real.again")
     engine = partial(sweeps.engine, options.engine, options.address, options.workers)
     if options.again is not None:
         return again.main(options.plan, options.out, engine, options.again, options.seed)
@@ -325,12 +325,6 @@ def _new(options: argparse.Namespace) -> int:
     )
     print("The folder is there. What is left to do, in order:", *left, sep="\n")
     return 0
-
-
-def _import(*names: str) -> list[Any]:
-    """Modules of this package, under whatever name it runs."""
-    importlib.import_module("torch")  # first: without it transformers has another complaint
-    return [importlib.import_module(f".{name}", __package__) for name in names]
 
 
 if __name__ == "__main__":

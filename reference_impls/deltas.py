@@ -48,7 +48,7 @@ def load(model: PreTrainedModel, path: Path | str, **more: Any) -> Method:
     Raises:
         OSError: there is no such file.
         ValueError: the file is not of this kind, or does not fit the model, which is then as it
-            was.
+            was if the method can be taken off.
     """
     about, tensors = read(Path(path))
     method = load_method(about[METHOD])(**{**_settings(about, path), **more})
@@ -84,9 +84,14 @@ def _demand_head(model: PreTrainedModel, tensors: Mapping[str, Tensor], path: Pa
 def _put(method: Method, model: PreTrainedModel, tensors: Mapping[str, Tensor]) -> None:
     delta = {name: tensor for name, tensor in tensors.items() if not name.startswith(HEAD)}
     method.load_delta(model, delta)
+    put_head(model, {name: tensors[HEAD + name] for name in head_of(model)})
+
+
+def put_head(model: PreTrainedModel, head: Mapping[str, Tensor]) -> None:
+    """Give the head of a task its values, by name."""
     with torch.no_grad():
-        for name, tensor in head_of(model).items():
-            tensor.copy_(tensors[HEAD + name])
+        for name, tensor in head.items():
+            model.get_parameter(name).copy_(tensor)
 
 
 def method_on(model: PreTrainedModel) -> Method:

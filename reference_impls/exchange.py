@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .modules import modules
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +32,7 @@ def add(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    deltas, peft_format = _import("deltas", "peft_format")
+    deltas, peft_format = modules("deltas", "peft_format")
     _, tensors = deltas.read(options.delta)
     heads = {name: t for name, t in tensors.items() if name.startswith(deltas.HEAD)}
     model = _base(options.model, heads)
@@ -41,7 +43,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _load(options: argparse.Namespace) -> int:
-    deltas, peft_format = _import("deltas", "peft_format")
+    deltas, peft_format = modules("deltas", "peft_format")
     config, tensors = peft_format.read(options.adapter)
     tops = tuple(f"{name}." for name in config.get("modules_to_save") or ())
     model = _base(options.model, {n: t for n, t in tensors.items() if n.startswith(tops)})
@@ -59,10 +61,5 @@ def _base(name: str, head: Mapping[str, Tensor]) -> PreTrainedModel:
         kind = transformers.AutoModelForSequenceClassification
         return kind.from_pretrained(name, num_labels=classes)
     config = transformers.AutoConfig.from_pretrained(name)
-    (anatomy,) = _import("anatomy")
+    (anatomy,) = modules("anatomy")
     return anatomy.class_of(config).from_pretrained(name)
-
-
-def _import(*names: str) -> Iterable[Any]:
-    importlib.import_module("torch")  # first: without it transformers has another complaint
-    return [importlib.import_module(f".{name}", __package__) for name in names]

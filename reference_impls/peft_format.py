@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -23,7 +22,8 @@ from transformers import PreTrainedModel
 from .anatomy import anatomy
 from .core.method import Method
 from .core.registry import PACKAGE, load_method, method_file
-from .deltas import head_of, method_on, write
+from .deltas import head_of, method_on, put_head, write
+from .measure import files
 
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
@@ -63,9 +63,7 @@ def export(model: PreTrainedModel, folder: Path) -> None:
     every = {keys[name]: t.detach().cpu().contiguous() for name, t in (tensors | head).items()}
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / TENSORS, every, {"format": "pt"})
-    draft = folder / f"{CONFIG}.new"
-    draft.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    draft.replace(folder / CONFIG)
+    files.replace(folder / CONFIG, json.dumps(config, indent=2, sort_keys=True))
 
 
 def load(model: PreTrainedModel, folder: Path, name: str) -> Method:
@@ -74,7 +72,7 @@ def load(model: PreTrainedModel, folder: Path, name: str) -> Method:
     Raises:
         OSError: a file is not there.
         ValueError: it is another method's, asks for what the method does not do, or does not fit
-            the model, which is then as it was.
+            the model, which is then as it was if the method can be taken off.
     """
     side = _side(name)
     config, tensors = read(folder)
@@ -114,9 +112,7 @@ def _put(
         raise ValueError(f"{folder}: {error}") from None
     method.put(model, dict(delta))
     method.begun = True
-    with torch.no_grad():
-        for name, tensor in head.items():
-            model.get_parameter(name).copy_(tensor)
+    put_head(model, head)
     return method
 
 

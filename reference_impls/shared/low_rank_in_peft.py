@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from transformers.pytorch_utils import Conv1D
 
 from ..anatomy import Projection, anatomy
 from .low_rank import LowRank
-from .peft_names import suffixes
+from .peft_names import names_of, suffixes
 
 Pair = tuple[Tensor, Tensor, float]  # A (r, d_in), B (width, r), and the scale
 # what its own code makes of a base's weights cannot be undone here
@@ -83,20 +83,26 @@ def piece(pair: Pair, projection: Projection) -> Pair:
     return a, own.contiguous(), scale
 
 
-def one_of_all(pairs: Iterable[Pair]) -> tuple[int, float]:
-    """The rank and the scale that all pairs have.
+def read(
+    config: Mapping[str, Any], pieces: Mapping[str, Pair]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The settings that all pieces have, and the delta; a piece's key is where its update is.
 
     Raises:
-        ValueError: there are none, or several.
+        ValueError: there are no pieces, or they have several ranks or scales.
     """
-    kinds = {(len(a), scale) for a, _, scale in pairs}
+    kinds = {(len(a), scale) for a, _, scale in pieces.values()}
     if len(kinds) != 1:
         raise ValueError(f"{len(kinds)} pairs of rank and scale: one for all modules is needed")
-    return next(iter(kinds))
+    ((rank, scale),) = kinds
+    delta = {f"{name}.a": a for name, (a, _, _) in pieces.items()}
+    delta |= {f"{name}.b": b for name, (_, b, _) in pieces.items()}
+    dropout = config.get("lora_dropout", 0.0)
+    return {"r": rank, "alpha": scale * rank, "dropout": dropout}, delta
 
 
 def projections(model: nn.Module, name: str) -> list[tuple[str, Projection]]:
     """All projections of a name in the layers, each with its module's name."""
-    names = {id(module): name for name, module in model.named_modules()}
+    names = names_of(model)
     every = [p for layer in anatomy(model).layers for p in layer.projections(name)]
-    return [(names[id(p.module)], p) for p in every]
+    return [(names[p.module], p) for p in every]

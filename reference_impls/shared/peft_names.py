@@ -7,6 +7,11 @@ from collections.abc import Sequence
 from torch import nn
 
 
+def names_of(model: nn.Module) -> dict[nn.Module, str]:
+    """The name of each module."""
+    return {module: name for name, module in model.named_modules()}
+
+
 def suffixes(model: nn.Module, names: Sequence[str]) -> list[str]:
     """The shortest ends of the names that name no other module, as peft and vLLM look for them."""
     every = [name for name, _ in model.named_modules()]

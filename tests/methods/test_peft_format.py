@@ -17,18 +17,10 @@ from reference_impls.__main__ import main
 from reference_impls.core.method import METHODS
 from reference_impls.core.registry import load_methods
 from tests.methods import models
+from tests.methods.peft_cases import CASES, MADE
 from tests.methods.settings import shake
 
 load_methods()
-FAMILIES = ("bert", "llama-lm", "gpt2-lm", "t5-lm")
-DECODERS = ("llama-lm", "gpt2-lm")
-MADE = {
-    "lora": {"r": 3, "alpha": 7.0, "targets": ("query", "value", "feed_forward_down")},
-    "qlora": {"r": 3, "alpha": 7.0, "dropout": 0.0},
-    "ia3": {},
-    "prompt_tuning": {"length": 4, "init": "uniform"},
-}
-CASES = [(n, m) for n in MADE for m in (DECODERS if n == "prompt_tuning" else FAMILIES)]
 
 
 def exported(folder: Path, name: str = "lora", model_name: str = "llama-lm", **settings):

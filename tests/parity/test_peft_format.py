@@ -20,6 +20,7 @@ from reference_impls.core.method import METHODS
 from reference_impls.core.registry import load_methods
 from reference_impls.shared.nf4 import QuantizedLinear
 from tests.methods import models
+from tests.methods.peft_cases import CASES, DECODERS, FAMILIES, MADE
 from tests.methods.settings import shake
 from tests.parity import samples
 from tests.parity.prompts import task
@@ -27,15 +28,6 @@ from tests.parity.samples import difference
 
 load_methods()
 THERE, HERE = "our files, read there", "its files, read here"
-FAMILIES = ("bert", "gpt2-lm", "llama-lm", "t5-lm")
-DECODERS = ("gpt2-lm", "llama-lm")
-MADE = {
-    "lora": {"r": 3, "alpha": 7.0, "targets": ("query", "value", "feed_forward_down")},
-    "qlora": {"r": 3, "alpha": 7.0, "dropout": 0.0},
-    "ia3": {},
-    "prompt_tuning": {"length": 4, "init": "uniform"},
-}
-CASES = [(n, m) for n in MADE for m in (DECODERS if n == "prompt_tuning" else FAMILIES)]
 
 
 def logits(model, name: str) -> torch.Tensor:

@@ -41,7 +41,7 @@ STOREYS = {
         ("core",),
         ("shared",),
         ("lab", "*.*"),
-        ("measure", "scaffold", "hyperparameters", "deltas"),
+        ("measure", "scaffold", "hyperparameters", "deltas", "modules"),
         ("real", "peft_format", "trainer"),
         ("exchange",),
         ("__main__",),

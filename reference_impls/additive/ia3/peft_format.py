@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from ...anatomy import Projection, anatomy, width
-from ...shared.peft_names import suffixes
+from ...shared.peft_names import names_of, suffixes
 from .ia3 import IA3, keys_and_values
 
 TYPE = "IA3"
@@ -19,12 +19,12 @@ TYPE = "IA3"
 
 def vectors(model: PreTrainedModel) -> Iterator[tuple[str, str, Projection | None]]:
     """The module of each vector, its name, and the outputs that it scales; None: the inputs."""
-    names = {id(module): name for name, module in model.named_modules()}
+    names = names_of(model)
     parts = anatomy(model)
     for vector, projection in keys_and_values(parts):
-        yield names[id(projection.module)], vector, projection
+        yield names[projection.module], vector, projection
     for layer in parts.layers:
-        yield names[id(layer.feed_forward_down.module)], "ia3_input", None
+        yield names[layer.feed_forward_down.module], "ia3_input", None
 
 
 def export(method: IA3, model: PreTrainedModel) -> tuple[dict[str, Any], dict[str, Tensor]]:

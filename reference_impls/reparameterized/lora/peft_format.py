@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ...anatomy import ATTENTION
-from ...shared.low_rank_in_peft import Pair, one_of_all, pairs, piece, projections, written
+from ...shared.low_rank_in_peft import Pair, pairs, piece, projections, read, written
 from .lora import LoRA
 
 TYPE = "LORA"
@@ -35,7 +35,8 @@ def load(
         ValueError: ranks or scales differ, or a kind of map has a pair in some layers only.
     """
     found = pairs(config, tensors)
-    pieces: dict[str, dict[str, Pair]] = {}
+    pieces: dict[str, Pair] = {}
+    used: dict[str, set[str]] = {}
     for target in TARGETS:
         places = projections(model, target)
         own = {name: piece(found[name], p) for name, p in places if name in found}
@@ -43,15 +44,9 @@ def load(
             continue
         if lacking := [name for name, _ in places if name not in own]:
             raise ValueError(f"{lacking[0]} has no pair, and other maps called {target} have one")
-        pieces[target] = own
-    if odd := sorted(found.keys() - {name for own in pieces.values() for name in own}):
+        used[target] = {*own}
+        pieces |= {f"{name}.lora_{target}": pair for name, pair in own.items()}
+    if odd := sorted(found.keys() - set().union(*used.values())):
         raise ValueError(f"{odd[0]} is none of a layer's projections, or its pair does nothing")
-    rank, scale = one_of_all(pair for own in pieces.values() for pair in own.values())
-    delta = {
-        f"{name}.lora_{target}.{side}": tensor
-        for target, own in pieces.items()
-        for name, (*both, _) in own.items()
-        for side, tensor in zip("ab", both, strict=True)
-    }
-    dropout = config.get("lora_dropout", 0.0)
-    return LoRA(r=rank, alpha=scale * rank, dropout=dropout, targets=tuple(pieces)), delta
+    settings, delta = read(config, pieces)
+    return LoRA(targets=tuple(used), **settings), delta

@@ -9,7 +9,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ...anatomy import Projection, anatomy
-from ...shared.low_rank_in_peft import one_of_all, pairs, piece, written
+from ...shared.low_rank_in_peft import pairs, piece, read, written
+from ...shared.peft_names import names_of
 from .qlora import QLoRA
 
 TYPE = "LORA"
@@ -30,11 +31,11 @@ def load(
         ValueError: ranks or scales differ, or a linear map of a layer has no pair.
     """
     found = pairs(config, tensors)
-    names = {id(module): name for name, module in model.named_modules()}
+    names = names_of(model)
     slices: dict[str, list[Projection]] = {}
     for layer in anatomy(model).layers:
         for projection in layer.linear_maps:
-            slices.setdefault(names[id(projection.module)], []).append(projection)
+            slices.setdefault(names[projection.module], []).append(projection)
     if odd := sorted(found.keys() ^ slices.keys()):
         raise ValueError(f"{odd[0]} must have a pair and be a linear map of a layer")
     pieces = {
@@ -42,11 +43,5 @@ def load(
         for name, projections in slices.items()
         for i, projection in enumerate(projections)
     }
-    rank, scale = one_of_all(pieces.values())
-    delta = {
-        f"{name}.{side}": tensor
-        for name, (*both, _) in pieces.items()
-        for side, tensor in zip("ab", both, strict=True)
-    }
-    dropout = config.get("lora_dropout", 0.0)
-    return QLoRA(r=rank, alpha=scale * rank, dropout=dropout), delta
+    settings, delta = read(config, pieces)
+    return QLoRA(**settings), delta

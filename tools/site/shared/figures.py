@@ -28,6 +28,11 @@ def amount(number: int) -> str:
     return f"{number} bytes" if number else "0"
 
 
+def amount_or_dash(number: int | None) -> str:
+    """The same; a dash where there is none."""
+    return "–" if number is None else amount(number)
+
+
 def share(part: int, whole: int) -> str:
     """A percentage with two figures."""
     percent = 100 * part / whole

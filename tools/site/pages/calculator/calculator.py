@@ -16,7 +16,7 @@ from ....text import escape
 from ....text.escape import html, page, safe
 from ....text.markup import table
 from ...shared import step_peaks
-from ...shared.figures import amount, share
+from ...shared.figures import amount, amount_or_dash, share
 from ...shared.method_words import title as title_of
 from ...shared.site import Site
 
@@ -78,7 +78,7 @@ def values(site: Site, known: dict[str, Any]) -> dict[str, object]:
         "measured": [entry["title"] for entry in known["methods"].values() if "measured" in entry],
         "first": first(site.atlas, known, site.atlas.baseline.get("usual", "")),
         "usual_setting": step_peaks.SETTING,
-        "amount": lambda number: "–" if number is None else amount(number),
+        "amount": amount_or_dash,
         "share": share,
     }
 

@@ -57,10 +57,9 @@ def on_processor(atlas: Atlas) -> list[OnProcessor]:
     """Of each run on real weights that has both, by method."""
     measured = {}
     for group in atlas.real:
-        settings = [f"{key}={value}" for key, value in group.settings.items()]
+        name = " ".join([group.task, *(f"{key}={value}" for key, value in group.settings.items())])
         for row in group.runs:
             if row.peak is not None:
-                name = " ".join([group.task, *settings])
                 measured[group.method, group.model, name] = row.peak
     found = []
     for told in atlas.predicted:

@@ -13,7 +13,7 @@ from ....text.escape import page, safe, url
 from ....text.markup import table
 from ...shared import step_peaks
 from ...shared.charts import stacked_bars
-from ...shared.figures import amount
+from ...shared.figures import amount_or_dash
 
 BESIDE = ("upper", "usual", "lower")  # baselines
 GIGABYTE = 10**9
@@ -111,7 +111,7 @@ def peaks(atlas: Atlas, method: Implementation) -> Markup | None:
         for setting in step_peaks.settings(atlas)
     }
     rows = [
-        [page(setting), *("–" if peak is None else amount(peak) for peak in told)]
+        [page(setting), *map(amount_or_dash, told)]
         for setting, told in found.items()
         if told[0] is not None
     ]
